@@ -1,0 +1,1 @@
+"""What normal looked like, and whether this window still looks like it."""
