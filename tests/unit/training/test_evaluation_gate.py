@@ -1,0 +1,129 @@
+"""The gate lets through what is good enough, and names all that is not."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from training.gate import MESSAGE_LIMIT, GateSettings, judge
+
+SETTINGS = GateSettings.from_mapping(
+    {
+        "full_rows": 10_000,
+        "champion_margin": 0.006,
+        "champion_metrics": ["accuracy", "macro_f1", "mae", "qwk", "within_one"],
+        "full": [
+            {"metric": "gain_over_majority", "at_least": 0.15},
+            {"metric": "accuracy", "at_least": 0.69},
+            {"metric": "mae", "at_most": 0.40},
+            {"metric": "recall_of_1", "at_least": 0.75},
+            {"metric": "f1_of_2", "at_least": 0.2},
+        ],
+        "smoke": [{"metric": "accuracy", "at_least": 0.58}],
+    }
+)
+
+
+def figures(**changes: Any) -> dict[str, Any]:
+    good = {
+        "rows": 20_000,
+        "majority": 0.52,
+        "accuracy": 0.717,
+        "macro_f1": 0.585,
+        "mae": 0.341,
+        "qwk": 0.882,
+        "within_one": 0.95,
+        "ece": 0.01,
+        "binary_accuracy": 0.95,
+        "per_class": {
+            "1": {"recall": 0.8, "f1": 0.78, "precision": 0.77, "rows": 1},
+            "2": {"recall": 0.3, "f1": 0.3, "precision": 0.3, "rows": 1},
+        },
+    }
+    return good | changes
+
+
+def test_a_good_first_model_passes_and_says_that_it_is_the_first() -> None:
+    verdict = judge(figures(), SETTINGS)
+    assert verdict.passed
+    assert "no champion" in verdict.message
+
+
+@pytest.mark.parametrize(
+    ("changes", "named"),
+    [
+        ({"accuracy": 0.689}, "accuracy"),
+        ({"majority": 0.6}, "gain_over_majority"),
+        ({"mae": 0.41}, "mae"),
+        ({"mae": float("nan")}, "mae"),
+        ({"per_class": {"1": {"recall": 0.5}, "2": {"f1": 0.3}}}, "recall_of_1"),
+        ({"per_class": {}}, "f1_of_2"),
+    ],
+)
+def test_a_failed_floor_is_named(changes: dict[str, Any], named: str) -> None:
+    verdict = judge(figures(**changes), SETTINGS)
+    assert not verdict.passed
+    assert named in [c.name for c in verdict.conditions if not c.passed]
+    assert named in verdict.message
+
+
+def test_smoke_floors_apply_only_below_the_stated_rows() -> None:
+    weak = {"accuracy": 0.6, "majority": 0.5}
+    assert judge(figures(rows=9_999, **weak), SETTINGS).passed
+    assert not judge(figures(rows=10_000, **weak), SETTINGS).passed
+
+
+@pytest.mark.parametrize("name", ["accuracy", "macro_f1", "mae", "qwk", "within_one"])
+def test_a_step_back_from_the_champion_is_refused_and_a_small_one_is_not(name: str) -> None:
+    worse = -1 if name != "mae" else 1
+    own = figures()
+    within = {**own, name: own[name] - worse * 0.0059}
+    beyond = {**own, name: own[name] - worse * 0.0061}
+    assert judge(own, SETTINGS, within).passed
+    verdict = judge(own, SETTINGS, beyond)
+    assert not verdict.passed
+    assert f"{name} " in verdict.message
+    assert "champion" in verdict.message
+
+
+def test_the_same_model_again_passes_against_itself() -> None:
+    assert judge(figures(), SETTINGS, figures()).passed
+
+
+def test_every_failed_condition_is_named_within_the_limit() -> None:
+    bad = figures(accuracy=0.1, macro_f1=0.1, mae=3.0, qwk=0.0, within_one=0.1, per_class={})
+    verdict = judge(bad, SETTINGS, figures())
+    assert len(verdict.message) <= MESSAGE_LIMIT
+    for condition in verdict.conditions:
+        assert condition.name.removesuffix("_against_champion") in verdict.message
+
+
+def test_a_gate_without_conditions_lets_nothing_through() -> None:
+    empty = GateSettings(10, 0.006, (), (), ())
+    assert not judge(figures(), empty).passed
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"champion_margn": 1}, {"full": [{"metric": "accuracy"}]}, {"full_rows": "many"}],
+)
+def test_a_misspelt_gate_is_refused(change: dict[str, Any]) -> None:
+    block: dict[str, Any] = {
+        "full_rows": 1,
+        "champion_margin": 0.1,
+        "champion_metrics": [],
+        "full": [],
+        "smoke": [],
+    }
+    with pytest.raises(ValueError, match="gate"):
+        GateSettings.from_mapping(block | change)
+
+
+def test_the_gate_of_the_project_refuses_the_majority_answer() -> None:
+    yaml = pytest.importorskip("yaml")
+    path = Path("configs/model.yaml")
+    settings = GateSettings.from_mapping(yaml.safe_load(path.read_text())["gate"])
+    lazy = figures(accuracy=0.52, macro_f1=0.137, mae=1.09, qwk=0.0, within_one=0.72)
+    for rows in (1_000, 20_000):
+        assert not judge({**lazy, "rows": rows}, settings).passed
+        assert judge(figures(rows=rows), settings).passed
