@@ -1,0 +1,70 @@
+"""One Lambda function with its own role, its own log group and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from aws_cdk import Duration, RemovalPolicy
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_logs as logs
+from constructs import Construct
+
+from infra.packages import Packages
+from infra.stage import Stage
+from infra.statements import allow
+
+FULL_CPU_MB = 1_769  # the memory at which Lambda gives one whole vCPU
+
+
+class Function(Construct):
+    """A handler of `lambdas/`, which may do what its statements say and write its own log."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,
+        *,
+        stage: Stage,
+        packages: Packages,
+        handler: str,
+        environment: Mapping[str, str],
+        may: Iterable[Iterable[iam.PolicyStatement]] = (),
+        timeout_seconds: int = 60,
+        memory_mb: int = FULL_CPU_MB,
+    ) -> None:
+        """handler: `lambdas.<package>.<module>.handler`; may: groups of statements."""
+        super().__init__(scope, id)
+        package = handler.split(".")[1]
+        log = logs.LogGroup(
+            self,
+            "Log",
+            retention=logs.RetentionDays.THREE_MONTHS,
+            removal_policy=RemovalPolicy.DESTROY,
+        )
+        self.role = iam.Role(self, "Role", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))
+        self.allow([allow(["logs:CreateLogStream", "logs:PutLogEvents"], log.log_group_arn)])
+        self.allow(*may)
+        self.function = lambda_.Function(
+            self,
+            "Function",
+            runtime=stage.python,
+            architecture=stage.architecture,
+            code=packages.code(package),
+            handler=handler,
+            role=self.role,
+            log_group=log,
+            environment=dict(environment),
+            timeout=Duration.seconds(timeout_seconds),
+            memory_size=memory_mb,
+        )
+
+    @property
+    def arn(self) -> str:
+        """The function's ARN."""
+        return self.function.function_arn
+
+    def allow(self, *statements: Iterable[iam.PolicyStatement]) -> None:
+        """Add groups of statements, as the builders of `infra.statements` return them."""
+        for statement in (s for group in statements for s in group):
+            self.role.add_to_policy(statement)

@@ -1,0 +1,33 @@
+"""Where a Lambda function's code comes from."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from aws_cdk import aws_lambda as lambda_
+
+FOLDER = Path(".build/lambdas")
+PLACEHOLDER = "def handler(event, context):\n    raise NotImplementedError\n"
+
+
+class PackageError(FileNotFoundError):
+    """A function's package has not been built."""
+
+
+class Packages:
+    """The folders that `make package` built; one a function.
+
+    folder: None stands for templates alone, where no code is wanted (tests).
+    """
+
+    def __init__(self, folder: Path | None = FOLDER) -> None:
+        self.folder = folder
+
+    def code(self, package: str) -> lambda_.Code:
+        """The code of one package. Raises PackageError where it has not been built."""
+        if self.folder is None:
+            return lambda_.Code.from_inline(PLACEHOLDER)
+        path = self.folder / package
+        if not path.is_dir():
+            raise PackageError(f"{path} is missing: run `make package` first")
+        return lambda_.Code.from_asset(str(path))

@@ -1,0 +1,1 @@
+"""Wiring and grants: the only places where capabilities meet."""

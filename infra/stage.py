@@ -1,0 +1,175 @@
+"""A stage: what differs between two deployments of this app, and every name made from it."""
+
+from __future__ import annotations
+
+import platform
+import sys
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+from aws_cdk import aws_lambda as lambda_
+
+CONFIGS = Path(__file__).resolve().parent.parent / "configs"
+NOT_STAGES = {"model", "drift"}
+APP = "review-stars"
+
+
+class StageError(ValueError):
+    """A stage that is unknown or that its file describes wrongly."""
+
+
+class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A part of a stage file; a key that is not a field is an error."""
+
+
+class Runtime(Settings, frozen=True, kw_only=True):
+    """What the Lambda functions run on; "same" is the interpreter that runs this program."""
+
+    python: str
+    architecture: Literal["x86_64", "arm64"]
+
+
+class Data(Settings, frozen=True, kw_only=True):
+    """How reviews are kept and refined."""
+
+    retention_days: int
+    remove_on_destroy: bool
+    max_concurrency: int
+    max_shard_bytes: int
+    keep_columns: list[str]
+
+
+class Learning(Settings, frozen=True, kw_only=True):
+    """How models are made and who approves them."""
+
+    image_uri: str
+    instance_type: str
+    volume_gib: int
+    max_runtime_seconds: int
+    spot: bool
+    folds: int
+    settle_minutes: int
+    approve: Literal["automatic", "manual"]
+    schedule: str
+    tracking_uri: str
+    step_cache: bool
+
+
+class Endpoint(Settings, frozen=True, kw_only=True):
+    """What answers, and how carefully it is replaced."""
+
+    kind: Literal["instances", "serverless"]
+    instance_type: str
+    instance_count: int
+    serverless_memory_mb: int
+    serverless_concurrency: int
+    canary_wait_seconds: int
+
+
+class Api(Settings, frozen=True, kw_only=True):
+    """Who may ask, and how often."""
+
+    throttle_rate: int
+    throttle_burst: int
+    api_keys: bool
+    waf: bool
+    capture_words: bool
+    client_principals: list[str]
+
+
+class Monitoring(Settings, frozen=True, kw_only=True):
+    """When windows are judged, and when their verdicts call for a person."""
+
+    schedule: str
+    alarms_needed: int
+    alarms_of: int
+    cool_down_hours: int
+
+
+class Alerts(Settings, frozen=True, kw_only=True):
+    """Who is told."""
+
+    inbox: bool
+    emails: list[str]
+
+
+class Audit(Settings, frozen=True, kw_only=True):
+    """Whose trail records what was done to the data."""
+
+    trail: Literal["own", "organisation"]
+
+
+class Stage(Settings, frozen=True, kw_only=True):
+    """One deployment: `configs/<label>.yaml`, validated."""
+
+    label: str
+    account: str
+    region: str
+    runtime: Runtime
+    data: Data
+    learning: Learning
+    endpoint: Endpoint
+    api: Api
+    monitoring: Monitoring
+    alerts: Alerts
+    audit: Audit
+    tags: dict[str, str]
+
+    @classmethod
+    def read(cls, label: str, folder: Path = CONFIGS) -> Stage:
+        """Read a stage's file. Raises StageError, which lists the known stages or names the key."""
+        if label not in (known := stages(folder)):
+            raise StageError(f"unknown stage {label!r}: known are {', '.join(known)}")
+        try:
+            values = msgspec.yaml.decode((folder / f"{label}.yaml").read_bytes(), type=dict)
+            return msgspec.convert({**values, "label": label}, cls)
+        except msgspec.MsgspecError as error:
+            raise StageError(f"configs/{label}.yaml: {error}") from None
+
+    def name(self, part: str = "") -> str:
+        """The physical name of what a person types: the stage's prefix, or one under it."""
+        return "-".join(filter(None, (APP, self.label, part)))
+
+    def stack_name(self, stack: str) -> str:
+        """The CloudFormation name of the stack with this construct id."""
+        return self.name(stack.lower())
+
+    def bucket_name(self, bucket: str) -> str:
+        """A bucket's name, unique in the world: the account and the region are part of it."""
+        return f"{self.name(bucket)}-{self.account}-{self.region}"
+
+    def arn(self, service: str, resource: str) -> str:
+        """The ARN of a resource of this stage's account and region, known before it exists."""
+        return f"arn:aws:{service}:{self.region}:{self.account}:{resource}"
+
+    @property
+    def event_source(self) -> str:
+        """The source of our own events on the default bus."""
+        return f"{APP}.{self.label}"
+
+    @property
+    def live_parameter(self) -> str:
+        """The SSM parameter that says which package answers."""
+        return f"/{self.name()}/live"
+
+    @property
+    def python(self) -> lambda_.Runtime:
+        """The Lambda runtime of every function."""
+        wanted = self.runtime.python
+        here = f"{sys.version_info.major}.{sys.version_info.minor}"
+        version = here if wanted == "same" else wanted
+        return lambda_.Runtime(f"python{version}", lambda_.RuntimeFamily.PYTHON)
+
+    @property
+    def architecture(self) -> lambda_.Architecture:
+        """The processor of every function; this machine's where its interpreter is taken."""
+        wanted = self.runtime.architecture
+        if self.runtime.python == "same" and platform.machine().lower() in ("arm64", "aarch64"):
+            wanted = "arm64"
+        return lambda_.Architecture.ARM_64 if wanted == "arm64" else lambda_.Architecture.X86_64
+
+
+def stages(folder: Path = CONFIGS) -> list[str]:
+    """The stages that have a file, in alphabetical order."""
+    return sorted(p.stem for p in folder.glob("*.yaml") if p.stem not in NOT_STAGES)
