@@ -9,6 +9,7 @@ from pathlib import Path
 import aws_cdk as cdk
 
 from infra.packages import Packages
+from infra.stacks.foundation import Foundation
 from infra.stage import Stage
 
 HERE = Path(__file__).resolve().parent
@@ -16,6 +17,7 @@ HERE = Path(__file__).resolve().parent
 
 def compose(app: cdk.App, stage: Stage, packages: Packages) -> None:
     """Build every stack of a stage, in the order in which they are deployed."""
+    foundation = Foundation(app, "Foundation", stage=stage)
 
 
 def flags() -> dict[str, object]:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import platform
 import sys
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
+import aws_cdk as cdk
 import msgspec
 from aws_cdk import aws_lambda as lambda_
 
@@ -134,6 +135,14 @@ class Stage(Settings, frozen=True, kw_only=True):
     def stack_name(self, stack: str) -> str:
         """The CloudFormation name of the stack with this construct id."""
         return self.name(stack.lower())
+
+    def stack(self, stack: str) -> dict[str, Any]:
+        """What every stack of this stage is given; stack: its construct id."""
+        return {
+            "stack_name": self.stack_name(stack),
+            "env": cdk.Environment(account=self.account, region=self.region),
+            "tags": self.tags,
+        }
 
     def bucket_name(self, bucket: str) -> str:
         """A bucket's name, unique in the world: the account and the region are part of it."""

@@ -1,0 +1,54 @@
+"""The topic that tells people, and those whom it tells."""
+
+from __future__ import annotations
+
+from aws_cdk import Duration, RemovalPolicy
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
+from aws_cdk import aws_sns as sns
+from aws_cdk import aws_sns_subscriptions as subscriptions
+from aws_cdk import aws_sqs as sqs
+from constructs import Construct
+
+from infra.stage import Stage
+
+
+class Alerts(Construct):
+    """One encrypted topic; an inbox and mail addresses where the stage names them."""
+
+    def __init__(self, scope: Construct, id: str, *, stage: Stage, key: kms.IKey) -> None:
+        super().__init__(scope, id)
+        self.topic = sns.Topic(
+            self, "Topic", topic_name=stage.name("alerts"), master_key=key, enforce_ssl=True
+        )
+        self._let_in("cloudwatch.amazonaws.com", stage.arn("cloudwatch", "alarm:*"))
+        self._let_in("events.amazonaws.com", stage.arn("events", f"rule/{stage.name()}-*"))
+        for address in stage.alerts.emails:
+            self.topic.add_subscription(subscriptions.EmailSubscription(address))
+        self.inbox = self._inbox() if stage.alerts.inbox else None
+
+    def _let_in(self, service: str, source: str) -> None:
+        """A service may publish for our own alarms or rules. The key lets the same ones in."""
+        self.topic.add_to_resource_policy(
+            iam.PolicyStatement(
+                principals=[iam.ServicePrincipal(service)],
+                actions=["sns:Publish"],
+                resources=[self.topic.topic_arn],
+                conditions={"ArnLike": {"aws:SourceArn": source}},
+            )
+        )
+
+    def _inbox(self) -> sqs.Queue:
+        """Keeps every alert, for `operate status`."""
+        inbox = sqs.Queue(
+            self,
+            "Inbox",
+            encryption=sqs.QueueEncryption.SQS_MANAGED,
+            enforce_ssl=True,
+            retention_period=Duration.days(14),
+            removal_policy=RemovalPolicy.DESTROY,
+        )
+        self.topic.add_subscription(
+            subscriptions.SqsSubscription(inbox, raw_message_delivery=False)
+        )
+        return inbox

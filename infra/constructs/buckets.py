@@ -1,0 +1,84 @@
+"""The buckets of a stage: encrypted, TLS only, private, versioned, logged."""
+
+from __future__ import annotations
+
+from aws_cdk import Acknowledgment, Duration, RemovalPolicy, Validations
+from aws_cdk import aws_kms as kms
+from aws_cdk import aws_s3 as s3
+from constructs import Construct
+
+from infra.stage import Stage
+
+ACCESS_LOG_DAYS = 365
+UNFINISHED_UPLOAD_DAYS = 7
+
+
+class Buckets(Construct):
+    """Raw reviews in, curated rows, models, observations; and one for their access logs."""
+
+    def __init__(self, scope: Construct, id: str, *, stage: Stage, key: kms.IKey) -> None:
+        super().__init__(scope, id)
+        self._stage = stage
+        self._key = key
+        self.logs = self._access_logs()
+        self.raw = self.add("Raw")
+        self.curated = self.add("Curated", expiring=("work/",))
+        self.models = self.add("Models")
+        self.observations = self.add("Observations")
+        # `event_bridge_enabled=True` would add a custom resource, a Lambda function and a role.
+        raw: s3.CfnBucket = self.raw.node.default_child  # type: ignore[assignment]
+        raw.add_property_override(
+            "NotificationConfiguration.EventBridgeConfiguration.EventBridgeEnabled", True
+        )
+
+    def add(self, id: str, expiring: tuple[str, ...] = ()) -> s3.Bucket:
+        """One bucket. expiring: prefixes whose objects go after the stage's retention."""
+        days = Duration.days(self._stage.data.retention_days)
+        return s3.Bucket(
+            self,
+            id,
+            bucket_name=self._stage.bucket_name(id.lower()),
+            encryption=s3.BucketEncryption.KMS,
+            encryption_key=self._key,
+            bucket_key_enabled=True,
+            enforce_ssl=True,
+            minimum_tls_version=1.2,
+            block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
+            versioned=True,
+            server_access_logs_bucket=self.logs,
+            server_access_logs_prefix=f"{id.lower()}/",
+            lifecycle_rules=[
+                s3.LifecycleRule(
+                    noncurrent_version_expiration=days,
+                    abort_incomplete_multipart_upload_after=Duration.days(UNFINISHED_UPLOAD_DAYS),
+                ),
+                *(s3.LifecycleRule(prefix=prefix, expiration=days) for prefix in expiring),
+            ],
+            removal_policy=removal(self._stage),
+        )
+
+    def _access_logs(self) -> s3.Bucket:
+        """S3 delivers access logs only to a bucket with its own encryption (SSE-S3)."""
+        bucket = s3.Bucket(
+            self,
+            "AccessLogs",
+            bucket_name=self._stage.bucket_name("logs"),
+            encryption=s3.BucketEncryption.S3_MANAGED,
+            enforce_ssl=True,
+            minimum_tls_version=1.2,
+            block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
+            versioned=True,
+            lifecycle_rules=[s3.LifecycleRule(expiration=Duration.days(ACCESS_LOG_DAYS))],
+            removal_policy=removal(self._stage),
+        )
+        Validations.of(bucket).acknowledge(
+            Acknowledgment(
+                id="AwsSolutions-S1", reason="the access logs' own bucket would log itself"
+            )
+        )
+        return bucket
+
+
+def removal(stage: Stage) -> RemovalPolicy:
+    """What becomes of a stage's data when its stack goes."""
+    return RemovalPolicy.DESTROY if stage.data.remove_on_destroy else RemovalPolicy.RETAIN

@@ -1,0 +1,84 @@
+"""Two keys: one for data, one for what services say about it."""
+
+from __future__ import annotations
+
+from aws_cdk import RemovalPolicy
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
+from constructs import Construct
+
+from infra.stage import Stage
+
+
+class Keys(Construct):
+    """The keys of a stage, each with the service principals that need it and no other.
+
+    IAM policies of the account decide for roles; services that act under their own name are
+    let in here, or what they write is lost without a word.
+    """
+
+    def __init__(self, scope: Construct, id: str, *, stage: Stage) -> None:
+        super().__init__(scope, id)
+        self.data = self._key("Data", stage)
+        self.alerts = self._key("Alerts", stage)
+        self.data.add_to_resource_policy(_for_logs(stage))
+        self.data.add_to_resource_policy(_for_trail(stage))
+        self.alerts.add_to_resource_policy(_for_alarms())
+
+    def _key(self, id: str, stage: Stage) -> kms.Key:
+        return kms.Key(
+            self,
+            id,
+            alias=f"alias/{stage.name(id.lower())}",
+            enable_key_rotation=True,
+            removal_policy=(
+                RemovalPolicy.DESTROY if stage.data.remove_on_destroy else RemovalPolicy.RETAIN
+            ),
+        )
+
+
+def _statement(
+    service: str, actions: list[str], conditions: dict[str, object] | None = None
+) -> iam.PolicyStatement:
+    # In a key's own policy "*" is that key.
+    return iam.PolicyStatement(
+        principals=[iam.ServicePrincipal(service)],
+        actions=actions,
+        resources=["*"],
+        conditions=conditions,
+    )
+
+
+def _for_logs(stage: Stage) -> iam.PolicyStatement:
+    groups = [
+        stage.arn("logs", f"log-group:{stage.name()}-*"),
+        stage.arn("logs", f"log-group:/aws/vendedlogs/*/{stage.name()}-*"),
+    ]
+    return _statement(
+        f"logs.{stage.region}.amazonaws.com",
+        ["kms:Encrypt", "kms:Decrypt", "kms:ReEncrypt*", "kms:GenerateDataKey*", "kms:DescribeKey"],
+        {"ArnLike": {"kms:EncryptionContext:aws:logs:arn": groups}},
+    )
+
+
+def _for_trail(stage: Stage) -> iam.PolicyStatement:
+    return _statement(
+        "cloudtrail.amazonaws.com",
+        ["kms:GenerateDataKey*", "kms:DescribeKey"],
+        {"StringLike": {"aws:SourceArn": stage.arn("cloudtrail", f"trail/{stage.name()}")}},
+    )
+
+
+def _for_alarms() -> iam.PolicyStatement:
+    """CloudWatch alarms and EventBridge rules, which publish to an encrypted topic.
+
+    No aws:SourceArn: EventBridge sends none to KMS. The topic's own policy names the account.
+    """
+    return iam.PolicyStatement(
+        principals=[
+            iam.ServicePrincipal("cloudwatch.amazonaws.com"),
+            iam.ServicePrincipal("events.amazonaws.com"),
+        ],
+        actions=["kms:Decrypt", "kms:GenerateDataKey*"],
+        resources=["*"],
+    )

@@ -1,0 +1,64 @@
+"""What everything else stands on: keys, buckets, the alert topic, the audit trail."""
+
+from __future__ import annotations
+
+import aws_cdk as cdk
+from aws_cdk import aws_kms as kms
+from aws_cdk import aws_s3 as s3
+from constructs import Construct
+
+from infra.constructs.alerts import Alerts
+from infra.constructs.audit import Audit
+from infra.constructs.buckets import Buckets
+from infra.constructs.keys import Keys
+from infra.stage import Stage
+
+
+class Foundation(cdk.Stack):
+    """Hands out buckets and the topic by their names, which `Stage` knows, so that no later
+    stack locks this one; only the keys are references."""
+
+    def __init__(self, scope: Construct, id: str, *, stage: Stage) -> None:
+        super().__init__(
+            scope,
+            id,
+            description="Review Stars: keys, buckets, alerts, audit",
+            **stage.stack(id),
+        )
+        keys = Keys(self, "Keys", stage=stage)
+        buckets = Buckets(self, "Buckets", stage=stage, key=keys.data)
+        alerts = Alerts(self, "Alerts", stage=stage, key=keys.alerts)
+        if stage.audit.trail == "own":
+            Audit(
+                self,
+                "Audit",
+                stage=stage,
+                store=buckets.add("Audit"),
+                key=keys.data,
+                watched=[buckets.raw, buckets.models],
+            )
+        self.data_key: kms.IKey = keys.data
+        self.alerts_key: kms.IKey = keys.alerts
+        self.alert_topic_arn = stage.arn("sns", stage.name("alerts"))
+        self.raw, self.curated, self.models, self.observations = (
+            self._by_name(stage, name) for name in ("Raw", "Curated", "Models", "Observations")
+        )
+        for name, bucket in (
+            ("RawBucket", buckets.raw),
+            ("CuratedBucket", buckets.curated),
+            ("ModelsBucket", buckets.models),
+            ("ObservationsBucket", buckets.observations),
+        ):
+            cdk.CfnOutput(self, name, value=bucket.bucket_name)
+        cdk.CfnOutput(self, "AlertTopicArn", value=alerts.topic.topic_arn)
+        if alerts.inbox:
+            cdk.CfnOutput(self, "InboxUrl", value=alerts.inbox.queue_url)
+
+    def _by_name(self, stage: Stage, name: str) -> s3.IBucket:
+        return s3.Bucket.from_bucket_attributes(
+            self,
+            f"{name}ByName",
+            bucket_name=stage.bucket_name(name.lower()),
+            bucket_arn=f"arn:aws:s3:::{stage.bucket_name(name.lower())}",
+            encryption_key=self.data_key,
+        )

@@ -1,0 +1,127 @@
+"""Amazon States Language, a state at a time: what every machine of the house says alike.
+
+Definitions are plain dicts. They become a template with `json.dumps`, never with
+`Stack.to_json_string`: jsii drops None, and a state without its `"ResultPath": null` replaces
+its input by its result.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+State = dict[str, Any]
+
+# What Lambda and Step Functions do wrong by themselves; doing it again is harmless, for every
+# handler writes objects whose keys are a function of its input.
+_AGAIN = [
+    {
+        "ErrorEquals": [
+            "Lambda.ServiceException",
+            "Lambda.AWSLambdaException",
+            "Lambda.SdkClientException",
+            "Lambda.TooManyRequestsException",
+            "Lambda.ClientExecutionTimeoutException",
+        ],
+        "IntervalSeconds": 2,
+        "MaxAttempts": 6,
+        "BackoffRate": 2,
+        "JitterStrategy": "FULL",
+    },
+    {
+        "ErrorEquals": ["Lambda.Unknown", "Sandbox.Timedout", "States.Timeout"],
+        "IntervalSeconds": 5,
+        "MaxAttempts": 2,
+        "BackoffRate": 2,
+    },
+]
+
+
+def caught(next: str) -> list[State]:
+    """Any error goes to a state, beside the input and under `$.error`."""
+    return [{"ErrorEquals": ["States.ALL"], "ResultPath": "$.error", "Next": next}]
+
+
+def invoke(function_arn: str, **more: Any) -> State:
+    """Call a Lambda function, and call it again where Lambda itself failed."""
+    return {"Type": "Task", "Resource": function_arn, "Retry": _AGAIN, **more}
+
+
+def call(api: str, parameters: State, **more: Any) -> State:
+    """Call an AWS API (`sagemaker:startPipelineExecution`), again where it was throttled.
+
+    Only for calls that may be repeated.
+    """
+    again = [
+        {
+            "ErrorEquals": ["States.TaskFailed"],
+            "IntervalSeconds": 2,
+            "MaxAttempts": 4,
+            "BackoffRate": 2,
+            "JitterStrategy": "FULL",
+        }
+    ]
+    resource = f"arn:aws:states:::aws-sdk:{api}"
+    return {"Type": "Task", "Resource": resource, "Parameters": parameters, "Retry": again, **more}
+
+
+def publish(topic_arn: str, subject: str, message: str, **more: Any) -> State:
+    """Tell the topic; message: an intrinsic or a path (`States.Format('{}', $.why)`)."""
+    return {
+        "Type": "Task",
+        "Resource": "arn:aws:states:::sns:publish",
+        "Parameters": {"TopicArn": topic_arn, "Subject": subject, "Message.$": message},
+        "Retry": [{"ErrorEquals": ["States.TaskFailed"], "IntervalSeconds": 2, "MaxAttempts": 4}],
+        "ResultPath": None,
+        **more,
+    }
+
+
+def put_event(source: str, detail_type: str, detail: State, **more: Any) -> State:
+    """Put one event of our own on the default bus."""
+    entry = {"Source": source, "DetailType": detail_type, "Detail": detail}
+    return {
+        "Type": "Task",
+        "Resource": "arn:aws:states:::events:putEvents",
+        "Parameters": {"Entries": [{**entry, "EventBusName": "default"}]},
+        "Retry": [{"ErrorEquals": ["States.TaskFailed"], "IntervalSeconds": 2, "MaxAttempts": 4}],
+        "ResultPath": None,
+        **more,
+    }
+
+
+def reason(next: str) -> dict[str, State]:
+    """From `$.error` to a sentence in `$.why`; enter at "Why".
+
+    A Lambda error's cause is JSON with an `errorMessage`; any other cause is a text.
+    """
+    return {
+        "Why": {
+            "Type": "Choice",
+            "Choices": [
+                {
+                    "Variable": "$.error.Cause",
+                    "StringMatches": '{*"errorMessage"*}',
+                    "Next": "OpenCause",
+                }
+            ],
+            "Default": "QuoteCause",
+        },
+        "OpenCause": {
+            "Type": "Pass",
+            "Parameters": {"cause.$": "States.StringToJson($.error.Cause)"},
+            "ResultPath": "$.opened",
+            "Next": "QuoteMessage",
+        },
+        "QuoteMessage": {
+            "Type": "Pass",
+            "InputPath": "$.opened.cause.errorMessage",
+            "ResultPath": "$.why",
+            "Next": next,
+        },
+        "QuoteCause": {
+            "Type": "Pass",
+            "InputPath": "$.error.Cause",
+            "ResultPath": "$.why",
+            "Next": next,
+        },
+    }
