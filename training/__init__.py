@@ -1,0 +1,1 @@
+"""One program: train, evaluate, serve and predict the stars of a review."""

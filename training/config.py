@@ -1,0 +1,132 @@
+"""The settings of a model: `configs/model.yaml`, checked, with what a job overrides."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import msgspec
+import yaml
+from msgspec import Meta
+
+from training.decision import Rule
+from training.errors import ConfigurationError
+
+DEFAULT_PATH = Path(__file__).resolve().parent.parent / "configs" / "model.yaml"
+
+Count = Annotated[int, Meta(ge=1)]
+Positive = Annotated[float, Meta(gt=0)]
+Share = Annotated[float, Meta(ge=0, le=1)]
+Family = Literal["views", "plain"]
+Balance = Literal["none", "undersample", "weights"]
+BALANCES: tuple[Balance, ...] = ("none", "undersample", "weights")
+
+
+class _Block(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    pass
+
+
+class Space(_Block):
+    """One n-gram space: which n-grams it knows, and how hard its heads are held back."""
+
+    min_rows: Count
+    max_bigrams: Annotated[int, Meta(ge=0)]
+    c: Positive
+
+
+class Spaces(_Block):
+    """The four spaces of a review."""
+
+    text: Space
+    title: Space
+    first: Space
+    last: Space
+
+
+class Views(_Block):
+    """Settings of the `views` family."""
+
+    spaces: Spaces
+    edge_tokens: Count
+    ratio_power: Share
+    ratio_floor: Positive
+    tolerance: Positive
+    iterations: Count
+
+
+class Stacking(_Block):
+    """Settings of the nets over the heads' scores."""
+
+    hidden: Count
+    nets: Count
+    epochs: Count
+    batch_rows: Count
+    learning_rate: Positive
+    decay: Annotated[float, Meta(ge=0)]
+    clip: Positive
+
+
+class Plain(_Block):
+    """Settings of the `plain` family."""
+
+    space: Space
+    iterations: Count
+
+
+class Topics(_Block):
+    """Settings of the SVD coordinates that drift is judged by."""
+
+    coordinates: Count
+    ngrams: Count
+    rows: Count
+
+
+class Artefact(_Block):
+    """Settings of what stands in the folder."""
+
+    golden_rows: Count
+    max_megabytes: Positive
+
+
+class ModelConfig(_Block):
+    """The whole of `configs/model.yaml`. `gate` is read by `training.gate`."""
+
+    family: Family
+    languages: Annotated[tuple[str, ...], Meta(min_length=1)]
+    seed: Annotated[int, Meta(ge=0, lt=2**31)]
+    folds: Annotated[int, Meta(ge=2, le=20)]
+    balance: Balance
+    least_rows: Count
+    rules: Annotated[tuple[Rule, ...], Meta(min_length=1)]
+    accuracy_slack: Share
+    views: Views
+    stacking: Stacking
+    plain: Plain
+    topics: Topics
+    artefact: Artefact
+    gate: dict[str, Any]
+
+    def with_overrides(self, overrides: Mapping[str, str]) -> "ModelConfig":
+        """The same with `folds`, `seed`, `family`, `balance` of a job, each a string.
+
+        Raises ConfigurationError for any other name, or a value out of range.
+        """
+        if unknown := sorted(set(overrides) - {"folds", "seed", "family", "balance"}):
+            raise ConfigurationError(f"no such hyperparameter: {', '.join(unknown)}")
+        return _convert({**msgspec.to_builtins(self), **overrides}, "hyperparameters")
+
+
+def load(path: Path | None = None) -> ModelConfig:
+    """Read and check a settings file. Raises ConfigurationError with the key that is wrong."""
+    path = path or DEFAULT_PATH
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise ConfigurationError(f"{path.name} cannot be read: {type(error).__name__}") from error
+    return _convert(content, path.name)
+
+
+def _convert(content: Any, source: str) -> ModelConfig:
+    try:
+        return msgspec.convert(content, ModelConfig, strict=False)
+    except msgspec.ValidationError as error:
+        raise ConfigurationError(f"{source}: {error}") from error

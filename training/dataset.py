@@ -1,0 +1,163 @@
+"""Curated reviews as columns in memory.
+
+The order of rows is that of their keys, so it does not depend on files, shards or machines:
+the same rows give the same model.
+"""
+
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from arro3.io import read_parquet
+from numpy.typing import ArrayLike, NDArray
+
+from reviews.identity import HOLD_OUT_BUCKETS
+from training.errors import DatasetError
+
+UNDETERMINED = "und"  # too short to tell a language
+BATCH_ROWS = 8192
+NULLABLE = {True: 1, False: 0, None: -1}
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Columns of n reviews, row i in each of the same one; words are cleaned.
+
+    rating: (n,) 1 to 5. title, text: n strings. language: (n,) codes.
+    verified_purchase: (n,) 1 yes, 0 no, -1 unknown. markup: (n,) bool.
+    bucket: (n,) 0 to 99, of the user. review_key: (n,) uint64.
+    """
+
+    rating: NDArray[np.int64]
+    title: list[str]
+    text: list[str]
+    verified_purchase: NDArray[np.int8]
+    language: NDArray[np.str_]
+    markup: NDArray[np.bool_]
+    bucket: NDArray[np.int64]
+    review_key: NDArray[np.uint64]
+
+    def __len__(self) -> int:
+        return len(self.rating)
+
+    def take(self, rows: ArrayLike) -> "Rows":
+        """The named rows, by position or by mask, in the order given."""
+        index = np.asarray(rows)
+        if index.dtype == np.bool_:
+            index = np.flatnonzero(index)
+        positions = index.tolist()
+        columns: dict[str, Any] = {}
+        for item in fields(self):
+            column = getattr(self, item.name)
+            is_list = isinstance(column, list)
+            columns[item.name] = [column[i] for i in positions] if is_list else column[index]
+        return Rows(**columns)
+
+    @property
+    def held_out(self) -> NDArray[np.bool_]:
+        """(n,) whether a row belongs to the hold-out, which no fit ever sees."""
+        return self.bucket < HOLD_OUT_BUCKETS
+
+    def folds(self, count: int) -> NDArray[np.int64]:
+        """(n,) the fold of each row, 0 to count - 1: all rows of one user in one fold."""
+        return (self.bucket - HOLD_OUT_BUCKETS) % count
+
+    def in_languages(self, languages: Collection[str]) -> NDArray[np.bool_]:
+        """(n,) whether a row is in one of the languages, or too short to tell."""
+        return np.isin(self.language, [*languages, UNDETERMINED])
+
+
+def read(
+    folder: Path,
+    languages: Collection[str] | None = None,
+    buckets: Collection[int] | None = None,
+) -> Rows:
+    """Read every Parquet file below a folder, each review once (by its key).
+
+    languages: rows in these and `und`; None: all. buckets: only these; None: all.
+    Raises DatasetError where there is no file, or a column is not as the data dictionary says.
+    """
+    parts = list(batches(folder))
+    columns = {}
+    for item in fields(Rows):
+        part = [getattr(p, item.name) for p in parts]
+        is_list = isinstance(part[0], list)
+        columns[item.name] = [v for p in part for v in p] if is_list else np.concatenate(part)
+    rows = Rows(**columns)  # type: ignore[arg-type]
+    order = np.argsort(rows.review_key, kind="stable")
+    first = np.diff(rows.review_key[order], prepend=rows.review_key[order[:1]] ^ np.uint64(1)) != 0
+    rows = rows.take(order[first])
+    keep = np.ones(len(rows), np.bool_)
+    if languages is not None:
+        keep &= rows.in_languages(languages)
+    if buckets is not None:
+        keep &= np.isin(rows.bucket, list(buckets))
+    return rows if keep.all() else rows.take(keep)
+
+
+def files(folder: Path) -> list[Path]:
+    """Every Parquet file below a folder, of any depth, sorted by path.
+
+    Raises DatasetError where there is none.
+    """
+    found = sorted(folder.rglob("*.parquet")) if folder.is_dir() else []
+    if not found:
+        raise DatasetError(f"no Parquet file below {folder}")
+    return found
+
+
+def batches(folder: Path, batch_rows: int = BATCH_ROWS) -> Iterator[Rows]:
+    """The rows of every file in turn, in constant memory, copies included."""
+    for path in files(folder):
+        try:
+            for batch in read_parquet(str(path), batch_size=batch_rows):
+                yield _columns(batch, path)
+        except DatasetError:
+            raise
+        except Exception as error:  # arro3 has its own, undeclared, classes
+            raise DatasetError(f"{path.name} cannot be read: {type(error).__name__}") from error
+
+
+def _columns(batch: Any, path: Path) -> Rows:
+    names = set(batch.schema.names)
+    if missing := sorted({item.name for item in fields(Rows)} - names):
+        raise DatasetError(f"{path.name} has no column {', '.join(missing)}")
+    verified = [NULLABLE.get(v, -1) for v in batch.column("verified_purchase").to_pylist()]
+    rows = Rows(
+        rating=_numbers(batch, "rating", path),
+        title=_strings(batch, "title", path),
+        text=_strings(batch, "text", path),
+        verified_purchase=np.asarray(verified, np.int8),
+        language=np.asarray(_strings(batch, "language", path), "U8"),
+        markup=_numbers(batch, "markup", path).astype(np.bool_),
+        bucket=_numbers(batch, "bucket", path),
+        review_key=_whole(batch, "review_key", path).astype(np.uint64),
+    )
+    if len(rows) and not 1 <= rows.rating.min() <= rows.rating.max() <= 5:
+        raise DatasetError(f"{path.name}: a rating is not from 1 to 5")
+    if len(rows) and not 0 <= rows.bucket.min() <= rows.bucket.max() <= 99:
+        raise DatasetError(f"{path.name}: a bucket is not from 0 to 99")
+    return rows
+
+
+def _whole(batch: Any, name: str, path: Path) -> NDArray[Any]:
+    column = batch.column(name)
+    if column.null_count:
+        raise DatasetError(f"{path.name}: column {name} has nulls")
+    values: NDArray[Any] = column.to_numpy()
+    if values.dtype.kind not in "iub":
+        raise DatasetError(f"{path.name}: column {name} holds no whole numbers")
+    return values
+
+
+def _numbers(batch: Any, name: str, path: Path) -> NDArray[np.int64]:
+    return _whole(batch, name, path).astype(np.int64)
+
+
+def _strings(batch: Any, name: str, path: Path) -> list[str]:
+    values: list[str] = batch.column(name).to_pylist()
+    if not all(type(value) is str for value in values):
+        raise DatasetError(f"{path.name}: column {name} must hold strings and no nulls")
+    return values
