@@ -6,6 +6,7 @@ Lambda adds who asked and when. Train makes the baseline from the same columns.
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields, replace
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -18,6 +19,7 @@ from monitoring.errors import ObservationsError
 
 FloatArray = NDArray[np.float32]
 ROUNDING = 1e-3  # float32 arithmetic may leave 5.0000005 expected stars
+Moment = Annotated[datetime, Meta(tz=True)]  # ISO 8601 with its zone; ours are UTC
 Share = Annotated[float, Meta(ge=0.0, le=1.0 + ROUNDING)]
 
 
@@ -36,7 +38,7 @@ class Observation(msgspec.Struct, frozen=True):
 
     request_id: str = ""
     index: int = 0  # place in the batch
-    time: str = ""  # ISO 8601, UTC
+    time: Moment | None = None
     caller: str = ""
     probe: bool = False  # golden set, smoke test or our own probe: counts in no window
     model_version: str = ""

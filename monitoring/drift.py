@@ -1,0 +1,214 @@
+"""Whether a window still looks like the baseline of the model that is live.
+
+Six tests, one for each way in which a stream of reviews was seen to change, each at a sixth of
+the false alarm rate. Too few rows or no baseline is `insufficient`, never `ok`.
+"""
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from monitoring import statistics
+from monitoring.baseline import Baseline, count_foreign, count_languages, count_stars
+from monitoring.observations import Observations
+from monitoring.settings import DriftSettings, TestSettings
+from monitoring.statistics import IntArray, Result
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One test: what was compared, how unlikely it is, and what that is in words."""
+
+    name: str
+    method: str
+    statistic: float
+    p_value: float
+    alarm: bool
+    baseline: float  # of the figure that the words speak of
+    window: float
+    words: str
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What a check says. verdict: `ok`, `drift` or `insufficient`. n: rows of the window.
+
+    level: the p-value below which a single test alarms.
+    """
+
+    verdict: str
+    n: int
+    reason: str
+    level: float
+    baseline_rows: int
+    unreadable: int
+    tests: tuple[Finding, ...]
+
+    @property
+    def alarms(self) -> tuple[Finding, ...]:
+        """The tests that alarm, surest first."""
+        ringing = [finding for finding in self.tests if finding.alarm]
+        return tuple(sorted(ringing, key=lambda finding: finding.p_value))
+
+    def to_mapping(self) -> dict[str, Any]:
+        """The content of drift.json."""
+        return {**asdict(self), "tests": [asdict(finding) for finding in self.tests]}
+
+
+def check(baseline: Baseline | None, window: Observations, settings: DriftSettings) -> Verdict:
+    """Compare a window with a baseline. None: the model has none.
+
+    Raises BaselineError where the window comes from another model: its topics do not fit.
+    """
+    level = settings.tests.false_alarm_rate / len(TESTS)
+    reason = _insufficient(baseline, len(window), settings)
+    findings: tuple[Finding, ...] = ()
+    if baseline is not None and not reason:
+        findings = compare(baseline, window, settings.tests)
+    verdict = Verdict(
+        verdict="insufficient" if reason else "ok",
+        n=len(window),
+        reason=reason,
+        level=level,
+        baseline_rows=baseline.rows if baseline else 0,
+        unreadable=window.unreadable,
+        tests=findings,
+    )
+    return verdict if reason else _conclude(verdict)
+
+
+def compare(
+    baseline: Baseline, window: Observations, settings: TestSettings
+) -> tuple[Finding, ...]:
+    """The six findings, in the order of TESTS, for a window of at least two rows."""
+    level = settings.false_alarm_rate / len(TESTS)
+    findings = []
+    for name, test in TESTS.items():
+        result, before, now, words = test(baseline, window, settings)
+        alarm = bool(result.p_value < level)
+        findings.append(
+            Finding(
+                name, result.method, result.statistic, result.p_value, alarm, before, now, words
+            )
+        )
+    return tuple(findings)
+
+
+def stars_mean(rows_by_star: IntArray) -> float:
+    """Mean star of (5,) counts; 0 where there are none."""
+    total = int(rows_by_star.sum())
+    return float(rows_by_star @ np.arange(1, 6) / total) if total else 0.0
+
+
+# --- the six tests: result, the baseline's figure, the window's, and both in words -----------
+Compared = tuple[Result, float, float, str]
+
+
+def _stars(baseline: Baseline, window: Observations, settings: TestSettings) -> Compared:
+    rows = count_stars(window)
+    before, now = stars_mean(baseline.stars), stars_mean(rows)
+    shares_before, shares_now = baseline.stars / baseline.rows, rows / len(window)
+    k = int(np.abs(shares_now - shares_before).argmax())
+    words = (
+        f"the predicted stars average {now:.2f}, {before:.2f} in the baseline; "
+        f"{k + 1} star{'s' if k else ''}: {shares_now[k]:.1%} instead of {shares_before[k]:.1%}"
+    )
+    result = statistics.chi_square(rows, baseline.stars, settings.cell_correction)
+    return result, before, now, words
+
+
+def _topics(baseline: Baseline, window: Observations, settings: TestSettings) -> Compared:
+    usual = float(len(baseline.topic_mean))
+    result = statistics.hotelling(
+        window.topics.astype(np.float64),
+        baseline.topic_mean,
+        baseline.topic_covariance,
+        baseline.rows,
+    )
+    words = (
+        f"what the reviews speak of lies at a distance of {result.statistic:.0f} from the "
+        f"baseline, where about {usual:.0f} is usual"
+    )
+    return result, usual, result.statistic, words
+
+
+def _languages(baseline: Baseline, window: Observations, settings: TestSettings) -> Compared:
+    rows = count_foreign(count_languages(window), baseline.known_languages)
+    return _shares(
+        baseline.foreign_rows, rows, "are in a language not learned", baseline, window, settings
+    )
+
+
+def _markup(baseline: Baseline, window: Observations, settings: TestSettings) -> Compared:
+    rows = int(window.markup.sum())
+    return _shares(
+        baseline.markup_rows, rows, "carry HTML tags or entities", baseline, window, settings
+    )
+
+
+def _shares(
+    before: int,
+    now: int,
+    what: str,
+    baseline: Baseline,
+    window: Observations,
+    settings: TestSettings,
+) -> Compared:
+    n, m = len(window), baseline.rows
+    result = statistics.share(now, n, before, m, settings.exact_below_rows)
+    words = f"{now / n:.2%} of the reviews {what}, {before / m:.2%} in the baseline"
+    return result, before / m, now / n, words
+
+
+def _unknown_words(baseline: Baseline, window: Observations, settings: TestSettings) -> Compared:
+    oov = window.oov_share.astype(np.float64)
+    mean, variance = float(oov.mean()), float(oov.var(ddof=1))
+    result = statistics.mean_difference(
+        mean, variance, len(window), baseline.oov_mean, baseline.oov_variance, baseline.rows
+    )
+    words = (
+        f"{mean:.2%} of a review's words are unknown to the model, "
+        f"{baseline.oov_mean:.2%} in the baseline"
+    )
+    return result, baseline.oov_mean, mean, words
+
+
+def _length(baseline: Baseline, window: Observations, settings: TestSettings) -> Compared:
+    middle = np.searchsorted(np.cumsum(baseline.length_rows), baseline.rows / 2)
+    before, now = float(baseline.lengths[middle]), float(np.median(window.length))
+    result = statistics.kolmogorov_smirnov(window.length, baseline.lengths, baseline.length_rows)
+    words = f"the middle review has {now:.0f} characters, {before:.0f} in the baseline"
+    return result, before, now, words
+
+
+TESTS: dict[str, Callable[[Baseline, Observations, TestSettings], Compared]] = {
+    "stars": _stars,
+    "topics": _topics,
+    "languages": _languages,
+    "unknown_words": _unknown_words,
+    "length": _length,
+    "markup": _markup,
+}
+
+
+def _insufficient(baseline: Baseline | None, n: int, settings: DriftSettings) -> str:
+    if baseline is None:
+        return "no baseline: this model came without one, so nothing can be said about drift"
+    if baseline.rows < settings.tests.min_baseline_rows:
+        needed = settings.tests.min_baseline_rows
+        return f"the baseline has {baseline.rows} rows, and {needed} are needed to know normal"
+    if n < settings.window.min_rows:
+        return f"the window has {n} rows, and {settings.window.min_rows} are needed to judge"
+    return ""
+
+
+def _conclude(verdict: Verdict) -> Verdict:
+    alarms = verdict.alarms
+    if not alarms:
+        reason = f"all {len(verdict.tests)} tests are quiet over {verdict.n} rows"
+    else:
+        reason = "; ".join(f"{finding.name}: {finding.words}" for finding in alarms)
+    content = vars(verdict) | {"verdict": "drift" if alarms else "ok", "reason": reason}
+    return Verdict(**content)

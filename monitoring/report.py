@@ -1,0 +1,276 @@
+"""The drift report: one HTML file that says what happened, how sure that is, and what to do.
+
+It holds counts and shares only, never a customer's words.
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from monitoring import page
+from monitoring.baseline import CONFIDENCE_BINS, Baseline, count_confidence, count_languages
+from monitoring.baseline import count_stars as stars_of
+from monitoring.drift import Finding, Verdict
+from monitoring.feedback import Quality
+from monitoring.observations import Observations
+from monitoring.statistics import FloatArray, IntArray
+
+LENGTH_EDGES = (25, 50, 100, 200, 400, 800, 1600)  # characters; the last bin is open
+TOP_LANGUAGES = 6
+
+
+@dataclass(frozen=True)
+class Advice:
+    """What a person needs to know of one test. causes: what has been seen to make it alarm."""
+
+    title: str
+    watches: str
+    causes: str
+    action: str
+
+
+ADVICE: Mapping[str, Advice] = {
+    "stars": Advice(
+        "Predicted stars",
+        "how often each star is predicted",
+        "a product that fails or shines, a burst of bought reviews, or another catalogue",
+        "Read the reviews of the star that moved most. If they are real, nothing is broken: the "
+        "world changed. If one client or product makes them, look there first.",
+    ),
+    "topics": Advice(
+        "Topics",
+        "what the reviews speak of, as 50 coordinates of their words",
+        "a new product category, another text cleaning in front of the API, or text cut short",
+        "Ask the clients whether they send a new category or changed how they prepare text. If "
+        "the category is here to stay, bring labelled reviews of it and retrain.",
+    ),
+    "languages": Advice(
+        "Other languages",
+        "the share of reviews in a language that the model has not learned",
+        "a new market, or a client that no longer filters",
+        "Those reviews are answered `supported: false`, without stars. Route them away, or add "
+        "the language to `languages` in configs/model.yaml with labelled reviews of it.",
+    ),
+    "unknown_words": Advice(
+        "Unknown words",
+        "the share of a review's words that the model never saw",
+        "new products and names, another alphabet or cleaning, broken encoding",
+        "Look at how clients encode and clean text. New vocabulary alone is cured by retraining "
+        "on recent reviews.",
+    ),
+    "length": Advice(
+        "Length",
+        "how long the reviews are",
+        "a client that cuts text or sends titles alone, or another kind of form",
+        "Ask whether text is cut: at 20 words the model loses five points of accuracy.",
+    ),
+    "markup": Advice(
+        "Markup",
+        "the share of reviews whose raw words hold HTML tags or entities",
+        "a client that sends pages instead of words, or escapes them twice",
+        "Tags are removed before the model reads them; text escaped more than twice is not. Have "
+        "the client send plain words.",
+    ),
+}
+
+SHOWN = {
+    "ok": ("Nothing unusual", "good"),
+    "drift": ("Drift", "bad"),
+    "insufficient": ("Too little to judge", "unsure"),
+}
+
+
+def html(
+    verdict: Verdict,
+    *,
+    baseline: Baseline | None = None,
+    window: Observations | None = None,
+    quality: Quality | None = None,
+    about: Mapping[str, str] | None = None,
+) -> str:
+    """The page of one check. about: pointers to show, such as the model package and the times."""
+    word, kind = SHOWN[verdict.verdict]
+    parts = [page.verdict(word, kind, _what_happened(verdict)), page.tiles(_figures(verdict))]
+    if verdict.alarms:
+        parts.append(_what_to_do(verdict))
+    if verdict.tests:
+        parts.append(_tests(verdict))
+    if baseline is not None and window is not None and len(window):
+        parts.append(_distributions(baseline, window))
+    if quality is not None:
+        parts.append(_feedback(quality))
+    if about:
+        rows = [[name, value] for name, value in about.items()]
+        parts.append(page.section("Where this comes from", "", page.table(["", ""], rows)))
+    return page.document(
+        "Do today's reviews still look familiar?",
+        "Review Stars · drift",
+        "The predictions of this window, compared with those on the hold-out that the live model "
+        "was judged by. Stars are predicted, not true: drift says that the input changed, not "
+        "that the answers are wrong.",
+        parts,
+        "Six tests, chance of a false alarm in a quiet window at most 1 in "
+        f"{round(1 / max(verdict.level * len(ADVICE), 1e-9))}; see configs/drift.yaml.",
+    )
+
+
+def _what_happened(verdict: Verdict) -> list[str]:
+    if verdict.verdict == "insufficient":
+        return [
+            f"Not judged: {verdict.reason}.",
+            "This is no all-clear. The rows stay in the bucket, and the next window is judged "
+            "when it has enough of them.",
+        ]
+    if verdict.verdict == "ok":
+        return [f"{verdict.reason.capitalize()}, against {verdict.baseline_rows} baseline rows."]
+    sentences = [f"{ADVICE[f.name].title}: {f.words}." for f in verdict.alarms]
+    count = len(verdict.alarms)
+    heading = f"{count} of {len(verdict.tests)} tests {'alarms' if count == 1 else 'alarm'}."
+    return [heading, *sentences]
+
+
+def _figures(verdict: Verdict) -> list[tuple[str, str, str]]:
+    surest = min((finding.p_value for finding in verdict.tests), default=None)
+    unreadable = f"{verdict.unreadable:,} lines unreadable" if verdict.unreadable else ""
+    return [
+        ("Reviews in the window", f"{verdict.n:,}", unreadable),
+        ("Baseline rows", f"{verdict.baseline_rows:,}", "hold-out of the live model"),
+        ("Tests that alarm", f"{len(verdict.alarms)} of {len(verdict.tests)}", ""),
+        (
+            "Smallest p-value",
+            "–" if surest is None else probability(surest),
+            f"a test alarms below {verdict.level:.4f}",
+        ),
+    ]
+
+
+def _what_to_do(verdict: Verdict) -> str:
+    rows = [
+        [ADVICE[f.name].title, ADVICE[f.name].causes, ADVICE[f.name].action] for f in verdict.alarms
+    ]
+    return page.section(
+        "What to do",
+        "One drifting window is a report. Where it goes on, the alarm starts the Learn machine, "
+        "which retrains if there is new data; the gate then decides.",
+        page.table(["Test", "Often caused by", "Next step"], rows),
+    )
+
+
+def _tests(verdict: Verdict) -> str:
+    limit = -math.log10(verdict.level)
+    chart = page.against_limit(
+        [(ADVICE[f.name].title, _strength(f), f.alarm) for f in verdict.tests],
+        limit,
+        limit_words="alarm",
+        described="How unlikely each test's result is, against the limit for an alarm",
+    )
+    rows = [
+        [
+            ADVICE[f.name].title,
+            ADVICE[f.name].watches,
+            f"{f.method} {f.statistic:.3g}",
+            probability(f.p_value),
+            "bad:alarm" if f.alarm else "good:quiet",
+        ]
+        for f in verdict.tests
+    ]
+    return page.section(
+        "The six tests",
+        "Bars are the surprise, -log10 of the p-value: one more is ten times less likely by "
+        "chance. They say how sure a change is, not how large.",
+        chart,
+        page.table(["Test", "Watches", "Statistic", "p-value", ""], rows, numbers=(3,)),
+    )
+
+
+def _distributions(baseline: Baseline, window: Observations) -> str:
+    n, m = len(window), baseline.rows
+    codes = _top_languages(baseline, window)
+    now_languages = count_languages(window)
+    charts = [
+        ("Predicted stars", ["1", "2", "3", "4", "5"], baseline.stars / m, stars_of(window) / n),
+        (
+            "Length in characters",
+            [*(f"<{edge}" for edge in LENGTH_EDGES), "more"],
+            _bin_lengths(baseline.lengths, baseline.length_rows) / m,
+            _bin_lengths(window.length, np.ones(n)) / n,
+        ),
+        (
+            "Confidence of the answers",
+            [f"{edge:.0%}" for edge in np.arange(0.2, 1.0, 0.1)],
+            _bin_confidence(baseline.confidence_rows) / m,
+            _bin_confidence(count_confidence(window)) / n,
+        ),
+        (
+            "Languages (share of all rows)",
+            codes,
+            np.array([baseline.languages.get(code, 0) for code in codes]) / m,
+            np.array([now_languages.get(code, 0) for code in codes]) / n,
+        ),
+    ]
+    drawn = [
+        f"<h3>{title}</h3>"
+        + page.grouped_bars(
+            labels, {"baseline": before.tolist(), "this window": now.tolist()}, described=title
+        )
+        for title, labels, before, now in charts
+    ]
+    return page.section(
+        "Before and now", "Share of the reviews, baseline in grey.", page.pair(*drawn)
+    )
+
+
+def _feedback(quality: Quality) -> str:
+    if not quality.estimates:
+        return page.section("True stars that came back", f"Not judged: {quality.reason}.")
+    rows = [
+        [
+            estimate.name,
+            f"{estimate.value:.3f}",
+            f"{estimate.low:.3f} to {estimate.high:.3f}",
+            "–" if estimate.gate is None else f"{estimate.gate:.3f}",
+            "bad:worse than the gate" if estimate.alarm else "good:no worse than the gate",
+        ]
+        for estimate in quality.estimates
+    ]
+    return page.section(
+        "True stars that came back",
+        f"{quality.n:,} answered reviews whose true stars are known. It alarms where the whole "
+        "interval lies beyond the gate.",
+        page.table(["Figure", "Value", "Interval", "Gate", ""], rows, numbers=(1, 2, 3)),
+    )
+
+
+def probability(p: float) -> str:
+    """A p-value as a person reads it."""
+    if p >= 0.001:
+        return f"{p:.3f}"
+    return "< 1e-300" if p < 1e-300 else f"{p:.0e}"
+
+
+def _strength(finding: Finding) -> float:
+    return -math.log10(max(finding.p_value, 1e-300))
+
+
+def _top_languages(baseline: Baseline, window: Observations) -> list[str]:
+    now = count_languages(window)
+    shares = {
+        code: baseline.languages.get(code, 0) / baseline.rows + now.get(code, 0) / len(window)
+        for code in {*baseline.languages, *now}
+    }
+    return sorted(shares, key=lambda code: (-shares[code], code))[:TOP_LANGUAGES]
+
+
+def _bin_lengths(lengths: IntArray, rows: NDArray[Any]) -> FloatArray:
+    places = np.searchsorted(LENGTH_EDGES, lengths, side="right")
+    return np.bincount(places, weights=rows, minlength=len(LENGTH_EDGES) + 1)
+
+
+def _bin_confidence(rows: IntArray) -> IntArray:
+    """Eight bins from .2 to 1, as confidence in one of five cannot be lower."""
+    tenths = rows.reshape(10, CONFIDENCE_BINS // 10).sum(axis=1)
+    return np.concatenate([[tenths[:3].sum()], tenths[3:]])
