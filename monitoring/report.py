@@ -17,7 +17,7 @@ from monitoring.baseline import count_stars as stars_of
 from monitoring.drift import Finding, Verdict
 from monitoring.feedback import Quality
 from monitoring.observations import Observations
-from monitoring.statistics import FloatArray, IntArray
+from monitoring.statistics import IntArray
 
 LENGTH_EDGES = (25, 50, 100, 200, 400, 800, 1600)  # characters; the last bin is open
 TOP_LANGUAGES = 6
@@ -52,8 +52,8 @@ ADVICE: Mapping[str, Advice] = {
         "Other languages",
         "the share of reviews in a language that the model has not learned",
         "a new market, or a client that no longer filters",
-        "Those reviews are answered `supported: false`, without stars. Route them away, or add "
-        "the language to `languages` in configs/model.yaml with labelled reviews of it.",
+        "Those reviews are answered without stars (supported: false). Route them away, or add "
+        "the language to the languages of configs/model.yaml with labelled reviews of it.",
     ),
     "unknown_words": Advice(
         "Unknown words",
@@ -265,7 +265,7 @@ def _top_languages(baseline: Baseline, window: Observations) -> list[str]:
     return sorted(shares, key=lambda code: (-shares[code], code))[:TOP_LANGUAGES]
 
 
-def _bin_lengths(lengths: IntArray, rows: NDArray[Any]) -> FloatArray:
+def _bin_lengths(lengths: IntArray, rows: NDArray[Any]) -> NDArray[Any]:
     places = np.searchsorted(LENGTH_EDGES, lengths, side="right")
     return np.bincount(places, weights=rows, minlength=len(LENGTH_EDGES) + 1)
 
