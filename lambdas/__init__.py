@@ -1,0 +1,1 @@
+"""The edges: event in, one domain call, answer out."""

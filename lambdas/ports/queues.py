@@ -1,0 +1,33 @@
+"""SQS queues."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from lambdas.ports.clients import client
+
+
+@dataclass(frozen=True)
+class Message:
+    """One message and the receipt by which it is deleted."""
+
+    body: str
+    receipt: str
+
+
+def receive_all(url: str) -> list[Message]:
+    """Every message that is visible now, oldest batches first."""
+    found: list[Message] = []
+    while True:
+        answer = client("sqs").receive_message(
+            QueueUrl=url, MaxNumberOfMessages=10, WaitTimeSeconds=0, VisibilityTimeout=60
+        )
+        batch = answer.get("Messages", [])
+        found += [Message(item["Body"], item["ReceiptHandle"]) for item in batch]
+        if not batch:
+            return found
+
+
+def delete(url: str, receipt: str) -> None:
+    """Take a message off the queue for good."""
+    client("sqs").delete_message(QueueUrl=url, ReceiptHandle=receipt)

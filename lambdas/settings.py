@@ -1,0 +1,126 @@
+"""What each function must be told: written once, read by infra (to_env) and by the handler (from_env)."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import MISSING, Field, dataclass, fields
+from typing import Any, Self
+
+
+class SettingsError(Exception):
+    """A variable is missing or cannot be read: the function must not start."""
+
+
+def _parse(field: Field[Any], text: str) -> Any:
+    if field.type == "int":
+        return int(text)
+    if field.type == "bool":
+        if text not in ("true", "false"):
+            raise SettingsError(f"{field.name.upper()} must be true or false")
+        return text == "true"
+    return text
+
+
+def _text(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """The environment of one function; a field's variable is its name in capitals."""
+
+    stage: str
+
+    def to_env(self) -> dict[str, str]:
+        """The variables of the function; empty ones are left out."""
+        values = {f.name.upper(): _text(getattr(self, f.name)) for f in fields(self)}
+        return {name: text for name, text in values.items() if text != ""}
+
+    @classmethod
+    def from_env(cls, environment: Mapping[str, str] | None = None) -> Self:
+        """Read the variables.
+
+        Raises SettingsError with the name of the first one that is unset, empty or unreadable.
+        """
+        source = os.environ if environment is None else environment
+        values: dict[str, Any] = {}
+        for field in fields(cls):
+            name = field.name.upper()
+            text = source.get(name, "")
+            if text:
+                try:
+                    values[field.name] = _parse(field, text)
+                except ValueError:
+                    raise SettingsError(f"{name} must be a whole number") from None
+            elif field.default is MISSING:
+                raise SettingsError(f"{name} is not set")
+        return cls(**values)
+
+
+@dataclass(frozen=True, kw_only=True)
+class PreprocessSettings(Settings):
+    """Plan, worker and finish; `languages` and `keep_columns` are comma-separated."""
+
+    curated_bucket: str
+    max_shard_bytes: int
+    languages: str
+    code_version: str
+    metrics_namespace: str
+    keep_columns: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class LearnSettings(Settings):
+    """Prepare and conclude a run of the pipeline."""
+
+    curated_bucket: str
+    models_bucket: str
+    pipeline_name: str
+    live_parameter: str
+    model_package_group: str
+    configuration_digest: str
+    image_uri: str
+    git_commit: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class RatingsSettings(Settings):
+    """Answer the API; `probe_roles` are comma-separated role names whose calls are probes."""
+
+    endpoint_name: str
+    live_parameter: str
+    predictions_stream: str
+    feedback_stream: str
+    capture_words: bool
+    metrics_namespace: str
+    probe_roles: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReleaseSettings(Settings):
+    """Validate, verify, ask the golden set, record; `alarm_names` are comma-separated."""
+
+    endpoint_name: str
+    endpoint_stack: str
+    live_parameter: str
+    models_bucket: str
+    model_package_group: str
+    name_prefix: str
+    metrics_namespace: str
+    api_id: str = ""
+    api_stage: str = ""
+    alarm_names: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class MonitorSettings(Settings):
+    """Check a window for drift; `drift_config` is configs/drift.yaml as JSON."""
+
+    observations_bucket: str
+    models_bucket: str
+    live_parameter: str
+    alert_topic_arn: str
+    learn_machine_arn: str
+    drift_config: str
+    metrics_namespace: str
