@@ -4,30 +4,73 @@ from __future__ import annotations
 
 import json
 import os
+from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import aws_cdk as cdk
+from cdk_nag import AwsSolutionsChecks
 
 from infra.packages import Packages
-from infra.stacks.foundation import Foundation
+from infra.source import Source
+from infra.stacks.foundation import FoundationStack
+from infra.stacks.learning import LearningStack
+from infra.stacks.preprocessing import PreprocessingStack
 from infra.stage import Stage
 
 HERE = Path(__file__).resolve().parent
 
 
-def compose(app: cdk.App, stage: Stage, packages: Packages) -> None:
+def compose(app: cdk.App, stage: Stage, packages: Packages, source: Source) -> None:
     """Build every stack of a stage, in the order in which they are deployed."""
-    foundation = Foundation(app, "Foundation", stage=stage)
+    foundation = FoundationStack(app, "Foundation", stage=stage)
+    common: dict[str, Any] = {"stage": stage, "packages": packages}
+    alerts: dict[str, Any] = {
+        "alert_topic_arn": foundation.alert_topic_arn,
+        "alerts_key": foundation.alerts_key,
+    }
+    preprocessing = PreprocessingStack(
+        app,
+        "Preprocessing",
+        source=source,
+        raw=foundation.raw,
+        curated=foundation.curated,
+        **common,
+        **alerts,
+    )
+    learning = LearningStack(
+        app,
+        "Learning",
+        source=source,
+        curated=foundation.curated,
+        models=foundation.models,
+        **common,
+        **alerts,
+    )
+    in_order(foundation, preprocessing, learning)
 
 
-def flags() -> dict[str, object]:
+def in_order(*stacks: cdk.Stack) -> None:
+    """Deploy each after the one before it: most know each other by name alone."""
+    for earlier, later in pairwise(stacks):
+        later.add_stack_dependency(earlier)
+
+
+def flags() -> dict[str, Any]:
     """The feature flags of cdk.json, which only the CDK CLI hands over by itself."""
-    context: dict[str, object] = json.loads((HERE / "cdk.json").read_text())["context"]
+    context: dict[str, Any] = json.loads((HERE / "cdk.json").read_text())["context"]
     return context
 
 
-if __name__ == "__main__":
+def main() -> None:
+    """Synthesise the stage that the context or `STAGE` names; `CDK_VALIDATION=false` is quick."""
     app = cdk.App(context=flags(), analytics_reporting=False)
     label = app.node.try_get_context("stage") or os.environ.get("STAGE", "local")
-    compose(app, Stage.read(label), Packages())
+    compose(app, Stage.read(label), Packages(), Source.read())
+    if os.environ.get("CDK_VALIDATION") != "false":
+        cdk.Validations.of(app).add_plugins(AwsSolutionsChecks(app))
     app.synth()
+
+
+if __name__ == "__main__":
+    main()

@@ -168,7 +168,9 @@ class Stage(Settings, frozen=True, kw_only=True):
         wanted = self.runtime.python
         here = f"{sys.version_info.major}.{sys.version_info.minor}"
         version = here if wanted == "same" else wanted
-        return lambda_.Runtime(f"python{version}", lambda_.RuntimeFamily.PYTHON)
+        return lambda_.Runtime(
+            f"python{version}", lambda_.RuntimeFamily.PYTHON, supports_inline_code=True
+        )
 
     @property
     def architecture(self) -> lambda_.Architecture:

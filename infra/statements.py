@@ -8,6 +8,8 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
 
+from infra.stage import Stage
+
 Conditions = Mapping[str, Mapping[str, object]]
 
 
@@ -20,18 +22,22 @@ def allow(
     )
 
 
-def may_read(bucket: s3.IBucket, *keys: str) -> list[iam.PolicyStatement]:
-    """Get these objects (`reviews/*`), any version of them, and decrypt them."""
-    objects = [bucket.arn_for_objects(key) for key in keys]
-    return [allow(["s3:GetObject", "s3:GetObjectVersion"], *objects), *_key(bucket, "kms:Decrypt")]
+def may_read(bucket: s3.IBucket, *keys: str, versions: bool = False) -> list[iam.PolicyStatement]:
+    """Get these objects (`reviews/*`) and decrypt them; versions: also by version id."""
+    actions = ["s3:GetObject", *(["s3:GetObjectVersion"] if versions else [])]
+    return [allow(actions, *_objects(bucket, keys)), *_key(bucket, "kms:Decrypt")]
 
 
-def may_write(bucket: s3.IBucket, *keys: str) -> list[iam.PolicyStatement]:
-    """Put these objects. Decrypt is there because a put in several parts reads its own parts."""
-    objects = [bucket.arn_for_objects(key) for key in keys]
+def may_write(bucket: s3.IBucket, *keys: str, in_parts: bool = False) -> list[iam.PolicyStatement]:
+    """Put these objects; in_parts: also large ones, whose parts are read to be joined."""
+    if in_parts:
+        return [
+            allow(["s3:PutObject", "s3:AbortMultipartUpload"], *_objects(bucket, keys)),
+            *_key(bucket, "kms:GenerateDataKey", "kms:Decrypt"),
+        ]
     return [
-        allow(["s3:PutObject", "s3:AbortMultipartUpload"], *objects),
-        *_key(bucket, "kms:GenerateDataKey", "kms:Decrypt"),
+        allow(["s3:PutObject"], *_objects(bucket, keys)),
+        *_key(bucket, "kms:GenerateDataKey"),
     ]
 
 
@@ -58,6 +64,23 @@ def may_pass(role_arn: str, service: str) -> list[iam.PolicyStatement]:
     """Hand this role to one service (`sagemaker.amazonaws.com`) and to no other."""
     conditions = {"StringEquals": {"iam:PassedToService": service}}
     return [allow(["iam:PassRole"], role_arn, conditions=conditions)]
+
+
+def may_put_events(stage: Stage) -> list[iam.PolicyStatement]:
+    """Put events of this stage's own source on the default bus."""
+    conditions = {"StringEquals": {"events:source": stage.event_source}}
+    return [
+        allow(["events:PutEvents"], stage.arn("events", "event-bus/default"), conditions=conditions)
+    ]
+
+
+def may_invoke(*function_arns: str) -> list[iam.PolicyStatement]:
+    """Call these functions."""
+    return [allow(["lambda:InvokeFunction"], *function_arns)]
+
+
+def _objects(bucket: s3.IBucket, keys: Iterable[str]) -> list[str]:
+    return [bucket.arn_for_objects(key) for key in keys]
 
 
 def _key(bucket: s3.IBucket, *actions: str) -> list[iam.PolicyStatement]:

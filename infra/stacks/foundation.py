@@ -14,7 +14,7 @@ from infra.constructs.keys import Keys
 from infra.stage import Stage
 
 
-class Foundation(cdk.Stack):
+class FoundationStack(cdk.Stack):
     """Hands out buckets and the topic by their names, which `Stage` knows, so that no later
     stack locks this one; only the keys are references."""
 

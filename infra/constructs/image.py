@@ -1,0 +1,58 @@
+"""The training image: named by the stage, or built from training/Dockerfile."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from aws_cdk import IgnoreMode
+from aws_cdk import aws_ecr_assets as ecr_assets
+from aws_cdk import aws_iam as iam
+from constructs import Construct
+
+from infra.source import ROOT
+from infra.stage import Stage
+from infra.statements import allow
+
+# All that the Dockerfile copies; whatever else changes leaves the image as it is.
+ROOMS = ("training", "reviews", "monitoring", "configs/model.yaml")
+ECR = re.compile(r"(\d{12})\.dkr\.ecr\.([a-z0-9-]+)\.amazonaws\.com/([^:@]+)")
+
+
+class Image(Construct):
+    """One image that trains, evaluates and serves; `uri` names it with its content's hash."""
+
+    def __init__(self, scope: Construct, id: str, *, stage: Stage) -> None:
+        super().__init__(scope, id)
+        if stage.learning.image_uri:
+            self.uri = stage.learning.image_uri
+            self._repository = _repository_arn(self.uri)
+        else:
+            asset = ecr_assets.DockerImageAsset(
+                self,
+                "Asset",
+                directory=str(ROOT),
+                file="training/Dockerfile",
+                exclude=["*", *(f"!{room}" for room in ROOMS), "**/__pycache__"],
+                ignore_mode=IgnoreMode.DOCKER,
+                platform=ecr_assets.Platform.LINUX_AMD64,
+            )
+            self.uri = asset.image_uri
+            self._repository = asset.repository.repository_arn
+
+    def may_pull(self) -> Sequence[iam.PolicyStatement]:
+        """Pull this image. A login token is of the account: ECR takes no narrower resource."""
+        if self._repository is None:
+            return []
+        pull = [
+            "ecr:BatchCheckLayerAvailability",
+            "ecr:BatchGetImage",
+            "ecr:GetDownloadUrlForLayer",
+        ]
+        return [allow(["ecr:GetAuthorizationToken"], "*"), allow(pull, self._repository)]
+
+
+def _repository_arn(uri: str) -> str | None:
+    """The repository of an ECR image; None where the image lies elsewhere."""
+    found = ECR.match(uri)
+    return "arn:aws:ecr:{1}:{0}:repository/{2}".format(*found.groups()) if found else None

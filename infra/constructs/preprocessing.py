@@ -1,0 +1,215 @@
+"""Raw objects in, curated Parquet out: plan, workers side by side, finish."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from aws_cdk import Duration, RemovalPolicy
+from aws_cdk import aws_cloudwatch as cloudwatch
+from aws_cdk import aws_events as events
+from aws_cdk import aws_events_targets as targets
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
+from aws_cdk import aws_s3 as s3
+from aws_cdk import aws_sqs as sqs
+from constructs import Construct
+
+from infra.constructs.function import Function
+from infra.constructs.machine import Machine, machine_arn
+from infra.packages import Packages
+from infra.stage import Stage
+from infra.statements import (
+    allow,
+    may_invoke,
+    may_list,
+    may_publish,
+    may_put_events,
+    may_read,
+    may_write,
+)
+from infra.states import State, caught, invoke, publish, reason
+from lambdas.settings import PreprocessSettings
+
+INCOMING = "incoming/"
+EVENT_HOURS = 24  # an event that could not start the machine for so long is kept as lost
+
+
+class Preprocessing(Construct):
+    """A machine that an object under `incoming/` starts; failures are told to the topic."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,
+        *,
+        stage: Stage,
+        packages: Packages,
+        settings: PreprocessSettings,
+        raw: s3.IBucket,
+        curated: s3.IBucket,
+        alert_topic_arn: str,
+        alerts_key: kms.IKey,
+    ) -> None:
+        super().__init__(scope, id)
+        common: dict[str, Any] = {
+            "stage": stage,
+            "packages": packages,
+            "environment": settings.to_env(),
+        }
+        self.plan = Function(
+            self,
+            "Plan",
+            handler="lambdas.preprocess.plan.handler",
+            may=[may_read(raw, f"{INCOMING}*", versions=True), may_write(curated, "work/*")],
+            timeout_seconds=900,  # a large .gz is cut into shards here
+            **common,
+        )
+        self.worker = Function(
+            self,
+            "Worker",
+            handler="lambdas.preprocess.worker.handler",
+            may=[
+                may_read(raw, f"{INCOMING}*", versions=True),
+                may_read(curated, "work/*"),
+                may_write(curated, "reviews/*", "rejected/*", "work/*"),
+            ],
+            timeout_seconds=900,
+            **common,
+        )
+        self.finish = Function(
+            self,
+            "Finish",
+            handler="lambdas.preprocess.finish.handler",
+            may=[
+                may_list(curated, "sources/*", "work/*"),
+                may_read(curated, "sources/*", "work/*"),
+                may_write(curated, "sources/*", "datasets/*"),
+                may_put_events(stage),
+            ],
+            timeout_seconds=300,
+            **common,
+        )
+        self.machine = Machine(
+            self,
+            "Machine",
+            stage=stage,
+            name="preprocess",
+            definition=self._definition(stage, alert_topic_arn),
+            may=[
+                may_invoke(self.plan.arn, self.worker.arn, self.finish.arn),
+                may_read(curated, "work/*"),
+                may_publish(alert_topic_arn, alerts_key),
+                _may_run_children(stage),
+            ],
+        )
+        self.lost = self._started_by(stage, raw)
+
+    def _definition(self, stage: Stage, topic_arn: str) -> State:
+        told = "States.Format('{}/{} was not refined: {}', $.bucket, $.key, $.why)"
+        subject = f"{stage.name()}: a file was not refined"
+        return {
+            "Comment": "Raw reviews to curated Parquet",
+            "StartAt": "Plan",
+            "States": {
+                "Plan": invoke(self.plan.arn, Next="Refine", Catch=caught("Why")),
+                "Refine": self._map(stage) | {"Next": "Finish", "Catch": caught("Why")},
+                "Finish": invoke(self.finish.arn, End=True, Catch=caught("Why")),
+                **reason("Tell"),
+                "Tell": publish(topic_arn, subject, told, Next="Failed"),
+                "Failed": {
+                    "Type": "Fail",
+                    "ErrorPath": "$.error.Error",
+                    "CausePath": "$.why",
+                },
+            },
+        }
+
+    def _map(self, stage: Stage) -> State:
+        """Workers side by side over the lines of shards.jsonl, which plan wrote.
+
+        A shard that fails for good fails nothing here: every worker leaves its own result
+        object, and finish names the shards that left none.
+        """
+        return {
+            "Type": "Map",
+            "Label": "Refine",
+            "MaxConcurrency": stage.data.max_concurrency,
+            "ToleratedFailurePercentage": 100,
+            "ItemReader": {
+                "Resource": "arn:aws:states:::s3:getObject",
+                "ReaderConfig": {"InputType": "JSONL"},
+                "Parameters": {"Bucket.$": "$.curated_bucket", "Key.$": "$.shards_key"},
+            },
+            "ItemProcessor": {
+                "ProcessorConfig": {"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"},
+                "StartAt": "RefineShard",
+                "States": {"RefineShard": invoke(self.worker.arn, End=True)},
+            },
+            "ResultPath": None,
+        }
+
+    def _started_by(self, stage: Stage, raw: s3.IBucket) -> sqs.Queue:
+        """A rule on new raw objects; what could not be delivered waits in the queue returned."""
+        lost = sqs.Queue(
+            self,
+            "Lost",
+            encryption=sqs.QueueEncryption.SQS_MANAGED,
+            enforce_ssl=True,
+            retention_period=Duration.days(14),
+            removal_policy=RemovalPolicy.DESTROY,
+        )
+        rule = events.Rule(
+            self,
+            "Arrived",
+            rule_name=stage.name("arrived"),
+            event_pattern=events.EventPattern(
+                source=["aws.s3"],
+                detail_type=["Object Created"],
+                detail={
+                    "bucket": {"name": [raw.bucket_name]},
+                    "object": {"key": [{"prefix": INCOMING}]},
+                },
+            ),
+        )
+        field = events.EventField.from_path
+        rule.add_target(
+            targets.SfnStateMachine(
+                self.machine.machine,
+                dead_letter_queue=lost,
+                retry_attempts=185,
+                max_event_age=Duration.hours(EVENT_HOURS),
+                input=events.RuleTargetInput.from_object(
+                    {
+                        "bucket": field("$.detail.bucket.name"),
+                        "key": field("$.detail.object.key"),
+                        "version": field("$.detail.object.version-id"),
+                        "size": field("$.detail.object.size"),
+                        "etag": field("$.detail.object.etag"),
+                    }
+                ),
+            )
+        )
+        return lost
+
+    def failed(self, minutes: int = 5) -> cloudwatch.Metric:
+        """Runs that ended without a dataset."""
+        return self.machine.machine.metric_failed(period=Duration.minutes(minutes))
+
+    def events_lost(self, minutes: int = 5) -> cloudwatch.Metric:
+        """Raw objects whose event started nothing (a number that stays until someone looks)."""
+        return self.lost.metric_approximate_number_of_messages_visible(
+            period=Duration.minutes(minutes)
+        )
+
+
+def _may_run_children(stage: Stage) -> list[iam.PolicyStatement]:
+    """A Distributed Map starts executions of its own machine."""
+    name = stage.name("preprocess")
+    return [
+        allow(["states:StartExecution"], machine_arn(stage, "preprocess")),
+        allow(
+            ["states:DescribeExecution", "states:StopExecution"],
+            stage.arn("states", f"execution:{name}:*"),
+            stage.arn("states", f"execution:{name}/*"),
+        ),
+    ]

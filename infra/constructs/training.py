@@ -1,0 +1,126 @@
+"""The training pipeline, the group of its packages, and the roles of both."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_s3 as s3
+from aws_cdk import aws_sagemaker as sagemaker
+from constructs import Construct
+
+from infra import pipeline
+from infra.constructs.image import Image
+from infra.stage import Stage
+from infra.statements import allow, may_list, may_pass, may_read, may_use_key, may_write
+
+SAGEMAKER = "sagemaker.amazonaws.com"
+
+
+class Training(Construct):
+    """Everything between a dataset's manifest and a registered package."""
+
+    def __init__(
+        self, scope: Construct, id: str, *, stage: Stage, curated: s3.IBucket, models: s3.IBucket
+    ) -> None:
+        super().__init__(scope, id)
+        self._stage = stage
+        self._buckets = (curated, models)
+        self.image = Image(self, "Image", stage=stage)
+        self.jobs = self._role("Jobs", self._jobs_may())
+        self.role = self._role("Steps", self._pipeline_may())
+        self.group = sagemaker.CfnModelPackageGroup(
+            self,
+            "Packages",
+            model_package_group_name=stage.name(),
+            model_package_group_description="Models that passed the gate, newest last",
+        )
+        self.pipeline = self._pipeline()
+
+    def _pipeline(self) -> sagemaker.CfnPipeline:
+        curated, models = self._buckets
+        resources = pipeline.Resources(
+            image_uri=self.image.uri,
+            role_arn=self.jobs.role_arn,
+            key_arn=_key_arn(models),
+            curated_bucket=curated.bucket_name,
+            models_bucket=models.bucket_name,
+            model_package_group=self._stage.name(),
+        )
+        body = json.dumps(pipeline.definition(self._stage, resources))
+        made = sagemaker.CfnPipeline(
+            self,
+            "Pipeline",
+            pipeline_name=self._stage.name(),
+            pipeline_description="Train, evaluate, track, and register what passes the gate",
+            pipeline_definition={"PipelineDefinitionBody": body},
+            role_arn=self.role.role_arn,
+        )
+        made.node.add_dependency(self.group, self.role, self.jobs)
+        return made
+
+    def _role(self, id: str, may: Iterable[Iterable[iam.PolicyStatement]]) -> iam.Role:
+        role = iam.Role(self, id, assumed_by=iam.ServicePrincipal(SAGEMAKER))
+        for statement in (s for group in may for s in group):
+            role.add_to_policy(statement)
+        return role
+
+    def _jobs_may(self) -> list[Iterable[iam.PolicyStatement]]:
+        """What the program's jobs touch; each step reads and writes its own run."""
+        curated, models = self._buckets
+        volume = {"Bool": {"kms:GrantIsForAWSResource": "true"}}
+        return [
+            may_list(curated, "reviews/*", "datasets/*"),
+            may_read(curated, "reviews/*", "datasets/*"),
+            may_list(models, "runs/*", "champion-none/*"),
+            may_read(models, "runs/*", "champion-none/*"),
+            may_write(models, "runs/*", in_parts=True),
+            [allow(["kms:CreateGrant"], _key_arn(models), conditions=volume)],
+            [
+                allow(
+                    [
+                        "logs:CreateLogGroup",
+                        "logs:CreateLogStream",
+                        "logs:DescribeLogStreams",
+                        "logs:PutLogEvents",
+                    ],
+                    self._stage.arn("logs", "log-group:/aws/sagemaker/TrainingJobs*"),
+                    self._stage.arn("logs", "log-group:/aws/sagemaker/ProcessingJobs*"),
+                )
+            ],
+            self.image.may_pull(),
+        ]
+
+    def _pipeline_may(self) -> list[Iterable[iam.PolicyStatement]]:
+        """Start and stop the jobs that Pipelines names `pipelines-...`, and register."""
+        stage, (_, models) = self._stage, self._buckets
+        group = stage.arn("sagemaker", f"model-package-group/{stage.name()}")
+        packages = stage.arn("sagemaker", f"model-package/{stage.name()}/*")
+        training = stage.arn("sagemaker", "training-job/pipelines-*")
+        processing = stage.arn("sagemaker", "processing-job/pipelines-*")
+        return [
+            [
+                allow(_job_actions("Training"), training),
+                allow(_job_actions("Processing"), processing),
+                allow(["sagemaker:AddTags"], training, processing, packages),
+                allow(
+                    ["sagemaker:CreateModelPackage", "sagemaker:DescribeModelPackage"],
+                    group,
+                    packages,
+                ),
+            ],
+            may_pass(self.jobs.role_arn, SAGEMAKER),
+            may_read(models, "runs/*"),
+            may_use_key(models.encryption_key, "kms:DescribeKey") if models.encryption_key else [],
+        ]
+
+
+def _job_actions(kind: str) -> list[str]:
+    return [f"sagemaker:{verb}{kind}Job" for verb in ("Create", "Describe", "Stop")]
+
+
+def _key_arn(bucket: s3.IBucket) -> str:
+    if bucket.encryption_key is None:
+        raise ValueError(f"{bucket.bucket_name} has no key of its own")
+    return bucket.encryption_key.key_arn

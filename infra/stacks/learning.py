@@ -1,0 +1,62 @@
+"""The stack that turns datasets into registered models."""
+
+from __future__ import annotations
+
+import aws_cdk as cdk
+from aws_cdk import aws_kms as kms
+from aws_cdk import aws_s3 as s3
+from constructs import Construct
+
+from infra.constructs.learning import Learning
+from infra.constructs.training import Training
+from infra.packages import Packages
+from infra.source import Source
+from infra.stage import Stage
+from lambdas.settings import LearnSettings
+
+
+class LearningStack(cdk.Stack):
+    """DatasetReady in; ReleaseRequested on the bus, or an alert with the reason."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,
+        *,
+        stage: Stage,
+        packages: Packages,
+        source: Source,
+        curated: s3.IBucket,
+        models: s3.IBucket,
+        alert_topic_arn: str,
+        alerts_key: kms.IKey,
+    ) -> None:
+        super().__init__(
+            scope, id, description="Review Stars: datasets to models", **stage.stack(id)
+        )
+        training = Training(self, "Training", stage=stage, curated=curated, models=models)
+        self.learning = Learning(
+            self,
+            "Learning",
+            stage=stage,
+            packages=packages,
+            settings=LearnSettings(
+                stage=stage.label,
+                curated_bucket=curated.bucket_name,
+                models_bucket=models.bucket_name,
+                pipeline_name=stage.name(),
+                live_parameter=stage.live_parameter,
+                model_package_group=stage.name(),
+                configuration_digest=source.configuration_digest,
+                image_uri=training.image.uri,
+                git_commit=source.commit,
+            ),
+            curated=curated,
+            models=models,
+            alert_topic_arn=alert_topic_arn,
+            alerts_key=alerts_key,
+        )
+        self.image = training.image
+        cdk.CfnOutput(self, "LearnMachineArn", value=self.learning.machine.arn)
+        cdk.CfnOutput(self, "PipelineName", value=training.pipeline.ref)
+        cdk.CfnOutput(self, "ModelPackageGroup", value=stage.name())

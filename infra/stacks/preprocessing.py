@@ -1,0 +1,57 @@
+"""The stack that turns raw reviews into datasets."""
+
+from __future__ import annotations
+
+import aws_cdk as cdk
+from aws_cdk import aws_kms as kms
+from aws_cdk import aws_s3 as s3
+from constructs import Construct
+
+from infra.constructs.preprocessing import Preprocessing
+from infra.packages import Packages
+from infra.source import Source
+from infra.stage import Stage
+from lambdas.settings import PreprocessSettings
+
+NAMESPACE = "ReviewStars"
+
+
+class PreprocessingStack(cdk.Stack):
+    """Raw bucket in, curated bucket out; DatasetReady on the bus."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,
+        *,
+        stage: Stage,
+        packages: Packages,
+        source: Source,
+        raw: s3.IBucket,
+        curated: s3.IBucket,
+        alert_topic_arn: str,
+        alerts_key: kms.IKey,
+    ) -> None:
+        super().__init__(
+            scope, id, description="Review Stars: raw reviews to datasets", **stage.stack(id)
+        )
+        self.preprocessing = Preprocessing(
+            self,
+            "Preprocessing",
+            stage=stage,
+            packages=packages,
+            settings=PreprocessSettings(
+                stage=stage.label,
+                curated_bucket=curated.bucket_name,
+                max_shard_bytes=stage.data.max_shard_bytes,
+                languages=",".join(source.languages),
+                keep_columns=",".join(stage.data.keep_columns),
+                code_version=source.commit,
+                metrics_namespace=NAMESPACE,
+            ),
+            raw=raw,
+            curated=curated,
+            alert_topic_arn=alert_topic_arn,
+            alerts_key=alerts_key,
+        )
+        cdk.CfnOutput(self, "PreprocessMachineArn", value=self.preprocessing.machine.arn)
