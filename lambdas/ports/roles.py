@@ -19,6 +19,4 @@ class Credentials:
 def assume_role(arn: str, session: str) -> Credentials:
     """Take on a role for an hour."""
     answer = client("sts").assume_role(RoleArn=arn, RoleSessionName=session)["Credentials"]
-    return Credentials(
-        answer["AccessKeyId"], answer["SecretAccessKey"], answer["SessionToken"]
-    )
+    return Credentials(answer["AccessKeyId"], answer["SecretAccessKey"], answer["SessionToken"])

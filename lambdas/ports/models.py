@@ -1,0 +1,230 @@
+"""SageMaker: packages, endpoints, models, pipeline executions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from lambdas.ports.clients import client
+
+
+@dataclass(frozen=True)
+class Package:
+    """A version in the registry."""
+
+    arn: str
+    version: int
+    status: str
+    approval: str
+    created: datetime
+    group: str
+    model_data_url: str
+    metadata: dict[str, str]
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """What an endpoint says of itself."""
+
+    status: str
+    configuration: str
+    failure: str
+
+
+@dataclass(frozen=True)
+class PipelineExecution:
+    """One execution of a pipeline."""
+
+    arn: str
+    status: str
+    failure: str
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step of an execution; `metadata` is what SageMaker says of the job behind it."""
+
+    name: str
+    status: str
+    failure: str
+    metadata: dict[str, Any]
+
+
+def _sagemaker() -> Any:
+    return client("sagemaker")
+
+
+def is_missing(error: ClientError) -> bool:
+    """Whether an error of SageMaker says that a thing does not exist."""
+    words = error.response["Error"]["Message"].lower()
+    return "could not find" in words or "does not exist" in words or "not found" in words
+
+
+def describe_package(arn: str) -> Package:
+    """A package by its ARN.
+
+    Raises FileNotFoundError where there is none.
+    """
+    try:
+        answer = _sagemaker().describe_model_package(ModelPackageName=arn)
+    except ClientError as error:
+        if is_missing(error):
+            raise FileNotFoundError(f"no model package {arn}") from None
+        raise
+    containers = answer.get("InferenceSpecification", {}).get("Containers", [{}])
+    return Package(
+        answer["ModelPackageArn"],
+        answer["ModelPackageVersion"],
+        answer["ModelPackageStatus"],
+        answer.get("ModelApprovalStatus", ""),
+        answer["CreationTime"],
+        answer["ModelPackageGroupName"],
+        containers[0].get("ModelDataUrl", ""),
+        answer.get("CustomerMetadataProperties", {}),
+    )
+
+
+def packages(group: str) -> list[Package]:
+    """The packages of a group, newest version first."""
+    pages = (
+        _sagemaker()
+        .get_paginator("list_model_packages")
+        .paginate(ModelPackageGroupName=group, SortBy="CreationTime", SortOrder="Descending")
+    )
+    found = [item["ModelPackageArn"] for page in pages for item in page["ModelPackageSummaryList"]]
+    described = [describe_package(arn) for arn in found]
+    return sorted(described, key=lambda package: package.version, reverse=True)
+
+
+def approve(arn: str, why: str) -> None:
+    """Approve a package: this starts its release."""
+    _sagemaker().update_model_package(
+        ModelPackageArn=arn, ModelApprovalStatus="Approved", ApprovalDescription=why
+    )
+
+
+def add_metadata(arn: str, metadata: dict[str, str]) -> None:
+    """Add pointers to a package; its approval stays as it is."""
+    _sagemaker().update_model_package(ModelPackageArn=arn, CustomerMetadataProperties=metadata)
+
+
+def delete_package(arn: str) -> None:
+    """Delete a package version."""
+    _sagemaker().delete_model_package(ModelPackageName=arn)
+
+
+def describe_endpoint(name: str) -> Endpoint:
+    """What an endpoint says of itself.
+
+    Raises FileNotFoundError where there is none.
+    """
+    try:
+        answer = _sagemaker().describe_endpoint(EndpointName=name)
+    except ClientError as error:
+        if is_missing(error):
+            raise FileNotFoundError(f"no endpoint {name}") from None
+        raise
+    return Endpoint(
+        answer["EndpointStatus"], answer["EndpointConfigName"], answer.get("FailureReason") or ""
+    )
+
+
+def served_package(endpoint_name: str) -> tuple[Endpoint, str]:
+    """The endpoint and the ARN of the package that its configuration's model was made from.
+
+    Raises FileNotFoundError where endpoint, configuration or model is missing.
+    """
+    endpoint = describe_endpoint(endpoint_name)
+    try:
+        configuration = _sagemaker().describe_endpoint_config(
+            EndpointConfigName=endpoint.configuration
+        )
+        name = configuration["ProductionVariants"][0]["ModelName"]
+        model = _sagemaker().describe_model(ModelName=name)
+    except ClientError as error:
+        if is_missing(error):
+            raise FileNotFoundError(f"{endpoint_name} serves what no longer exists") from None
+        raise
+    containers = model.get("Containers") or [model.get("PrimaryContainer", {})]
+    return endpoint, containers[0].get("ModelPackageName", "")
+
+
+def names_of(kind: str, prefix: str) -> list[str]:
+    """Names of the Models ("model") or EndpointConfigs ("endpoint_config") with a prefix."""
+    operation, key, field = {
+        "model": ("list_models", "Models", "ModelName"),
+        "endpoint_config": ("list_endpoint_configs", "EndpointConfigs", "EndpointConfigName"),
+    }[kind]
+    pages = _sagemaker().get_paginator(operation).paginate(NameContains=prefix)
+    names = [item[field] for page in pages for item in page[key]]
+    return [name for name in names if name.startswith(prefix)]
+
+
+def delete_model(name: str) -> None:
+    """Delete a Model."""
+    _sagemaker().delete_model(ModelName=name)
+
+
+def delete_endpoint_config(name: str) -> None:
+    """Delete an EndpointConfig."""
+    _sagemaker().delete_endpoint_config(EndpointConfigName=name)
+
+
+def sweep(endpoint_name: str) -> int:
+    """Delete every Model and EndpointConfig of an endpoint that is gone; returns how many."""
+    prefix = f"{endpoint_name}-"
+    configs, found = names_of("endpoint_config", prefix), names_of("model", prefix)
+    for name in configs:
+        delete_endpoint_config(name)
+    for name in found:
+        delete_model(name)
+    return len(configs) + len(found)
+
+
+def newest_pipeline_execution(pipeline_name: str) -> PipelineExecution | None:
+    """The execution of a pipeline that started last."""
+    answer = _sagemaker().list_pipeline_executions(
+        PipelineName=pipeline_name, SortBy="CreationTime", SortOrder="Descending", MaxResults=1
+    )
+    found = answer["PipelineExecutionSummaries"]
+    return describe_pipeline_execution(found[0]["PipelineExecutionArn"]) if found else None
+
+
+def describe_pipeline_execution(arn: str) -> PipelineExecution:
+    """What an execution of a pipeline says of itself."""
+    answer = _sagemaker().describe_pipeline_execution(PipelineExecutionArn=arn)
+    return PipelineExecution(
+        arn, answer["PipelineExecutionStatus"], answer.get("FailureReason") or ""
+    )
+
+
+def pipeline_parameters(arn: str) -> dict[str, str]:
+    """The parameters that an execution was started with."""
+    pages = (
+        _sagemaker()
+        .get_paginator("list_pipeline_parameters_for_execution")
+        .paginate(PipelineExecutionArn=arn)
+    )
+    return {item["Name"]: item["Value"] for page in pages for item in page["PipelineParameters"]}
+
+
+def pipeline_steps(arn: str) -> list[Step]:
+    """The steps of an execution that have begun, in the order of their start."""
+    pages = (
+        _sagemaker()
+        .get_paginator("list_pipeline_execution_steps")
+        .paginate(PipelineExecutionArn=arn, SortOrder="Ascending")
+    )
+    return [
+        Step(
+            item["StepName"],
+            item["StepStatus"],
+            item.get("FailureReason") or "",
+            item.get("Metadata", {}),
+        )
+        for page in pages
+        for item in page["PipelineExecutionSteps"]
+    ]
