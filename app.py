@@ -9,8 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import aws_cdk as cdk
+from aws_cdk import aws_logs as logs
 from cdk_nag import AwsSolutionsChecks
+from constructs import IConstruct
 
+from infra.acknowledged import acknowledge_stars
 from infra.packages import Packages
 from infra.source import Source
 from infra.stacks.foundation import FoundationStack
@@ -48,6 +51,16 @@ def compose(app: cdk.App, stage: Stage, packages: Packages, source: Source) -> N
         **alerts,
     )
     in_order(foundation, preprocessing, learning)
+    nodes = app.node.find_all()
+    encrypt_logs(nodes, foundation.data_key.key_arn)
+    acknowledge_stars(nodes)
+
+
+def encrypt_logs(nodes: list[IConstruct], key_arn: str) -> None:
+    """Every log group under our own key, whoever made it."""
+    for node in nodes:
+        if isinstance(node, logs.CfnLogGroup):
+            node.kms_key_id = key_arn
 
 
 def in_order(*stacks: cdk.Stack) -> None:

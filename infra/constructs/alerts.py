@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from aws_cdk import Duration, RemovalPolicy
+from aws_cdk import Acknowledgment, Duration, RemovalPolicy, Validations
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_sns as sns
@@ -47,6 +47,12 @@ class Alerts(Construct):
             enforce_ssl=True,
             retention_period=Duration.days(14),
             removal_policy=RemovalPolicy.DESTROY,
+        )
+        Validations.of(inbox).acknowledge(
+            Acknowledgment(
+                id="AwsSolutions-SQS3",
+                reason="the end of the line: it keeps alerts until somebody looks",
+            )
         )
         self.topic.add_subscription(
             subscriptions.SqsSubscription(inbox, raw_message_delivery=False)

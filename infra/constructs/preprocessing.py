@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from aws_cdk import Duration, RemovalPolicy
+from aws_cdk import Acknowledgment, Duration, RemovalPolicy, Validations
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_events as events
 from aws_cdk import aws_events_targets as targets
@@ -157,6 +157,11 @@ class Preprocessing(Construct):
             enforce_ssl=True,
             retention_period=Duration.days(14),
             removal_policy=RemovalPolicy.DESTROY,
+        )
+        Validations.of(lost).acknowledge(
+            Acknowledgment(
+                id="AwsSolutions-SQS3", reason="it is itself the dead-letter queue, of a rule"
+            )
         )
         rule = events.Rule(
             self,
