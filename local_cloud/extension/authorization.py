@@ -1,0 +1,138 @@
+"""Authorize each call of the API in full, and keep a log of every decision.
+
+Gap: MiniStack's evaluator knows neither PassRole nor the keys behind encrypted buckets and topics,
+checks one resource where a call names several, and does not know SageMaker's ARNs.
+Delete, part by part, when MiniStack does it: `resources.py` and `encryption.py` name the parts.
+"""
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ministack.core import iam_actions
+from ministack.core import iam_evaluator as evaluator
+from ministack.core.responses import get_account_id, get_region
+
+from local_cloud.extension import decisions, encryption, requests, resources
+
+Decide = Callable[..., Any]
+
+
+@dataclass(frozen=True)
+class Question:
+    """One action on one resource."""
+
+    action: str
+    resource: str
+    service: str
+    context: Mapping[str, Any]
+    implied: bool = False
+
+
+def install() -> None:
+    """Take the place of MiniStack's decision, which ours asks for every single question."""
+    decide: Decide = evaluator.enforce
+
+    def enforce(
+        access_key_id: str,
+        iam_action: str,
+        service: str,
+        region: str,
+        resource_arn: str = "*",
+        service_context: dict[str, Any] | None = None,
+    ) -> Any:
+        caller = evaluator.resolve_principal(access_key_id or "", get_account_id())
+        first = Question(iam_action, resource_arn, service, service_context or {})
+        for question in _questions(first, follow=_is_limited(caller)):
+            answer = decide(
+                access_key_id,
+                question.action,
+                question.service,
+                region,
+                resource_arn=question.resource,
+                service_context=dict(question.context),
+            )
+            _log(caller, question, answer, region)
+            if answer is not None:
+                return answer
+        return None
+
+    evaluator.enforce = enforce
+    _teach_sagemaker()
+
+
+def _is_limited(caller: Any) -> bool:
+    """Tell whether the caller is known and is not the account's root."""
+    return getattr(caller, "policies", None) is not None
+
+
+def _questions(first: Question, *, follow: bool) -> Iterator[Question]:
+    """Give the call's own questions, then those that it implies."""
+    request = requests.current()
+    words = request.parameters if request else {}
+    context = {**first.context, **resources.condition_keys(first.action, words)}
+    arns = resources.named(first.action, words, region=get_region(), account=get_account_id())
+    for arn in arns or [first.resource]:
+        yield Question(first.action, arn, first.service, context)
+    if not follow:
+        return
+    for use in encryption.implied(first.action, first.resource):
+        yield Question(use.action, use.key_arn, "kms", use.context, implied=True)
+    for role, principal in resources.passed_roles(first.action, words):
+        passed = {"iam:PassedToService": principal}
+        yield Question("iam:PassRole", role, "iam", passed, implied=True)
+
+
+def _log(caller: Any, question: Question, answer: Any, region: str) -> None:
+    denial = getattr(answer, "decision", None) or getattr(answer, "code", None)
+    decisions.record(
+        decisions.Decision(
+            principal=getattr(caller, "arn", "") or "anonymous",
+            type=getattr(caller, "type", "") or "Unknown",
+            action=question.action,
+            resource=question.resource,
+            decision="Allow" if answer is None else str(denial),
+            region=region,
+            context=question.context,
+            implied=question.implied,
+        )
+    )
+
+
+def _teach_sagemaker() -> None:
+    """Give SageMaker's actions their namespace and their ARNs."""
+    iam_actions.SERVICE_TO_IAM_NAMESPACE["sagemaker"] = "sagemaker"
+    iam_actions._BOTOCORE_SERVICE_MAP["sagemaker"] = ["sagemaker-runtime"]
+    extract: Callable[..., str] = iam_actions.extract_resource_arn
+
+    def extract_resource_arn(
+        service: str,
+        method: str,
+        path: str,
+        headers: Mapping[str, str],
+        body: bytes,
+        params: Any,
+        region: str,
+        account: str,
+    ) -> str:
+        if service != "sagemaker":
+            return extract(service, method, path, headers, body, params, region, account)
+        parts = path.strip("/").split("/")
+        if parts[0] == "endpoints" and len(parts) > 2:
+            return f"arn:aws:sagemaker:{region}:{account}:endpoint/{parts[1].lower()}"
+        return sagemaker_arn(headers.get("x-amz-target", "").split(".")[-1], body)
+
+    iam_actions.extract_resource_arn = extract_resource_arn
+
+
+def sagemaker_arn(operation: str, body: bytes) -> str:
+    """Give the ARN that a SageMaker call is authorized against."""
+    from local_cloud import sagemaker
+
+    try:
+        words = json.loads(body or b"{}")
+    except ValueError:
+        return "*"
+    find: Callable[[str, dict[str, Any]], str] | None = getattr(sagemaker, "resource_arn", None)
+    return find(operation, words) if find else "*"

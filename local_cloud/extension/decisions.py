@@ -1,0 +1,40 @@
+"""The decision log: who asked for what, and what the answer was, one JSON line each.
+
+Gap: MiniStack keeps no record of its authorization.
+Delete when it does.
+"""
+
+import json
+import os
+import threading
+import time
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+_lock = threading.Lock()
+
+
+@dataclass(frozen=True)
+class Decision:
+    """One decision; `implied` marks calls that the caller did not spell, `via` a service's own."""
+
+    principal: str
+    type: str
+    action: str
+    resource: str
+    decision: str
+    region: str
+    context: Mapping[str, Any] = field(default_factory=dict)
+    implied: bool = False
+    via: str = ""
+
+
+def record(decision: Decision) -> None:
+    """Append to the log that AUTHORIZATION_LOG names, if it names one."""
+    path = os.environ.get("AUTHORIZATION_LOG")
+    if not path:
+        return
+    line = json.dumps({"time": round(time.time(), 3), **asdict(decision)}, default=str)
+    with _lock, open(path, "a", encoding="utf-8") as log:
+        log.write(line + "\n")

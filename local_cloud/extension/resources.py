@@ -1,0 +1,86 @@
+"""What a call touches beyond the one resource that MiniStack finds: pure functions of its words.
+
+Gap: MiniStack authorizes calls that name several resources against "*", knows no PassRole, and
+leaves out some condition keys.
+Delete each row when MiniStack knows it.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+Words = Mapping[str, Any]
+
+# action -> (where the role stands, the service it is handed to)
+PASSED_ROLES: dict[str, tuple[tuple[str, ...], str]] = {
+    "sagemaker:CreateModel": (("ExecutionRoleArn",), "sagemaker"),
+    "sagemaker:CreatePipeline": (("RoleArn",), "sagemaker"),
+    "sagemaker:UpdatePipeline": (("RoleArn",), "sagemaker"),
+    "sagemaker:CreateTrainingJob": (("RoleArn",), "sagemaker"),
+    "sagemaker:CreateProcessingJob": (("RoleArn",), "sagemaker"),
+    "cloudformation:CreateStack": (("RoleARN",), "cloudformation"),
+    "cloudformation:UpdateStack": (("RoleARN",), "cloudformation"),
+    "cloudformation:DeleteStack": (("RoleARN",), "cloudformation"),
+    "cloudformation:CreateChangeSet": (("RoleARN",), "cloudformation"),
+    "cloudformation:RollbackStack": (("RoleARN",), "cloudformation"),
+    "cloudformation:ContinueUpdateRollback": (("RoleARN",), "cloudformation"),
+    "states:CreateStateMachine": (("roleArn",), "states"),
+    "states:UpdateStateMachine": (("roleArn",), "states"),
+    "lambda:CreateFunction": (("Role",), "lambda"),
+    "lambda:UpdateFunctionConfiguration": (("Role",), "lambda"),
+    "firehose:CreateDeliveryStream": (
+        ("ExtendedS3DestinationConfiguration", "RoleARN"),
+        "firehose",
+    ),
+}
+
+# action -> (where the names stand, the ARN after account and region)
+NAMED: dict[str, tuple[str, str, str]] = {
+    "ssm:GetParameters": ("Names", "ssm", "parameter/"),
+    "ssm:DeleteParameters": ("Names", "ssm", "parameter/"),
+    "cloudwatch:DescribeAlarms": ("AlarmNames", "cloudwatch", "alarm:"),
+    "cloudwatch:DeleteAlarms": ("AlarmNames", "cloudwatch", "alarm:"),
+    "cloudwatch:EnableAlarmActions": ("AlarmNames", "cloudwatch", "alarm:"),
+    "cloudwatch:DisableAlarmActions": ("AlarmNames", "cloudwatch", "alarm:"),
+}
+
+
+def named(action: str, words: Words, *, region: str, account: str) -> list[str]:
+    """List the ARNs of what the call names; empty where MiniStack's one resource is right."""
+    if action not in NAMED:
+        return []
+    field, service, kind = NAMED[action]
+    return [
+        f"arn:aws:{service}:{region}:{account}:{kind}{str(name).lstrip('/')}"
+        for name in _names(words, field)
+    ]
+
+
+def _names(words: Words, field: str) -> list[Any]:
+    """Read a list in its JSON spelling or in the Query protocol's flat one."""
+    found = words.get(field)
+    if isinstance(found, list):
+        return found
+    flat = [(k, v) for k, v in words.items() if k.startswith(f"{field}.member.")]
+    return [value for _, value in sorted(flat)]
+
+
+def passed_roles(action: str, words: Words) -> Iterator[tuple[str, str]]:
+    """Give each role that the call hands to a service, with that service's principal."""
+    if action not in PASSED_ROLES:
+        return
+    path, service = PASSED_ROLES[action]
+    value: Any = words
+    for part in path:
+        value = value.get(part) if isinstance(value, Mapping) else None
+    if isinstance(value, str) and value:
+        yield value, f"{service}.amazonaws.com"
+
+
+def condition_keys(action: str, words: Words) -> dict[str, str]:
+    """Give the service's own condition keys that MiniStack leaves out."""
+    keys: dict[str, str] = {}
+    if action == "cloudwatch:PutMetricData" and words.get("Namespace"):
+        keys["cloudwatch:namespace"] = str(words["Namespace"])
+    if action.startswith("cloudformation:") and words.get("RoleARN"):
+        keys["cloudformation:RoleArn"] = str(words["RoleARN"])
+    return keys

@@ -1,0 +1,230 @@
+"""Start the emulator and the tracking server, stay with them, and leave nothing behind."""
+
+import os
+import shutil
+import signal
+import ssl
+import sys
+import threading
+import time
+import urllib.request
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+
+from local_cloud import processes
+from local_cloud.home import ACCOUNT, REGION, BrokenError, Cloud, held, require_free
+
+PROJECT = Path(__file__).resolve().parents[1]
+START_SECONDS = 60.0  # the emulator needs 1 to 3 on an idle machine
+TRACKING_SECONDS = 120.0  # MLflow imports for several and makes its tables
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What to start, and where."""
+
+    home: Path
+    port: int = 4566
+    tracking_port: int = 5566
+    tracking: bool = True
+
+    @property
+    def endpoint_url(self) -> str:
+        """Where the emulator listens."""
+        return f"https://localhost:{self.port}"
+
+    @property
+    def tracking_url(self) -> str:
+        """Where MLflow listens; empty where it is not wanted."""
+        return f"http://127.0.0.1:{self.tracking_port}" if self.tracking else ""
+
+    @property
+    def authority(self) -> Path:
+        """The certificate that clients trust."""
+        return self.home / "tls" / "ca.crt"
+
+    @property
+    def authorization_log(self) -> Path:
+        """One decision a line."""
+        return self.home / "authorization.jsonl"
+
+
+def up(plan: Plan) -> int:
+    """Run the local cloud until a signal, our parent's death, or the end of a child.
+
+    Gives the exit status: 0 after a wanted stop, 1 when the emulator broke.
+    Raises CannotStartError where another run or another program is in the way.
+    """
+    stop = threading.Event()
+
+    def ask(number: int, _frame: FrameType | None) -> None:
+        stop.set()
+
+    with held(plan.home):
+        processes.sweep(plan.home, patience_seconds=0)
+        require_free(plan.port, what="the local cloud", option="--port")
+        if plan.tracking:
+            require_free(plan.tracking_port, what="MLflow", option="--tracking-port")
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, ask)
+        processes.watch_parent(stop)
+        try:
+            return _serve(plan, stop)
+        finally:
+            (plan.home / "cloud.json").unlink(missing_ok=True)
+            processes.stop_all()
+            processes.sweep(plan.home)
+
+
+def _serve(plan: Plan, stop: threading.Event) -> int:
+    _clear(plan.home)
+    os.environ[processes.MARK] = str(plan.home)
+    emulator = _start_emulator(plan)
+    tracking = _start_tracking(plan)
+    _await_emulator(plan, emulator, stop)
+    if stop.is_set():
+        return 0
+    Cloud(
+        endpoint_url=plan.endpoint_url,
+        ca_bundle=str(plan.authority),
+        account=ACCOUNT,
+        region=REGION,
+        tracking_url=plan.tracking_url,
+        pid=os.getpid(),
+        authorization_log=str(plan.authorization_log),
+    ).write(plan.home)
+    print(f"ready {plan.endpoint_url}", flush=True)
+    if tracking is not None:
+        threading.Thread(target=_follow_tracking, args=(plan, tracking, stop), daemon=True).start()
+    while not stop.wait(0.25):
+        if emulator.poll() is not None:
+            _say(f"the emulator ended by itself; its last words:\n{emulator.last_lines()}")
+            return 1
+    return 0
+
+
+def _clear(home: Path) -> None:
+    """Every run starts from an empty cloud."""
+    for folder in ("tmp", "logs", "tracking", "jobs", "endpoints"):
+        shutil.rmtree(home / folder, ignore_errors=True)
+        (home / folder).mkdir(parents=True)
+    for name in ("authorization.jsonl", "cloud.json"):
+        (home / name).unlink(missing_ok=True)
+
+
+def _start_emulator(plan: Plan) -> processes.Process:
+    return processes.start(
+        [sys.executable, "-m", "local_cloud.emulator"],
+        env=emulator_environment(plan, os.environ),
+        cwd=PROJECT,
+        log=plan.home / "logs" / "emulator.log",
+        grace_seconds=8,
+    )
+
+
+def emulator_environment(plan: Plan, own: Mapping[str, str]) -> dict[str, str]:
+    """Give the emulator's environment: ours without anything that points to a real account."""
+    kept = {k: v for k, v in own.items() if not k.startswith(("AWS_", "CDK_", "MLFLOW_"))}
+    version = f"{sys.version_info.major}_{sys.version_info.minor}"
+    interpreter = getattr(sys, "_base_executable", sys.executable)
+    training = PROJECT / ".local" / "venvs" / "training" / "bin" / "python"
+    return {
+        "TRAINING_PYTHON": str(training),
+        f"LAMBDA_PYTHON{version}": interpreter,
+        **kept,
+        processes.MARK: str(plan.home),
+        "AUTH": "true",
+        "USE_SSL": "1",
+        "BIND_HOST": "127.0.0.1",
+        "GATEWAY_PORT": str(plan.port),
+        "MINISTACK_HOST": "localhost",
+        "MINISTACK_REGION": REGION,
+        "IOT_MTLS_ENABLED": "0",
+        "SFTP_ENABLED": "0",
+        "LOG_LEVEL": kept.get("LOCAL_CLOUD_LOG_LEVEL", "WARNING"),
+        "TMPDIR": str(plan.home / "tmp"),
+        "S3_DATA_DIR": str(plan.home / "tmp" / "s3"),
+        "AUTHORIZATION_LOG": str(plan.authorization_log),
+        "LOCAL_CLOUD_ENDPOINT": plan.endpoint_url,
+        "LOCAL_CLOUD_AUTHORITY": str(plan.authority),
+        "LOCAL_CLOUD_TRACKING": plan.tracking_url,
+        "PYTHONDONTWRITEBYTECODE": "1",
+    }
+
+
+def _start_tracking(plan: Plan) -> processes.Process | None:
+    program = PROJECT / ".local" / "venvs" / "tracking" / "bin" / "mlflow"
+    if not plan.tracking:
+        return None
+    if not program.exists():
+        _say(f"no MLflow at {program.relative_to(PROJECT)}: runs will not be tracked")
+        return None
+    folder = plan.home / "tracking"
+    kept = {k: v for k, v in os.environ.items() if not k.startswith(("AWS_", "MLFLOW_"))}
+    return processes.start(
+        [
+            *(str(program), "server", "--host", "127.0.0.1", "--port", str(plan.tracking_port)),
+            *("--backend-store-uri", f"sqlite:///{folder / 'mlflow.db'}"),
+            *("--artifacts-destination", str(folder / "artifacts"), "--workers", "1"),
+        ],
+        env={
+            **kept,
+            processes.MARK: str(plan.home),
+            "TMPDIR": str(plan.home / "tmp"),
+            "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+            "MLFLOW_DISABLE_TELEMETRY": "true",
+            "GIT_PYTHON_REFRESH": "quiet",
+        },
+        cwd=folder,
+        log=plan.home / "logs" / "tracking.log",
+        grace_seconds=3,
+    )
+
+
+def _await_emulator(plan: Plan, emulator: processes.Process, stop: threading.Event) -> None:
+    url = f"{plan.endpoint_url}/_ministack/health"
+    end = time.monotonic() + START_SECONDS
+    while not stop.wait(0.05):
+        if emulator.poll() is not None:
+            raise BrokenError(f"the emulator did not start:\n{emulator.last_lines()}")
+        if plan.authority.exists() and answers(url, authority=plan.authority):
+            return
+        if time.monotonic() > end:
+            raise BrokenError(
+                f"the emulator did not answer within {START_SECONDS:.0f} s; see {emulator.log}"
+            )
+
+
+def _follow_tracking(plan: Plan, tracking: processes.Process, stop: threading.Event) -> None:
+    """Say once whether MLflow came up, and once more if it ends; nothing waits for it."""
+    end = time.monotonic() + TRACKING_SECONDS
+    while not answers(f"{plan.tracking_url}/health"):
+        if tracking.poll() is not None or time.monotonic() > end:
+            _say(f"MLflow did not start, runs will not be tracked; see {tracking.log}")
+            return
+        if stop.wait(0.25):
+            return
+    _say(f"tracking {plan.tracking_url}")
+    while not stop.wait(1):
+        if tracking.poll() is not None:
+            _say(f"MLflow ended by itself, runs will not be tracked; see {tracking.log}")
+            return
+
+
+def answers(url: str, *, authority: Path | None = None) -> bool:
+    """Tell whether a GET of this URL gives 200."""
+    context = ssl.create_default_context(cafile=str(authority)) if authority else None
+    opener = urllib.request.build_opener(
+        urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=context)
+    )
+    try:
+        with opener.open(url, timeout=2) as response:
+            return bool(response.status == 200)
+    except (OSError, ValueError):
+        return False
+
+
+def _say(words: str) -> None:
+    print(words, file=sys.stderr, flush=True)
