@@ -1,0 +1,80 @@
+"""What decides a run: which one goes on, on what, against whom. Pure."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+NONE = "none"  # the live record where no model is released
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """What `datasets/<id>/dataset.json` says that a run needs."""
+
+    id: str
+    manifest_uri: str
+    manifest_version_id: str
+    manifest_sha256: str
+    text_rules: str
+
+    @classmethod
+    def read(cls, record: dict[str, Any]) -> Dataset:
+        """From the parsed record."""
+        return cls(
+            record["id"],
+            record["manifest_uri"],
+            record["manifest_version_id"],
+            record["manifest_sha256"],
+            str(record["text_rules"]),
+        )
+
+
+def newest(keys: Sequence[str]) -> str | None:
+    """The id of the newest dataset among keys under `datasets/`: ids begin with their listing's time."""
+    ids = [key.split("/")[1] for key in keys if key.endswith("/dataset.json")]
+    return max(ids, default=None)
+
+
+def goes_on(own: str, running: Sequence[tuple[str, float]]) -> bool:
+    """Whether the execution of this name is the earliest of those that run.
+
+    running: names with their start (epoch seconds); names break a tie.
+    """
+    return not running or min(running, key=lambda item: (item[1], item[0]))[0] == own
+
+
+def token(dataset_id: str, configuration_digest: str, image_uri: str, execution_name: str) -> str:
+    """The ClientRequestToken of a run: the same run, asked for twice, starts once."""
+    words = "\n".join((dataset_id, configuration_digest, image_uri, execution_name))
+    return hashlib.sha256(words.encode()).hexdigest()
+
+
+def parameters(
+    dataset: Dataset, champion_uri: str, configuration_digest: str, git_commit: str
+) -> list[dict[str, str]]:
+    """The pipeline's parameters, as StartPipelineExecution takes them."""
+    values = {
+        "DatasetManifestUri": dataset.manifest_uri,
+        "DatasetId": dataset.id,
+        "DatasetVersionId": dataset.manifest_version_id,
+        "DatasetSha256": dataset.manifest_sha256,
+        "TextRules": dataset.text_rules,
+        "ChampionModelUri": champion_uri,
+        "ConfigurationDigest": configuration_digest,
+        "GitCommit": git_commit,
+    }
+    return [{"Name": name, "Value": value} for name, value in values.items()]
+
+
+def step_of(statuses: Sequence[tuple[str, str, str]]) -> str:
+    """The sentence of what failed: (name, status, reason) of each step, in order.
+
+    The Fail step's own message stands for itself; any other step is named.
+    """
+    for name, status, reason in statuses:
+        if status == "Failed":
+            return reason if name == "Refused" else f"step {name} failed: {reason}"
+    return "the pipeline failed without naming a step"

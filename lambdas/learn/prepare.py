@@ -1,0 +1,61 @@
+"""Before a run: only the earliest goes on, on the newest dataset, against the live model."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from aws_lambda_powertools import Logger
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from lambdas.learn.plan import NONE, Dataset, goes_on, newest, parameters, token
+from lambdas.ports import machines, models, objects
+from lambdas.ports import parameters as live
+from lambdas.settings import LearnSettings
+
+settings = LearnSettings.from_env()
+logger = Logger(service="learn")
+NO_CHAMPION = "champion-none/"
+NO_CHAMPION_WORDS = b"Nothing is live: this prefix stands for the missing champion.\n"
+
+
+@logger.inject_lambda_context
+def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+    """Answer `proceed` with the pipeline's token and parameters, or why not."""
+    running = [
+        (execution.name, execution.started.timestamp())
+        for execution in machines.executions(event["machine_arn"], "RUNNING")
+    ]
+    if not goes_on(event["execution_name"], running):
+        logger.info("another run goes on", extra={"running": len(running)})
+        return {"proceed": False, "why": "an earlier run is going on"}
+    dataset = _dataset(event.get("dataset_id"))
+    if dataset is None:
+        return {"proceed": False, "why": "there is no dataset yet: upload raw reviews first"}
+    digest = settings.configuration_digest
+    logger.info("a run begins", extra={"dataset_id": dataset.id, "reason": event["reason"]})
+    return {
+        "proceed": True,
+        "dataset_id": dataset.id,
+        "token": token(dataset.id, digest, settings.image_uri, event["execution_name"]),
+        "parameters": parameters(dataset, _champion(), digest, settings.git_commit),
+    }
+
+
+def _dataset(wanted: str | None) -> Dataset | None:
+    bucket = settings.curated_bucket
+    id = wanted or newest(objects.list_keys(bucket, "datasets/"))
+    if id is None:
+        return None
+    return Dataset.read(json.loads(objects.read(bucket, f"datasets/{id}/dataset.json")))
+
+
+def _champion() -> str:
+    """Where the live model lies; a prefix that holds no model where nothing is live."""
+    arn = live.read(settings.live_parameter)
+    if arn != NONE:
+        return models.describe_package(arn).model_data_url
+    bucket = settings.models_bucket
+    if not objects.list_keys(bucket, NO_CHAMPION):
+        objects.put_bytes(bucket, f"{NO_CHAMPION}README", NO_CHAMPION_WORDS)
+    return f"s3://{bucket}/{NO_CHAMPION}"
