@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 
+from reviews.errors import ConfigurationError
 from training.metrics import LOWER_IS_BETTER
 
 MESSAGE_LIMIT = 1000  # characters; the pipeline's failure message takes 1,024
@@ -44,11 +45,11 @@ class GateSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     @classmethod
     def from_mapping(cls, block: Mapping[str, Any]) -> "GateSettings":
-        """Check the block. Raises ValueError with the key that is wrong."""
+        """Check the block. Raises ConfigurationError with the key that is wrong."""
         try:
             return msgspec.convert(block, cls)
         except msgspec.ValidationError as error:
-            raise ValueError(f"gate: {error}") from error
+            raise ConfigurationError(f"gate: {error}") from error
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from reviews.errors import ConfigurationError
 from training.gate import MESSAGE_LIMIT, GateSettings, judge
 
 SETTINGS = GateSettings.from_mapping(
@@ -115,7 +116,7 @@ def test_a_misspelt_gate_is_refused(change: dict[str, Any]) -> None:
         "full": [],
         "smoke": [],
     }
-    with pytest.raises(ValueError, match="gate"):
+    with pytest.raises(ConfigurationError, match="gate"):
         GateSettings.from_mapping(block | change)
 
 

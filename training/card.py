@@ -1,0 +1,121 @@
+"""model_card.md: what a model is for, how good it is, and where it must not be trusted."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from training.metrics import HEADLINE
+from training.report import NAMES, fold_figures, origin
+
+
+def markdown(
+    figures: Mapping[str, Any], about: Mapping[str, Any], training: Mapping[str, Any]
+) -> str:
+    """The card. figures: evaluation.json. about: model.json. training: training.json."""
+    verdict = figures["gate"]
+    blocks = [
+        "# Review Stars: model card",
+        "## What it does",
+        "Reads the title and text of a product review and gives a probability for each of 1 to 5 "
+        "stars, the stars decided from them, and the words that decided. It has learned from "
+        f"reviews in {', '.join(about.get('languages', ['en']))}; for another detected language "
+        "the API shows no stars.",
+        "Meant for sorting, routing and summing up many reviews. Not meant for judging the person "
+        "who wrote one, and not as the only ground for removing a review.",
+        "## How good",
+        f"{figures['rows']:,} reviews of "
+        f"{'every bucket' if figures['scope'] == 'all rows' else 'users that no fit saw'}. "
+        f"{verdict['message']}",
+        _table(["figure", "value", "95 % ±"], _headline(figures)),
+        _champion(figures),
+        "## By star",
+        _table(
+            ["stars", "precision", "recall", "F1", "reviews"],
+            [
+                [
+                    star,
+                    *(f"{entry[k]:.3f}" for k in ("precision", "recall", "f1")),
+                    f"{entry['rows']:,}",
+                ]
+                for star, entry in figures["per_class"].items()
+            ],
+        ),
+        "## By group",
+        _table(
+            ["group", "reviews", "majority", "accuracy", "macro F1", "mean error"], _groups(figures)
+        ),
+        *_folds(training),
+        "## Limits",
+        _limits(figures),
+        "## Where it comes from",
+        _table(["", ""], [[name, value] for name, value in origin(about).items()]),
+        f"Spreads: {figures['spread_method']}.",
+    ]
+    return "\n\n".join(block for block in blocks if block) + "\n"
+
+
+def _headline(figures: Mapping[str, Any]) -> list[list[str]]:
+    rows = [["always the commonest star", f"{figures['majority']:.4f}", ""]]
+    for name in (*HEADLINE, "ece", "binary_accuracy"):
+        spread = figures["spread"].get(name)
+        error = "" if spread is None else f"{1.96 * spread:.4f}"
+        rows.append([NAMES[name].lower(), f"{figures[name]:.4f}", error])
+    return rows
+
+
+def _champion(figures: Mapping[str, Any]) -> str:
+    champion = figures["champion"]
+    if not champion:
+        return "There was no model in service to compare it with."
+    gain = champion["differences"]["accuracy"]["difference"]
+    p_value = champion["mcnemar"]["p_value"]
+    return (
+        f"On the same rows its accuracy differs from the champion's by {gain:+.4f} "
+        f"(McNemar p = {p_value:.2g})."
+    )
+
+
+def _groups(figures: Mapping[str, Any]) -> list[list[str]]:
+    return [
+        [
+            f"{grouping.replace('_', ' ')}: {name}",
+            f"{entry['rows']:,}",
+            *(f"{entry[k]:.3f}" for k in ("majority", "accuracy", "macro_f1", "mae")),
+        ]
+        for grouping, values in figures["slices"].items()
+        for name, entry in values.items()
+    ]
+
+
+def _folds(training: Mapping[str, Any]) -> list[str]:
+    folds = fold_figures(training)
+    if not folds:
+        return []
+    rows = [
+        [str(place + 1), *(f"{fold[name]:.4f}" for name in HEADLINE)]
+        for place, fold in enumerate(folds)
+    ]
+    head = ["fold", *(NAMES[name].lower() for name in HEADLINE)]
+    return ["## Cross-validation", _table(head, rows)]
+
+
+def _limits(figures: Mapping[str, Any]) -> str:
+    rarest = min(figures["per_class"], key=lambda star: figures["per_class"][star]["f1"])
+    return "\n".join(
+        [
+            f"- {rarest} stars are found worst (F1 {figures['per_class'][rarest]['f1']:.2f}): "
+            "the middle of the scale is where people disagree, too.",
+            "- Two authors of the same text give the same stars in about 77 % of cases, so no "
+            "model can be right much more often.",
+            "- It knows the product categories that it learned from; on others accuracy falls "
+            "while the order of reviews mostly stays. The drift check watches for that.",
+            "- Irony, reviews of the delivery and reviews of another product are read as words.",
+        ]
+    )
+
+
+def _table(head: list[str], rows: list[list[str]]) -> str:
+    def line(cells: list[str]) -> str:
+        return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
+
+    rule = "|" + " --- |" * len(head)
+    return "\n".join([line(head), rule, *(line(row) for row in rows)])

@@ -1,0 +1,196 @@
+"""`evaluate`: judge a model on rows that no fit saw, next to the champion, and write it down.
+
+Leaves evaluation.json, report.html, model_card.md, plots/ and a copy of the model's baseline/.
+Nothing here changes the model, and a refused model is no error: the verdict is in the file.
+"""
+
+import shutil
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from reviews.identity import HOLD_OUT_BUCKETS
+from training import agreement, archive, card, compare, config, dataset, gate, metrics, report
+from training.dataset import Rows
+from training.errors import TrainingError
+from training.model import StarModel
+
+CHUNK_ROWS = 4096  # reviews scored at a time: keeps memory flat and progress alive
+LENGTH_EDGES = (100, 300, 1000)  # characters of the cleaned text
+LENGTH_NAMES = ("under 100", "100 to 299", "300 to 999", "1000 and more")
+VERIFIED = {1: "yes", 0: "no", -1: "unknown"}
+SPREAD_METHOD = "standard error, jackknife over the user buckets of the scored rows"
+
+
+@dataclass(frozen=True)
+class Scored:
+    """Rows with a model's answers: probabilities (n, 5) and stars (n,)."""
+
+    rows: Rows
+    probabilities: NDArray[np.float64]
+    stars: NDArray[np.int64]
+
+    def take(self, mask: NDArray[np.bool_]) -> "Scored":
+        """The rows that the mask names."""
+        return Scored(self.rows.take(mask), self.probabilities[mask], self.stars[mask])
+
+
+def evaluate(
+    model: Path,
+    data: Path,
+    out: Path,
+    champion: Path | None = None,
+    all_rows: bool = False,
+    *,
+    settings: Path | None = None,
+    curve: Path | None = None,
+    say: Callable[[str], None] = lambda line: None,
+) -> dict[str, Any]:
+    """Judge a model and write everything into `out`; return what evaluation.json holds.
+
+    model, champion: a model's folder, or one that holds `model.tar.gz`; a champion's folder with
+    neither means that nothing is in service. data: curated Parquet. settings: another model.yaml,
+    for its gate. curve: learning_curve.json to show in the report.
+    Raises DatasetError where there is no row to judge by, ArtefactError for an unsound model.
+    """
+    gate_settings = gate.GateSettings.from_mapping(config.load(settings).gate)
+    rows = dataset.read(data, None, None if all_rows else range(HOLD_OUT_BUCKETS))
+    with opened(model) as folder:
+        judged = StarModel.load(folder)
+        say(f"scoring {len(rows):,} rows")
+        everything = score(judged, rows, say)
+        scored = everything.take(rows.in_languages(judged.languages))
+        if not len(scored.rows):
+            raise TrainingError("no row of the hold-out is in a language that the model learned")
+        figures = assess(everything, scored)
+        figures["scope"] = "all rows" if all_rows else "hold-out"
+        figures["scorer"] = agreement.check(judged, folder, scored.rows, scored.probabilities)
+        words = report.gather_words(judged, scored.rows, scored.stars)
+        folds = read_json(folder / "training.json")
+        copy_baseline(folder, out)
+    figures["champion"] = against(champion, scored, say)
+    standing = figures["champion"]["metrics"] if figures["champion"] else None
+    verdict = gate.judge(figures, gate_settings, standing)
+    figures["gate"] = verdict.to_mapping()
+    say(verdict.message)
+    write(out, figures, judged.version_info, folds, words, read_json(curve) if curve else {})
+    return figures
+
+
+def score(model: StarModel, rows: Rows, say: Callable[[str], None]) -> Scored:
+    """Every row's probabilities and stars, in order."""
+    parts = [np.zeros((0, metrics.CLASSES))]
+    for start in range(0, len(rows), CHUNK_ROWS):
+        end = start + CHUNK_ROWS
+        parts.append(model.probabilities(rows.title[start:end], rows.text[start:end]))
+        if start and start % (CHUNK_ROWS * 8) == 0:
+            say(f"scored {start:,} of {len(rows):,}")
+    probabilities = np.concatenate(parts)
+    return Scored(rows, probabilities, np.asarray(model.decide(probabilities), np.int64))
+
+
+def assess(everything: Scored, scored: Scored) -> dict[str, Any]:
+    """Figures of the rows in learned languages; the others only count and stand as a slice."""
+    rows = scored.rows
+    figures = metrics.headline(rows.rating, scored.stars, scored.probabilities)
+    figures["spread"] = compare.spreads(
+        rows.rating, scored.stars, scored.probabilities, rows.bucket
+    )
+    figures["spread_method"] = SPREAD_METHOD
+    figures["other_languages"] = len(everything.rows) - len(rows)
+    figures["slices"] = compare.slices(rows.rating, scored.stars, groups(rows))
+    language = {"language": everything.rows.language}
+    figures["slices"] |= compare.slices(everything.rows.rating, everything.stars, language)
+    figures["calibration"] = metrics.calibration(rows.rating, scored.probabilities)
+    figures["selective"] = metrics.selective(rows.rating, scored.stars, scored.probabilities)
+    return figures
+
+
+def groups(rows: Rows) -> dict[str, NDArray[np.str_]]:
+    """Labels of each row by what slices are made of."""
+    length = np.fromiter(map(len, rows.text), np.int64, len(rows))
+    return {
+        "verified_purchase": np.array([VERIFIED[v] for v in rows.verified_purchase.tolist()]),
+        "length": np.array(LENGTH_NAMES)[np.searchsorted(LENGTH_EDGES, length, side="right")],
+    }
+
+
+def against(
+    champion: Path | None, scored: Scored, say: Callable[[str], None]
+) -> dict[str, Any] | None:
+    """The champion's figures on the same rows and the paired comparison; None: there is none.
+
+    It is asked in every language of the challenger, whatever it learned itself.
+    """
+    if champion is None or not is_model(champion):
+        return None
+    with opened(champion) as folder:
+        model = StarModel.load(folder)
+        say("scoring the champion on the same rows")
+        theirs = score(model, scored.rows, say)
+    truth = scored.rows.rating
+    return {
+        "metrics": metrics.headline(truth, theirs.stars, theirs.probabilities),
+        "provenance": model.version_info.get("provenance", {}),
+        **compare.compare(truth, scored.stars, theirs.stars, scored.rows.bucket),
+    }
+
+
+def write(
+    out: Path,
+    figures: Mapping[str, Any],
+    about: Mapping[str, Any],
+    folds: Mapping[str, Any],
+    words: Mapping[str, Any],
+    curve: Mapping[str, Any],
+) -> None:
+    """Write evaluation.json last: where it stands, everything stands."""
+    out.mkdir(parents=True, exist_ok=True)
+    drawn = report.draw(figures, folds, words, curve)
+    plots = out / "plots"
+    plots.mkdir(exist_ok=True)
+    for name, svg in drawn.items():
+        (plots / f"{name}.svg").write_text(svg, encoding="utf-8")
+    page = report.html(figures, about, folds, drawn)
+    (out / "report.html").write_text(page, encoding="utf-8")
+    (out / "model_card.md").write_text(card.markdown(figures, about, folds), encoding="utf-8")
+    content = msgspec.json.format(msgspec.json.encode(figures), indent=1)
+    (out / "evaluation.json").write_bytes(content + b"\n")
+
+
+@contextmanager
+def opened(folder: Path) -> Iterator[Path]:
+    """The folder itself, or what its `model.tar.gz` holds, for as long as it is needed."""
+    packed = folder / "model.tar.gz"
+    if (folder / "model.json").is_file() or not packed.is_file():
+        yield folder
+        return
+    with TemporaryDirectory(prefix="model-") as place:
+        archive.unpack(packed, Path(place))
+        yield Path(place)
+
+
+def is_model(folder: Path) -> bool:
+    """Whether a folder holds a model at all, packed or not."""
+    return any((folder / name).is_file() for name in ("model.json", "model.tar.gz"))
+
+
+def copy_baseline(model: Path, out: Path) -> None:
+    """Lay the model's baseline beside its evaluation, where the monitor finds it."""
+    if (model / "baseline").is_dir():
+        shutil.copytree(model / "baseline", out / "baseline", dirs_exist_ok=True)
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """A JSON object, or an empty one where there is no such file."""
+    if not path.is_file():
+        return {}
+    content: dict[str, Any] = msgspec.json.decode(path.read_bytes())
+    return content

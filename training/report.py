@@ -1,0 +1,297 @@
+"""report.html of a training run: how good, how sure, against whom, and why, on one page."""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from monitoring import page
+from training import plots
+from training.dataset import Rows
+from training.metrics import HEADLINE
+from training.model import StarModel
+
+EXPLAINED_ROWS = 240  # reviews of each decided star whose words are weighed
+LEAST_REVIEWS = 4  # that must share a word before it is shown: nobody's own words
+TOP_WORDS = 14
+NAMES = {
+    "accuracy": "Accuracy",
+    "macro_f1": "Macro F1",
+    "mae": "Mean error",
+    "qwk": "QWK",
+    "within_one": "Within one",
+    "ece": "Calibration error",
+    "binary_accuracy": "Good or bad",
+    "log_loss": "Log loss",
+}
+MEANS = {
+    "accuracy": "share exactly right",
+    "macro_f1": "every star counts the same",
+    "mae": "in stars",
+    "qwk": "agreement beyond chance",
+    "within_one": "at most one star off",
+    "ece": "confidence less accuracy",
+}
+
+
+def gather_words(
+    model: StarModel, rows: Rows, stars: NDArray[np.int64]
+) -> dict[str, list[dict[str, Any]]]:
+    """By decided star the words that pulled hardest towards it: `words field weight reviews`.
+
+    weight: mean contribution to the logit of that star where the word occurs, times the root of
+    its share of the reviews, so that neither one loud word nor one common one wins alone.
+    """
+    found: dict[str, list[dict[str, Any]]] = {}
+    for star in (1, 3, 5):
+        places = np.flatnonzero(stars == star)[:EXPLAINED_ROWS].tolist()
+        pulls: dict[tuple[str, str], list[float]] = defaultdict(list)
+        for place in places:
+            for part in model.explain(rows.title[place], rows.text[place]):
+                if part.field in ("title", "text") and part.words:
+                    pulls[part.field, part.words].append(part.contribution)
+        found[str(star)] = _strongest(pulls, len(places))
+    return found
+
+
+def _strongest(
+    pulls: Mapping[tuple[str, str], Sequence[float]], reviews: int
+) -> list[dict[str, Any]]:
+    entries = [
+        {
+            "words": words,
+            "field": field,
+            "weight": float(np.mean(values)),
+            "reviews": len(values),
+            "order": float(np.mean(values)) * (len(values) / reviews) ** 0.5,
+        }
+        for (field, words), values in pulls.items()
+        if len(values) >= LEAST_REVIEWS and np.mean(values) > 0
+    ]
+    entries.sort(key=lambda entry: (-entry["order"], entry["words"]))
+    chosen = sorted(entries[:TOP_WORDS], key=lambda entry: (-entry["weight"], entry["words"]))
+    return [{k: v for k, v in entry.items() if k != "order"} for entry in chosen]
+
+
+def draw(
+    figures: Mapping[str, Any],
+    training: Mapping[str, Any],
+    words: Mapping[str, Any],
+    curve: Mapping[str, Any],
+) -> dict[str, str]:
+    """Every plot of a run by its name, as SVG."""
+    drawn = {
+        "confusion": plots.confusion(figures["confusion"]),
+        "calibration": plots.calibration(figures["calibration"]),
+        "per_class": plots.per_class(figures["per_class"]),
+        "coverage": plots.coverage(figures["selective"], figures["majority"]),
+        "slices": plots.slices(figures["slices"]),
+        **plots.words(words),
+    }
+    if figures["champion"]:
+        margin = _margin(figures["gate"])
+        drawn["champion"] = plots.champion(figures["champion"]["differences"], margin)
+    if curve.get("points"):
+        drawn["learning_curve"] = plots.learning_curve(curve["points"])
+    return drawn
+
+
+def html(
+    figures: Mapping[str, Any],
+    about: Mapping[str, Any],
+    training: Mapping[str, Any],
+    drawn: Mapping[str, str],
+) -> str:
+    """The page. about: model.json. training: training.json. drawn: what `draw` made."""
+    shown = {name: _figure(name, svg) for name, svg in drawn.items()}
+    parts = [_verdict(figures), page.tiles(_tiles(figures)), _gate(figures["gate"])]
+    if figures["champion"]:
+        parts.append(_champion(figures["champion"], shown["champion"]))
+    parts += [
+        page.section(
+            "Where the stars go",
+            "Left: each true star's answers; a row sums to 100 %. Right: how well each star is "
+            "found. Neighbours are confused most, as people do: two authors of the same text give "
+            "the same stars in 77 %.",
+            page.pair(shown["confusion"], shown["per_class"]),
+        ),
+        page.section(
+            "When to trust an answer",
+            "Left: of answers given with a confidence, how many were right. Right: accuracy if "
+            "only the surest reviews are answered and a person reads the rest.",
+            page.pair(shown["calibration"], shown["coverage"]),
+        ),
+        page.section(
+            "For whom it works",
+            "Accuracy with its 95 % interval; the tick is what answering the commonest star would "
+            "reach there. Slices of fewer than 20 rows stand in evaluation.json.",
+            shown["slices"],
+        ),
+    ]
+    words = [svg for name, svg in shown.items() if name.startswith("words_")]
+    if words:
+        parts.append(_words(shown))
+    if "learning_curve" in shown:
+        lead = "The same recipe on shares of the users. Where it still rises, more rows would help."
+        parts.append(page.section("More data?", lead, shown["learning_curve"]))
+    if fold_figures(training):
+        parts.append(_folds(training))
+    parts.append(_origin(figures, about))
+    return page.document(
+        "How well does this model read reviews?",
+        "Review Stars · training run",
+        f"Judged on {figures['rows']:,} reviews of "
+        f"{'every bucket' if figures['scope'] == 'all rows' else 'users that no fit saw'}. "
+        "The commonest star alone would be right in "
+        f"{figures['majority']:.1%}: every figure is to be read against that.",
+        parts,
+        f"Spreads: {figures['spread_method']}.",
+    )
+
+
+def fold_figures(training: Mapping[str, Any]) -> list[dict[str, float]]:
+    """The headline figures of each fold of the cross-validation, where train left any."""
+    folds = training.get("folds", [])
+    entries = [fold.get("metrics", fold) for fold in folds if isinstance(fold, Mapping)]
+    return [
+        {name: entry[name] for name in HEADLINE} for entry in entries if set(HEADLINE) <= set(entry)
+    ]
+
+
+def _verdict(figures: Mapping[str, Any]) -> str:
+    verdict = figures["gate"]
+    kind = "good" if verdict["passed"] else "bad"
+    sentences = [verdict["message"].partition(": ")[2].capitalize()]
+    if figures["scope"] == "all rows":
+        sentences.append(
+            "Every bucket was scored, also what the model may have learned from."
+        )
+    if not figures["scorer"]["passed"]:
+        sentences.append("Batch and single answers differ by more than they may: see below.")
+    return page.verdict("Passed the gate" if verdict["passed"] else "Refused", kind, sentences)
+
+
+def _tiles(figures: Mapping[str, Any]) -> list[tuple[str, str, str]]:
+    tiles = []
+    for name, meaning in MEANS.items():
+        spread = figures["spread"].get(name)
+        error = "" if spread is None else f"± {1.96 * spread:.3f} · "
+        tiles.append((NAMES[name], f"{figures[name]:.3f}", f"{error}{meaning}"))
+    return tiles
+
+
+def _gate(verdict: Mapping[str, Any]) -> str:
+    rows = [
+        [
+            condition["name"].replace("_", " "),
+            "–" if condition["value"] is None else f"{condition['value']:.4f}",
+            f"{condition['threshold']:g}",
+            "good:holds" if condition["passed"] else "bad:fails",
+        ]
+        for condition in verdict["conditions"]
+    ]
+    lead = (
+        f"The {verdict['floors']} floors of configs/model.yaml. “Against champion” is the gain on "
+        "the model in service, on the same rows."
+    )
+    return page.section(
+        "The gate", lead, page.table(["Condition", "Value", "Limit", ""], rows, numbers=(1, 2))
+    )
+
+
+def _champion(champion: Mapping[str, Any], svg: str) -> str:
+    test = champion["mcnemar"]
+    lead = (
+        f"On the same rows the two agree in {champion['agree']:.1%}. Only this model is right "
+        f"{test['only_challenger']:,} times, only the champion {test['only_champion']:,} times: "
+        f"by chance with p = {test['p_value']:.2g} (McNemar). Bars are 95 % intervals."
+    )
+    return page.section("Against the champion", lead, svg)
+
+
+def _words(shown: Mapping[str, str]) -> str:
+    parts = [
+        f"<h3>Answered {star} star{'' if star == '1' else 's'}</h3>{shown[f'words_{star}']}"
+        for star in plots.STARS
+        if f"words_{star}" in shown
+    ]
+    return page.section(
+        "What it reads",
+        "The words and pairs that spoke most for an answer, over reviews that were so answered; "
+        "gold from the title, blue from the text.",
+        page.pair(*parts),
+    )
+
+
+def _folds(training: Mapping[str, Any]) -> str:
+    folds = fold_figures(training)
+    rows = [
+        [f"fold {place + 1}", *(f"{fold[name]:.4f}" for name in HEADLINE)]
+        for place, fold in enumerate(folds)
+    ]
+    columns = {name: np.array([fold[name] for fold in folds]) for name in HEADLINE}
+    spread = [
+        f"{values.mean():.4f} ± {values.std(ddof=1) if len(values) > 1 else 0:.4f}"
+        for values in columns.values()
+    ]
+    return page.section(
+        "Cross-validation",
+        "Each fold holds users that its fit did not see; the decision rule was chosen here.",
+        page.table(
+            ["", *(NAMES[name] for name in HEADLINE)],
+            [*rows, ["mean ± sd", *spread]],
+            numbers=tuple(range(1, len(HEADLINE) + 1)),
+        ),
+    )
+
+
+def _origin(figures: Mapping[str, Any], about: Mapping[str, Any]) -> str:
+    agreement = figures["scorer"]
+    rows = [
+        ["scored rows", f"{figures['rows']:,} ({figures['scope']})"],
+        ["rows in other languages, counted only", f"{figures['other_languages']:,}"],
+        [
+            "one by one against batches",
+            f"{agreement['alone']['rows']} rows, largest difference "
+            f"{agreement['alone']['largest_difference']:.1e}",
+        ],
+        [
+            "golden set",
+            f"{agreement['golden']['rows']} rows, largest difference "
+            f"{agreement['golden']['largest_difference']:.1e}",
+        ],
+        *([name.replace("_", " "), value] for name, value in origin(about).items()),
+    ]
+    return page.section("Where this comes from", "", page.table(["", ""], rows))
+
+
+def origin(about: Mapping[str, Any]) -> dict[str, str]:
+    """What model.json says of itself, as plain words."""
+    wanted = ("family", "format", "text_rules", "token_rules", "languages", "rows")
+    told = {name: _plain(about[name]) for name in wanted if name in about}
+    rule = about.get("rule", about.get("stars_rule"))
+    if rule:
+        told["decision rule"] = _plain(rule)
+    return told | {name: _plain(value) for name, value in about.get("provenance", {}).items()}
+
+
+def _plain(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return ", ".join(f"{k} {_plain(v)}" for k, v in value.items() if v not in ((), [], None))
+    if isinstance(value, list | tuple):
+        return ", ".join(_plain(item) for item in value)
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)
+
+
+def _figure(name: str, svg: str) -> str:
+    label = f'<svg role="img" aria-label="{name.replace("_", " ")}"'
+    return plots.themed(svg).replace("<svg", label, 1)
+
+
+def _margin(verdict: Mapping[str, Any]) -> float:
+    compared = [c for c in verdict["conditions"] if c["name"].endswith("_against_champion")]
+    return -float(compared[0]["threshold"]) if compared else 0.0
