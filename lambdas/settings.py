@@ -1,4 +1,4 @@
-"""What each function must be told: written once, read by infra (to_env) and by the handler (from_env)."""
+"""What each function must be told: infra writes it (to_env), the handler reads it (from_env)."""
 
 from __future__ import annotations
 

@@ -33,7 +33,7 @@ class Dataset:
 
 
 def newest(keys: Sequence[str]) -> str | None:
-    """The id of the newest dataset among keys under `datasets/`: ids begin with their listing's time."""
+    """The newest dataset among keys under `datasets/`: ids begin with the time of listing."""
     ids = [key.split("/")[1] for key in keys if key.endswith("/dataset.json")]
     return max(ids, default=None)
 

@@ -14,7 +14,7 @@ CONFIG = Config(connect_timeout=5, read_timeout=65, retries={"mode": "standard",
 
 @cache
 def client(service: str) -> Any:
-    """The process's client of a service; credentials, region and endpoint come from the environment."""
+    """The client of a service; credentials, region and endpoint come from the environment."""
     return boto3.client(service, config=CONFIG)
 
 

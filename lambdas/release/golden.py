@@ -1,0 +1,51 @@
+"""After the rollout: the golden set, asked through the API, answered as training recorded it."""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import Any
+
+from aws_lambda_powertools import Logger
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from lambdas.ports import models, objects
+from lambdas.ports.api import Api
+from lambdas.release.golden_set import compare, questions
+from lambdas.settings import ReleaseSettings
+from reviews.errors import NotReadyError
+
+settings = ReleaseSettings.from_env()
+logger = Logger(service="release")
+TRIES = 5  # the ratings function remembers the live record for some seconds
+WAIT_SECONDS = 2.0
+
+
+@logger.inject_lambda_context
+def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+    """Answer how many of the golden questions matched."""
+    package = models.describe_package(event["model_package_arn"])
+    bucket, key = objects.split_uri(package.model_data_url)
+    golden = questions(objects.stream(bucket, key))
+    compared = compare(golden, _ask)
+    words = f"{compared.matched} of {compared.asked} golden answers match"
+    logger.info(words, extra={"differing": compared.differing, "version": compared.version})
+    return {
+        "asked": compared.asked,
+        "matched": compared.matched,
+        "passed": compared.passed,
+        "reason": words,
+    }
+
+
+def _ask(reviews: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    api = Api(settings.api_id, settings.api_stage)
+    body = json.dumps({"reviews": reviews, "allow_unsupported": True}).encode()
+    for attempt in range(TRIES):
+        status, answer = api.post("/v1/ratings", body)
+        if status == 200:
+            found: list[dict[str, Any]] = json.loads(answer)["ratings"]
+            return found
+        logger.warning("the API is not ready", extra={"status": status, "attempt": attempt})
+        time.sleep(WAIT_SECONDS)
+    raise NotReadyError(f"the API answered {status} to the golden set, {TRIES} times")

@@ -1,0 +1,59 @@
+"""The end of a release: its record, what may be deleted, and what a person is told."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+from aws_lambda_powertools import Logger, Metrics
+from aws_lambda_powertools.metrics import MetricUnit
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from lambdas.ports import models, objects
+from lambdas.release.decide import stale, version
+from lambdas.settings import ReleaseSettings
+
+settings = ReleaseSettings.from_env()
+logger = Logger(service="release")
+metrics = Metrics(namespace=settings.metrics_namespace, service="release")
+
+
+@logger.inject_lambda_context
+@metrics.log_metrics
+def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+    """Write `releases/<time>-<execution>.json`; after a success, sweep what serves nobody."""
+    arn, outcome = event["model_package_arn"], event["outcome"]
+    now = datetime.now(UTC)
+    record = {
+        "time": now.isoformat(timespec="seconds"),
+        "model_package_arn": arn,
+        "previous_package_arn": event.get("previous_package_arn", ""),
+        "outcome": outcome,
+        "reason": event.get("reason", ""),
+        "execution": event["execution"],
+    }
+    name = f"{now:%Y%m%dT%H%M%SZ}-{event['execution'].rsplit(':', 1)[-1]}"
+    body = json.dumps(record, indent=2).encode()
+    objects.put_bytes(settings.models_bucket, f"releases/{name}.json", body, "application/json")
+    metrics.add_dimension("stage", settings.stage)
+    metrics.add_metric(f"Release{outcome.capitalize()}", MetricUnit.Count, 1)
+    message = f"version {version(arn)} {outcome}: {record['reason']}"
+    if outcome == "released":
+        message += _sweep(arn, record["previous_package_arn"])
+    logger.info(message)
+    return {"message": message, "record": f"releases/{name}.json"}
+
+
+def _sweep(live: str, previous: str) -> str:
+    """Delete what belongs neither to the live nor to the previous package; says how much."""
+    keep = [version(arn) for arn in (live, previous) if arn]
+    prefix = settings.name_prefix
+    configs = stale(models.names_of("endpoint_config", prefix), prefix, keep)
+    found = stale(models.names_of("model", prefix), prefix, keep)
+    for name in configs:
+        models.delete_endpoint_config(name)
+    for name in found:
+        models.delete_model(name)
+    swept = len(configs) + len(found)
+    return f"; {swept} old models and configurations deleted" if swept else ""

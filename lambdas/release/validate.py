@@ -1,0 +1,58 @@
+"""Before a release: is the package what it must be, and is the house quiet?"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from aws_lambda_powertools import Logger
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from lambdas.ports import alarms, models, parameters, stacks
+from lambdas.release.decide import NONE, decide
+from lambdas.settings import ReleaseSettings
+
+settings = ReleaseSettings.from_env()
+logger = Logger(service="release")
+
+
+@logger.inject_lambda_context
+def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+    """Answer what to do with `model_package_arn`, and how to roll it out."""
+    arn, force = event["model_package_arn"], bool(event.get("force"))
+    live = parameters.read(settings.live_parameter)
+    decision = decide(
+        _package(arn),
+        group=settings.model_package_group,
+        live=live,
+        served=_served(),
+        ringing=alarms.ringing([name for name in settings.alarm_names.split(",") if name]),
+        force=force,
+    )
+    stack = stacks.status(settings.endpoint_stack)
+    reason = decision.reason
+    action = decision.action
+    if stack == "UPDATE_ROLLBACK_FAILED":
+        action = "refuse"
+        reason = f"{settings.endpoint_stack} is {stack}: run `cdk rollback Endpoint` first"
+    logger.info(action, extra={"model_package_arn": arn, "reason": reason})
+    return {
+        "action": action,
+        "reason": reason,
+        "previous_package_arn": "" if live == NONE else live,
+        "rollout": "at_once" if force or live == NONE else "canary",
+    }
+
+
+def _package(arn: str) -> models.Package | None:
+    try:
+        return models.describe_package(arn)
+    except FileNotFoundError:
+        return None
+
+
+def _served() -> str:
+    try:
+        endpoint, package = models.served_package(settings.endpoint_name)
+    except FileNotFoundError:
+        return ""
+    return package if endpoint.status == "InService" else ""

@@ -1,0 +1,31 @@
+"""After the update: the endpoint serves what was asked for, whatever the stack's status says."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from aws_lambda_powertools import Logger
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from lambdas.ports import models
+from lambdas.release.decide import version
+from lambdas.settings import ReleaseSettings
+
+settings = ReleaseSettings.from_env()
+logger = Logger(service="release")
+
+
+@logger.inject_lambda_context
+def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+    """Follow endpoint, configuration, model and package; a silent rollback must not pass."""
+    wanted = event["model_package_arn"]
+    try:
+        endpoint, served = models.served_package(settings.endpoint_name)
+    except FileNotFoundError as missing:
+        return {"served": False, "model_package_arn": "", "reason": str(missing)}
+    right = served == wanted and endpoint.status == "InService"
+    reason = f"the endpoint is {endpoint.status} with version {version(served)}"
+    if endpoint.failure:
+        reason += f": {endpoint.failure}"
+    logger.info("looked", extra={"served": right, "reason": reason})
+    return {"served": right, "model_package_arn": served, "reason": reason}
