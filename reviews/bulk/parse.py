@@ -1,0 +1,161 @@
+"""A chunk of lines to reviews: at once where every line is one object, else line by line."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from reviews.record import (
+    MAX_LINE_BYTES,
+    Rejected,
+    Review,
+    WideReview,
+    is_blank,
+    read_record,
+    unfit_rating,
+)
+from reviews.source import Chunk
+
+BLOCK = 64  # lines that are tried together where a chunk cannot be read at once
+
+OPEN, CLOSE, NEWLINE = b"{}\n"
+
+
+@dataclass(slots=True)
+class Parsed:
+    """The readable reviews of a chunk, and where they stood. `line_of` is None: one a line."""
+
+    reviews: list[Any]
+    line_of: list[int] | None
+    read: int
+    blank: int
+
+
+class Lines:
+    """The lines of a chunk by their number in it, from 0."""
+
+    def __init__(self, chunk: Chunk) -> None:
+        self._chunk = chunk
+        self.bytes = np.frombuffer(chunk.data, np.uint8)
+        self.ends: NDArray[Any] = np.flatnonzero(self.bytes == NEWLINE)
+        self.starts = np.empty_like(self.ends)
+        self.starts[0] = 0
+        self.starts[1:] = self.ends[:-1] + 1
+
+    def __len__(self) -> int:
+        return len(self.ends)
+
+    def line(self, i: int) -> bytes:
+        """As it came, without its newline."""
+        return self._chunk.data[self.starts[i] : self.ends[i]]
+
+    def block(self, first: int, end: int) -> bytes:
+        """Some lines together, each with its newline."""
+        if (first, end) == (0, len(self)):
+            return self._chunk.data
+        return self._chunk.data[self.starts[first] : self.ends[end - 1] + 1]
+
+    def reject(self, reason: str, i: int) -> Rejected:
+        """Set a line aside."""
+        offset = self._chunk.offset + int(self.starts[i])
+        return Rejected(reason, self.line(i), offset, self._chunk.number + i)
+
+    def look_whole(self) -> NDArray[np.bool_]:
+        """Which lines look like one object of UTF-8 that is not too long.
+
+        A run of such lines that decodes to as many objects as it has lines is one object a line:
+        no object can hold the `}`, newline, `{` between two of them.
+        """
+        look: NDArray[np.bool_] = (self.bytes[self.starts] == OPEN) & (
+            self.bytes[self.ends - 1] == CLOSE
+        )
+        look &= self.ends - self.starts <= MAX_LINE_BYTES
+        if not self._chunk.data.isascii():
+            others = np.searchsorted(self.ends, np.flatnonzero(self.bytes >= 128))
+            for i in np.unique(others).tolist():
+                try:
+                    self.line(i).decode()
+                except UnicodeDecodeError:
+                    look[i] = False
+        return look
+
+
+class Parser:
+    """Parses chunks, into WideReview where `wide`."""
+
+    def __init__(self, on_reject: Callable[[Rejected], None], *, wide: bool = False) -> None:
+        self._on_reject = on_reject
+        self._wide = wide
+        kind: type[Review] = WideReview if wide else Review
+        self._decoder = msgspec.json.Decoder(kind)
+
+    def parse(self, lines: Lines) -> Parsed:
+        """The reviews whose rating and text can be used. The others are set aside."""
+        whole = lines.look_whole()
+        parsed = self._all_at_once(lines) if whole.all() else None
+        if parsed is None:
+            parsed = Parsed([], [], 0, 0)
+            for first, end in _blocks(whole):
+                self._block(lines, first, end, bool(whole[first]), parsed)
+        return self._fit(parsed, lines)
+
+    def _all_at_once(self, lines: Lines) -> Parsed | None:
+        reviews = self._decode(lines, 0, len(lines))
+        return reviews and Parsed(reviews, None, len(reviews), 0)
+
+    def _decode(self, lines: Lines, first: int, end: int) -> Any:
+        try:
+            reviews = self._decoder.decode_lines(lines.block(first, end))
+        except (msgspec.MsgspecError, RecursionError):
+            return None
+        return reviews if len(reviews) == end - first else None
+
+    def _block(self, lines: Lines, first: int, end: int, whole: bool, parsed: Parsed) -> None:
+        assert parsed.line_of is not None
+        if whole and (reviews := self._decode(lines, first, end)):
+            parsed.reviews += reviews
+            parsed.line_of += range(first, end)
+            parsed.read += end - first
+            return
+        for i in range(first, end):
+            if is_blank(line := lines.line(i)):
+                parsed.blank += 1
+                continue
+            parsed.read += 1
+            review = read_record(line, wide=self._wide)
+            if isinstance(review, Rejected):
+                self._on_reject(lines.reject(review.reason, i))
+            else:
+                parsed.reviews.append(review)
+                parsed.line_of.append(i)
+
+    def _fit(self, parsed: Parsed, lines: Lines) -> Parsed:
+        """Set aside the reviews whose rating or text cannot be used."""
+        ratings = [review.rating for review in parsed.reviews]
+        if STARS.issuperset(ratings) and all(review.text is not None for review in parsed.reviews):
+            return parsed
+        places = parsed.line_of or range(len(parsed.reviews))
+        fit = Parsed([], [], parsed.read, parsed.blank)
+        assert fit.line_of is not None
+        for review, i in zip(parsed.reviews, places, strict=True):
+            if reason := unfit_rating(review):
+                self._on_reject(lines.reject(reason, i))
+            else:
+                fit.reviews.append(review)
+                fit.line_of.append(i)
+        return fit
+
+
+STARS = frozenset((1.0, 2.0, 3.0, 4.0, 5.0))
+
+
+def _blocks(whole: NDArray[np.bool_]) -> list[tuple[int, int]]:
+    """Runs of at most BLOCK lines that look alike."""
+    turns = (np.flatnonzero(whole[1:] != whole[:-1]) + 1).tolist()
+    steps = range(0, len(whole), BLOCK)
+    edges = sorted({*turns, *steps, len(whole)})
+    return list(pairwise(edges))

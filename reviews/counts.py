@@ -1,0 +1,71 @@
+"""What became of every line: nothing is lost without a number."""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from reviews.errors import CountMismatchError
+
+# Rows of one run that copies are told by: 256 MiB of hashes, 384 while it grows.
+REMEMBERED_ROWS = 1 << 24
+
+
+@dataclass(slots=True)
+class Counts:
+    """Lines by what became of them; of the rows kept, their languages and stars.
+
+    blank: lines of only white space, which are not `read`.
+    unremembered: rows kept after the memory for duplicates was full, so that later copies of
+    them are kept too.
+    trailing_bytes: bytes after a gzip file that are not gzip, and were not read.
+    """
+
+    read: int = 0
+    kept: int = 0
+    duplicates: int = 0
+    blank: int = 0
+    unremembered: int = 0
+    trailing_bytes: int = 0
+    rejected: Counter[str] = field(default_factory=Counter)
+    languages: Counter[str] = field(default_factory=Counter)
+    ratings: Counter[str] = field(default_factory=Counter)
+
+    def adds_up(self) -> bool:
+        """Whether every line read was kept, a duplicate, or set aside."""
+        return (
+            self.read == self.kept + self.duplicates + self.rejected.total()
+            and self.kept == self.languages.total() == self.ratings.total()
+        )
+
+    def check(self) -> None:
+        """Raise CountMismatchError if a line went missing."""
+        if not self.adds_up():
+            raise CountMismatchError(
+                f"{self.read:,} lines were read, but {self.kept:,} kept, {self.duplicates:,} "
+                f"duplicates and {self.rejected.total():,} set aside make "
+                f"{self.kept + self.duplicates + self.rejected.total():,}"
+            )
+
+    def __iadd__(self, other: "Counts") -> "Counts":
+        """Add the counts of another shard or source."""
+        for name in self.__slots__:
+            setattr(self, name, getattr(self, name) + getattr(other, name))
+        return self
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for JSON, each table in the order of its keys."""
+        plain = {name: getattr(self, name) for name in self.__slots__}
+        for name in ("rejected", "languages", "ratings"):
+            plain[name] = dict(sorted(plain[name].items()))
+        return plain
+
+    @classmethod
+    def from_dict(cls, plain: Mapping[str, Any]) -> "Counts":
+        """What `to_dict` gave; names that are not known are ignored, absent ones are zero."""
+        counts = cls()
+        for name in cls.__slots__:
+            if name in plain:
+                kind = type(getattr(counts, name))
+                setattr(counts, name, kind(plain[name]))
+        return counts

@@ -1,0 +1,118 @@
+"""Raw reviews in, curated rows out: the whole of `reviews.rules`, streaming.
+
+refined = refine_stream(file)
+for batch in refined:
+    ...
+print(refined.counts)
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from reviews import language, schema
+from reviews.counts import REMEMBERED_ROWS, Counts
+from reviews.record import Rejected
+from reviews.source import Chunk, Stream, chunks, chunks_of_range, plain_pieces
+
+if TYPE_CHECKING:
+    from reviews.bulk.refinery import Refinery
+
+OnReject = Callable[[Rejected], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """What a stage may choose.
+
+    keep_columns: besides the default ones of the data dictionary. detector: a name in
+    `language.DETECTORS`. remembered_rows: how many rows copies are told by; past that, copies of
+    later rows are kept (and counted as `unremembered`), and training drops them by `review_key`.
+    """
+
+    keep_columns: tuple[str, ...] = ()
+    detector: str = language.DEFAULT
+    remembered_rows: int = REMEMBERED_ROWS
+
+    def __post_init__(self) -> None:
+        schema.columns(self.keep_columns)
+        language.find_detector(self.detector)
+
+
+DEFAULT = Options()
+
+
+class Refined:
+    """Batches of curated rows (arro3 RecordBatch), and the counts of what was read so far."""
+
+    def __init__(self, batches: Iterator[Any], counts: Counts, schema: Any) -> None:
+        self._batches = batches
+        self.counts = counts
+        self.schema = schema
+
+    def __iter__(self) -> Iterator[Any]:
+        return self._batches
+
+
+class Refiner:
+    """Refines several sources as one: a row that came in an earlier one is a duplicate.
+
+    on_reject: told of each line that is set aside, in order.
+    """
+
+    def __init__(self, options: Options = DEFAULT, on_reject: OnReject = lambda _: None) -> None:
+        self.counts = Counts()
+        self._refinery = _refinery(options, self.counts, on_reject)
+
+    def stream(self, stream: Stream) -> Refined:
+        """All lines of a stream, gzip or plain.
+
+        Iterating raises UnreadableSourceError, after all rows before that place, where the stream
+        cannot be read to its end.
+        """
+        return self._refined(chunks(plain_pieces(stream, self._trailing)))
+
+    def range(self, read_from: Callable[[int], Stream], start: int, end: int) -> Refined:
+        """The lines of a plain file that begin in a byte range.
+
+        read_from: opens the file at a byte offset. It is read to the end of the last line.
+        """
+        return self._refined(chunks_of_range(read_from, start, end))
+
+    def _refined(self, found: Iterator[Chunk | Rejected]) -> Refined:
+        return Refined(self._refinery.batches(found), self.counts, self._refinery.schema)
+
+    def _trailing(self, size_bytes: int) -> None:
+        self.counts.trailing_bytes += size_bytes
+
+
+def refine_stream(
+    stream: Stream, *, options: Options = DEFAULT, on_reject: OnReject = lambda _: None
+) -> Refined:
+    """Refine one stream, gzip or plain; see `Refiner.stream`."""
+    return Refiner(options, on_reject).stream(stream)
+
+
+def refine_range(
+    read_from: Callable[[int], Stream],
+    start: int,
+    end: int,
+    *,
+    options: Options = DEFAULT,
+    on_reject: OnReject = lambda _: None,
+) -> Refined:
+    """Refine the lines of a plain file that begin in a byte range; see `Refiner.range`."""
+    return Refiner(options, on_reject).range(read_from, start, end)
+
+
+def _refinery(options: Options, counts: Counts, on_reject: OnReject) -> "Refinery":
+    # Here, not above: it loads numpy, which those who only plan or add up need not wait for.
+    from reviews.bulk.refinery import Refinery
+
+    return Refinery(
+        keep_columns=options.keep_columns,
+        detector=options.detector,
+        remembered_rows=options.remembered_rows,
+        counts=counts,
+        on_reject=on_reject,
+    )

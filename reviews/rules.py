@@ -1,0 +1,109 @@
+"""The rules from raw line to curated row, one record at a time: the definition.
+
+`reviews.refine` does the same over whole chunks, and a test holds it equal to this in every cell.
+"""
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import msgspec
+
+from reviews import language
+from reviews.clean import clean
+from reviews.counts import Counts
+from reviews.identity import bucket, review_key
+from reviews.record import Rejected, Review, WideReview, is_blank, read_record
+
+Row = dict[str, Any]
+
+
+def refine_record(
+    line: bytes,
+    *,
+    detector: str = language.DEFAULT,
+    wide: bool = False,
+    offset: int = 0,
+    number: int = 0,
+) -> Row | Rejected:
+    """One curated row with all columns of the data dictionary, or why there is none.
+
+    Without `wide` the columns parent_asin, images and timestamp are left out.
+    """
+    review = read_record(line, wide=wide, offset=offset, number=number)
+    if isinstance(review, Rejected):
+        return review
+    assert review.rating is not None
+    assert review.text is not None
+    words = clean(review.title, review.text)
+    if not words.text:
+        return Rejected("no_text", line, offset, number)
+    rating = int(review.rating)
+    code, confidence = language.detect(words.sample, detector)
+    row: Row = {
+        "rating": rating,
+        "title": words.title,
+        "text": words.text,
+        "verified_purchase": review.verified_purchase,
+        "helpful_vote": review.helpful_vote,
+        "language": code,
+        "language_confidence": confidence,
+        "markup": words.markup,
+        "bucket": bucket(review.user_id, words.text),
+        "review_key": review_key(review.user_id, review.asin, rating, words.title, words.text),
+        "asin": review.asin,
+        "user_id": review.user_id,
+    }
+    return row | extra_values(review) if isinstance(review, WideReview) else row
+
+
+def refine_lines(
+    lines: Iterable[bytes], counts: Counts, *, detector: str = language.DEFAULT, wide: bool = False
+) -> Iterator[Row | Rejected]:
+    """Rows and what is set aside, in order; copies and blank lines are only counted.
+
+    lines: each with its newline, the last one perhaps without.
+    """
+    seen: set[int] = set()
+    offset = 0
+    for number, whole in enumerate(lines, start=1):
+        line = whole.removesuffix(b"\n")
+        begin, offset = offset, offset + len(whole)
+        if is_blank(line):
+            counts.blank += 1
+            continue
+        counts.read += 1
+        row = refine_record(line, detector=detector, wide=wide, offset=begin, number=number)
+        if isinstance(row, Rejected):
+            counts.rejected[row.reason] += 1
+            yield row
+        elif row["review_key"] in seen:
+            counts.duplicates += 1
+        else:
+            seen.add(row["review_key"])
+            counts.kept += 1
+            counts.languages[row["language"]] += 1
+            counts.ratings[str(row["rating"])] += 1
+            yield row
+
+
+def extra_values(review: WideReview) -> Row:
+    """The columns that are only kept on request. What is of another type becomes null."""
+    parent, time = _value(review.parent_asin), _value(review.timestamp)
+    images = bytes(review.images).decode()
+    return {
+        "parent_asin": parent if isinstance(parent, str) else None,
+        "images": None if images == "null" else images,
+        "timestamp": time if type(time) is int and -(2**63) <= time < 2**63 else None,
+    }
+
+
+def kept_review(review: Review) -> tuple[Any, ...]:
+    """The fields of a record in the order of its class."""
+    return msgspec.structs.astuple(review)
+
+
+def _value(raw: msgspec.Raw) -> object:
+    try:
+        return msgspec.json.decode(raw)
+    except (msgspec.MsgspecError, RecursionError):  # a number that nothing holds
+        return None

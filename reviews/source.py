@@ -1,0 +1,223 @@
+"""From a stream of bytes to chunks of whole lines, in memory that does not grow.
+
+A stream is anything with `read(n)`: a file, the body of an S3 object, an HTTP answer. Where chunks
+end depends on the bytes alone, never on how they arrived.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import chain
+from typing import Any, Protocol
+
+from isal import igzip_lib
+
+from reviews.errors import UnreadableSourceError
+from reviews.record import Rejected
+
+PIECE_BYTES = 1 << 18  # read at a time
+CHUNK_BYTES = 1 << 20  # a chunk ends with the line that reaches this
+MAX_HELD_BYTES = 1 << 24  # a line longer than this is handed on in parts
+IsalError: Any = igzip_lib.error  # its stub calls it an exception, not a class
+GZIP_MAGIC = b"\x1f\x8b"
+
+
+class Stream(Protocol):
+    """What can be read from."""
+
+    def read(self, size: int, /) -> bytes:
+        """At most `size` bytes, none at the end."""
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """Whole lines, each ended by a newline.
+
+    offset: of the first byte, after decompression. number: of the first line, from 1.
+    """
+
+    data: bytes
+    offset: int
+    number: int
+
+
+def raw_pieces(stream: Stream) -> Iterator[bytes]:
+    """The stream's bytes as they come."""
+    while piece := stream.read(PIECE_BYTES):
+        yield piece
+
+
+def plain_pieces(
+    stream: Stream, on_trailing: Callable[[int], None] = lambda _: None
+) -> Iterator[bytes]:
+    """The stream's bytes, decompressed if they begin as gzip does, whatever the file is called.
+
+    on_trailing: told how many bytes after the last gzip member are no gzip.
+    Raises UnreadableSourceError, after all that could be read, where gzip is cut off or damaged.
+    """
+    pieces = raw_pieces(stream)
+    head = b""
+    while len(head) < len(GZIP_MAGIC) and (piece := next(pieces, b"")):
+        head += piece
+    pieces = chain([head] if head else [], pieces)
+    return gunzip(pieces, on_trailing) if head.startswith(GZIP_MAGIC) else pieces
+
+
+def gunzip(
+    pieces: Iterator[bytes], on_trailing: Callable[[int], None] = lambda _: None
+) -> Iterator[bytes]:
+    """Decompress one gzip member after another; zeros after the last are padding."""
+    taken = made = 0
+    member = igzip_lib.IgzipDecompressor(flag=igzip_lib.DECOMP_GZIP)
+    for piece in pieces:
+        taken += len(piece)
+        while True:
+            try:
+                out = member.decompress(piece, PIECE_BYTES)
+            except IsalError as error:
+                raise UnreadableSourceError(
+                    f"the gzip stream is damaged before byte {taken:,} ({error}); "
+                    f"{made:,} bytes were read before that"
+                ) from None
+            made += len(out)
+            if out:
+                yield out
+            if member.eof:
+                piece = member.unused_data.lstrip(b"\0")
+                if not piece and (piece := _past_padding(pieces)) == b"":
+                    return
+                if not GZIP_MAGIC.startswith(piece[:2]):
+                    on_trailing(len(piece) + sum(map(len, pieces)))
+                    return
+                member = igzip_lib.IgzipDecompressor(flag=igzip_lib.DECOMP_GZIP)
+            elif member.needs_input:
+                break
+            else:
+                piece = b""
+    raise UnreadableSourceError(
+        f"the gzip stream breaks off after {taken:,} bytes; {made:,} bytes were read before that"
+    )
+
+
+def _past_padding(pieces: Iterator[bytes]) -> bytes:
+    for piece in pieces:
+        if rest := piece.lstrip(b"\0"):
+            return rest
+    return b""
+
+
+def chunks(
+    pieces: Iterator[bytes], *, offset: int = 0, until: int | None = None, partial: bool = False
+) -> Iterator[Chunk | Rejected]:
+    """Whole lines, a chunk at a time; of a line that is too long to hold, its parts.
+
+    offset: of the first byte that comes. until: only lines that begin before it are taken.
+    partial: what comes begins inside a line, which is dropped.
+    An UnreadableSourceError of the pieces is passed on after what was read until then.
+    """
+    cutter = _Cutter(offset, until, is_dropping=partial)
+    broken = None
+    try:
+        for piece in pieces:
+            cutter.add(piece)
+            while found := cutter.next_one():
+                yield found
+            if cutter.is_done():
+                return
+    except UnreadableSourceError as error:
+        broken = error
+    while found := cutter.next_one(is_end=True):
+        yield found
+    if broken:
+        raise broken
+
+
+def chunks_of_range(
+    read_from: Callable[[int], Stream], start: int, end: int
+) -> Iterator[Chunk | Rejected]:
+    """The lines of a plain file that begin in a byte range: neighbours share none and miss none.
+
+    read_from: opens the file at a byte offset. The last line is read to its end, past `end`.
+    """
+    if start == 0:
+        return chunks(raw_pieces(read_from(0)), until=end)
+    # One byte earlier, so that a line which begins exactly at `start` is seen to begin there.
+    pieces = raw_pieces(read_from(start - 1))
+    return chunks(pieces, offset=start - 1, until=end, partial=True)
+
+
+class _Cutter:
+    """Cuts pieces into chunks: each ends with the first newline past CHUNK_BYTES."""
+
+    def __init__(self, offset: int, until: int | None, *, is_dropping: bool) -> None:
+        self._offset = offset  # of the first byte held
+        self._until = until
+        self._is_dropping = is_dropping
+        self._held: list[bytes] = []
+        self._size = 0
+        self._number = 1
+        self._part: int | None = None  # of the line that is being handed on in parts
+
+    def add(self, piece: bytes) -> None:
+        if self._is_dropping:
+            cut = piece.find(b"\n") + 1
+            self._is_dropping = not cut
+            cut = cut or len(piece)
+            self._offset += cut
+            piece = piece[cut:]
+        self._held.append(piece)
+        self._size += len(piece)
+
+    def is_done(self) -> bool:
+        """Whether no more line is taken."""
+        return not self._is_dropping and self._part is None and self._last() < 0
+
+    def next_one(self, *, is_end: bool = False) -> Chunk | Rejected | None:
+        """The next chunk or part of a long line; None: more must come first."""
+        if self._size == 0 or self.is_done():
+            return None
+        if self._part is not None:
+            return self._next_part(is_end)
+        enough = min(self._last(), CHUNK_BYTES - 1)
+        if self._size <= enough and not is_end:
+            return None
+        data = self._joined()
+        cut = data.find(b"\n", enough, MAX_HELD_BYTES) + 1
+        if not cut and self._size >= MAX_HELD_BYTES:
+            cut = data.rfind(b"\n", 0, enough) + 1
+            if not cut:
+                self._part = 0
+                return self._next_part(is_end)
+        if not cut and not is_end:
+            return None
+        offset, number = self._offset, self._number
+        lines = self._drop(cut or self._size)
+        return Chunk(lines if lines.endswith(b"\n") else lines + b"\n", offset, number)
+
+    def _next_part(self, is_end: bool) -> Rejected | None:
+        newline = self._joined().find(b"\n", 0, MAX_HELD_BYTES)
+        if newline < 0 and self._size < MAX_HELD_BYTES and not is_end:
+            return None
+        assert self._part is not None
+        offset, number, part = self._offset, self._number, self._part
+        size = newline + 1 if newline >= 0 else min(self._size, MAX_HELD_BYTES)
+        line = self._drop(size).removesuffix(b"\n")
+        self._part = None if newline >= 0 else part + 1
+        return Rejected("too_long", line, offset, number, part)
+
+    def _last(self) -> int:
+        """Where in what is held the last byte stands at which a line may begin."""
+        return MAX_HELD_BYTES if self._until is None else self._until - 1 - self._offset
+
+    def _joined(self) -> bytes:
+        if len(self._held) > 1:
+            self._held = [b"".join(self._held)]
+        return self._held[0]
+
+    def _drop(self, size: int) -> bytes:
+        data = self._joined()
+        self._held = [data[size:]]
+        self._size -= size
+        self._offset += size
+        dropped = data[:size]
+        self._number += dropped.count(b"\n")
+        return dropped
