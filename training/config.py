@@ -21,11 +21,7 @@ Balance = Literal["none", "undersample", "weights"]
 BALANCES: tuple[Balance, ...] = ("none", "undersample", "weights")
 
 
-class _Block(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    pass
-
-
-class Space(_Block):
+class Space(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One n-gram space: which n-grams it knows, and how hard its heads are held back."""
 
     min_rows: Count
@@ -33,7 +29,7 @@ class Space(_Block):
     c: Positive
 
 
-class Spaces(_Block):
+class Spaces(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The four spaces of a review."""
 
     text: Space
@@ -42,7 +38,7 @@ class Spaces(_Block):
     last: Space
 
 
-class Views(_Block):
+class Views(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Settings of the `views` family."""
 
     spaces: Spaces
@@ -53,7 +49,7 @@ class Views(_Block):
     iterations: Count
 
 
-class Stacking(_Block):
+class Stacking(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Settings of the nets over the heads' scores."""
 
     hidden: Count
@@ -65,14 +61,14 @@ class Stacking(_Block):
     clip: Positive
 
 
-class Plain(_Block):
+class Plain(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Settings of the `plain` family."""
 
     space: Space
     iterations: Count
 
 
-class Topics(_Block):
+class Topics(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Settings of the SVD coordinates that drift is judged by."""
 
     coordinates: Count
@@ -80,14 +76,14 @@ class Topics(_Block):
     rows: Count
 
 
-class Artefact(_Block):
+class Artefact(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Settings of what stands in the folder."""
 
     golden_rows: Count
     max_megabytes: Positive
 
 
-class ModelConfig(_Block):
+class ModelConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The whole of `configs/model.yaml`. `gate` is read by `training.gate`."""
 
     family: Family

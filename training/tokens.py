@@ -1,0 +1,207 @@
+"""From words to numbers: a whole batch of reviews at a time, on its UTF-8 bytes.
+
+A token is a run of bytes of one kind: a word, `!?`, dots, the characters of emoticons; every
+other sign stands alone. TOKEN says the same as a pattern; a test holds the two equal. A token
+becomes a 64-bit hash, so neither strings nor dictionaries are touched while a batch is scored.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+TOKEN_RULES = "1"  # noqa: S105  (a version) raised whenever a rule below changes what comes out
+
+IntArray = NDArray[np.int64]
+HashArray = NDArray[np.uint64]
+FloatArray = NDArray[np.float64]
+
+BLANK, WORD, SHOUT, DOTS, FACE, SINGLE, APOSTROPHE = range(7)
+LETTER = r"(?:[a-z0-9_]|[^\x00-\x7f])"
+TOKEN = re.compile(
+    rf"{LETTER}+(?:'{LETTER}+)*|[!?]+|\.+|[-:;=()/|]+|[^\x00-\x20\x7f]"
+)  # of folded, lower-cased words
+COUNTS = (
+    "text_length",  # characters
+    "title_length",
+    "text_exclamations",
+    "title_exclamations",
+    "questions",
+    "capital_words",  # three capitals or more
+    "title_in_capitals",  # 0 or 1
+    "ellipses",
+)
+
+QUOTES = str.maketrans(
+    {"’": "'", "‘": "'", "`": "'", "“": '"', "”": '"', "«": '"', "»": '"'}
+    | {"–": "-", "—": "-", "、": ",", "。": ".", "·": " ", "•": " ", "¡": "!", "¿": "?"}
+)
+# Signs that are words by themselves: scripts without blanks, symbols, emoji.
+ALONE = re.compile(
+    "([\u0e00-\u0eff\u1780-\u17ff\u2190-\u2bff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff"
+    "\U0001f000-\U0003ffff])"
+)
+FOREIGN = re.compile(r"[^\x00-\x7f]+")
+
+
+def _kinds() -> NDArray[np.uint8]:
+    kinds = np.full(256, SINGLE, np.uint8)
+    kinds[:33] = BLANK
+    kinds[127] = BLANK
+    for kind, members in (
+        (WORD, b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_"),
+        (SHOUT, b"!?"),
+        (DOTS, b"."),
+        (FACE, b"-:;=()/|"),
+        (APOSTROPHE, b"'"),
+    ):
+        kinds[list(members)] = kind
+    kinds[128:] = WORD
+    return kinds
+
+
+KINDS = _kinds()
+LOWER = np.arange(256, dtype=np.uint64)
+LOWER[65:91] += 32
+
+# A token's hash is the polynomial of its bytes at BASE, modulo 2**64, then mixed. BASE is odd, so
+# it has an inverse, and differences of one running sum give the polynomial of every token.
+BASE = 0x9E3779B97F4A7C15
+MIX = np.uint64(0xFF51AFD7ED558CCD)
+PAIR = np.uint64(0xC2B2AE3D27D4EB4F)
+HALF = np.uint64(32)
+
+
+class _Powers:
+    """Powers of BASE and of its inverse, as many as the longest batch so far needed."""
+
+    def __init__(self) -> None:
+        self.up = self.down = np.ones(1, np.uint64)
+
+    def at_least(self, count: int) -> tuple[HashArray, HashArray]:
+        if len(self.up) < count:
+            size = 1 << int(count - 1).bit_length()
+            steps = np.ones((2, size), np.uint64)
+            steps[0, 1:] = BASE
+            steps[1, 1:] = pow(BASE, -1, 1 << 64)
+            self.up, self.down = np.multiply.accumulate(steps, axis=1)
+        return self.up, self.down
+
+
+_powers = _Powers()
+
+
+@dataclass(frozen=True)
+class Tokens:
+    """The tokens of n reviews: all titles first, then all texts.
+
+    hash: (t,). start, end: (t,) their bytes in `content`. ends_sentence: (t,) bool.
+    offsets: (2n + 1,) title i is tokens offsets[i] to offsets[i + 1], its text the same at n + i.
+    counts: (n, len(COUNTS)), each as log(1 + count) but `title_in_capitals`.
+    """
+
+    hash: HashArray
+    start: IntArray
+    end: IntArray
+    ends_sentence: NDArray[np.bool_]
+    offsets: IntArray
+    counts: FloatArray
+    content: bytes
+
+    def words(self, token: int, length: int) -> str:
+        """The n-gram of `length` tokens that begins at one, as the vocabulary spells it."""
+        parts = (
+            self.content[self.start[i] : self.end[i]].lower() for i in range(token, token + length)
+        )
+        return b" ".join(parts).decode()
+
+
+def fold(words: str) -> str:
+    """Words with one kind of quotes and dashes; signs that are words stand alone.
+
+    ASCII stays as it is. Its capitals are kept, for they are counted; others are lowered.
+    """
+    if words.isascii():
+        return words.replace("`", "'") if "`" in words else words
+    words = FOREIGN.sub(lambda run: run.group().lower(), words.translate(QUOTES))
+    return ALONE.sub(r" \1 ", words)
+
+
+def plain_tokens(words: str) -> list[str]:
+    """The tokens of one string, by the pattern: the readable definition."""
+    return TOKEN.findall(fold(words).translate(ASCII_LOWER))
+
+
+ASCII_LOWER = {code: code + 32 for code in range(65, 91)}
+
+
+def tokenise(titles: Sequence[str], texts: Sequence[str]) -> Tokens:
+    """The tokens of a batch of cleaned reviews, and what is counted in them."""
+    encoded = [fold(words).encode("utf-8", "replace") for words in (*titles, *texts)]
+    content = b"\n" + b"\n".join(encoded) + b"\n\n\n"  # blanks around every string
+    lengths = np.fromiter(map(len, encoded), np.int64, len(encoded))
+    borders = np.concatenate(([1], 1 + np.cumsum(lengths + 1)))  # where each string begins
+    data = np.frombuffer(content, np.uint8)
+
+    kind = KINDS.take(data)
+    marks = (kind == APOSTROPHE).nonzero()[0]
+    kind[marks] = np.where((kind[marks - 1] == WORD) & (kind[marks + 1] == WORD), WORD, SINGLE)
+    visible = kind != BLANK
+    change = (kind[1:] != kind[:-1]) | (kind[1:] == SINGLE)  # at i: byte i + 1 begins a run
+    start = (change & visible[1:]).nonzero()[0] + 1
+    end = (change & visible[:-1]).nonzero()[0] + 1
+    first = kind.take(start)
+    return Tokens(
+        hash=_hash(data, start, end),
+        start=start,
+        end=end,
+        ends_sentence=(first == SHOUT) | (first == DOTS),
+        offsets=start.searchsorted(borders),
+        counts=_count(data, borders, titles, texts),
+        content=content,
+    )
+
+
+def pair_hashes(hashes: HashArray) -> HashArray:
+    """Hashes of neighbours: (t,) tokens give (t - 1,) bigrams."""
+    key = hashes[:-1] * PAIR + hashes[1:]
+    key ^= key >> HALF
+    key *= MIX
+    return key
+
+
+def _hash(data: NDArray[np.uint8], start: IntArray, end: IntArray) -> HashArray:
+    up, down = _powers.at_least(len(data))
+    running = LOWER.take(data)
+    running *= up[: len(data)]
+    running.cumsum(out=running)
+    key = running.take(end - 1)
+    key -= running.take(start - 1)  # the byte before a token is never token 0: content begins blank
+    key *= down.take(start)
+    key ^= key >> HALF
+    key *= MIX
+    key ^= key >> HALF
+    return key
+
+
+def _count(
+    data: NDArray[np.uint8], borders: IntArray, titles: Sequence[str], texts: Sequence[str]
+) -> FloatArray:
+    n = len(titles)
+    capital = data - np.uint8(65) < 26
+    runs = (capital[1:-2] & capital[2:-1] & capital[3:] & ~capital[:-3]).nonzero()[0] + 1
+    places = runs.searchsorted(borders)
+    capitals = places[1:] - places[:-1]
+    counts = np.zeros((n, len(COUNTS)))
+    counts[:, 0] = [len(words) for words in texts]
+    counts[:, 1] = [len(words) for words in titles]
+    counts[:, 2] = [words.count("!") for words in texts]
+    counts[:, 3] = [words.count("!") for words in titles]
+    counts[:, 4] = [a.count("?") + b.count("?") for a, b in zip(titles, texts, strict=True)]
+    counts[:, 5] = capitals[:n] + capitals[n:]
+    counts[:, 7] = [a.count("...") + b.count("...") for a, b in zip(titles, texts, strict=True)]
+    np.log1p(counts, out=counts)
+    counts[:, 6] = [words.isupper() for words in titles]
+    return counts

@@ -1,0 +1,177 @@
+"""Views of a review, and which known n-grams occur in each: what every model counts.
+
+A view is a stretch of a review with weights of its own. `both` is title and text together, the
+one view of the `plain` family. An n-gram is a token or two neighbours.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from training.tokens import HashArray, IntArray, Tokens, pair_hashes
+
+FOUR = ("text", "title", "first", "last")
+FIELD = {"text": "text", "title": "title", "first": "text", "last": "text", "both": "both"}
+WINDOW = 8  # neighbouring slots in which a key may lie
+GOLDEN = np.uint64(0x9E3779B97F4A7C15)
+
+
+class Lookup(Protocol):
+    """From hashes to numbers of n-grams; -1 is an unknown one."""
+
+    def find(self, keys: HashArray) -> IntArray:
+        """(k,) numbers of (k,) hashes."""
+
+
+class Table:
+    """An open-addressed hash table from keys to their places, read in a few numpy calls."""
+
+    def __init__(self, keys: HashArray) -> None:
+        """keys: distinct and not 0."""
+        bits = max(10, int(np.ceil(np.log2(max(1, len(keys)) * 3))))
+        while not self._build(keys, bits):
+            bits += 1
+
+    def _build(self, keys: HashArray, bits: int) -> bool:
+        size = (1 << bits) + WINDOW
+        self.shift = np.uint64(64 - bits)
+        self.keys = np.zeros(size, np.uint64)
+        self.places = np.full(size, -1, np.int64)
+        left = np.arange(len(keys))
+        home = self._home(keys)
+        for step in range(WINDOW):
+            slot = home[left] + step
+            free = self.keys[slot] == 0
+            taken, first = np.unique(slot[free], return_index=True)  # one key a slot: the first
+            settled = left[free][first]
+            self.keys[taken] = keys[settled]
+            self.places[taken] = settled
+            left = np.setdiff1d(left, settled, assume_unique=True)
+        self.windows = np.lib.stride_tricks.sliding_window_view(self.keys, WINDOW)
+        return len(left) == 0
+
+    def _home(self, keys: HashArray) -> IntArray:
+        return ((keys * GOLDEN) >> self.shift).astype(np.int64)
+
+    def find(self, keys: HashArray) -> IntArray:
+        """(k,) places of (k,) keys; -1 for one that is not there."""
+        home = self._home(keys)
+        there = self.keys.take(home)
+        places = self.places.take(home)
+        other = ((there != keys) & (there != 0)).nonzero()[0]
+        if len(other):
+            slots = home.take(other)
+            same = self.windows[slots] == keys.take(other)[:, None]
+            found = self.places.take(slots + same.argmax(axis=1))
+            found[~same.any(axis=1)] = -1
+            places[other] = found
+        return places
+
+
+class Slots:
+    """Hashed n-grams: every key has a number, some share one, and nothing is kept."""
+
+    def __init__(self, bits: int) -> None:
+        self.shift = np.uint64(64 - bits)
+
+    def find(self, keys: HashArray) -> IntArray:
+        """(k,) slots, 0 to 2**bits - 1."""
+        return ((keys * GOLDEN) >> self.shift).astype(np.int64)
+
+
+@dataclass(frozen=True)
+class Counts:
+    """Known n-grams of a batch of n reviews, sorted by segment and n-gram.
+
+    segment: (m,) view * n + row. ngram: (m,). times: (m,) occurrences.
+    unknown: (n,) share of a text's tokens that no vocabulary holds (0 to 1).
+    """
+
+    segment: IntArray
+    ngram: IntArray
+    times: IntArray
+    unknown: NDArray[np.float64]
+
+
+def numbers(tokens: Tokens, lookup: Lookup) -> IntArray:
+    """The numbers of all t tokens, then of their t - 1 neighbours (at t + i: tokens i, i + 1)."""
+    return lookup.find(np.concatenate((tokens.hash, pair_hashes(tokens.hash))))
+
+
+def occurrences(
+    tokens: Tokens, views: Sequence[str], edge_tokens: int
+) -> tuple[IntArray, IntArray]:
+    """Where n-grams stand: their segments, and their places among `numbers`."""
+    start, length, segment = _spans(tokens, views, edge_tokens)
+    pairs = np.maximum(length - 1, 0)
+    return (
+        np.concatenate((segment.repeat(length), segment.repeat(pairs))),
+        np.concatenate((_ranges(start, length), _ranges(start + len(tokens.hash), pairs))),
+    )
+
+
+def count(
+    tokens: Tokens, lookup: Lookup, views: Sequence[str], edge_tokens: int, size: int
+) -> Counts:
+    """Count the known n-grams of each view. size: how many numbers the lookup gives out."""
+    number = numbers(tokens, lookup)
+    segment, place = occurrences(tokens, views, edge_tokens)
+    ngram = number.take(place)
+    cell = (segment * size + ngram)[ngram >= 0]
+    cell.sort()
+    first = np.concatenate(([True], cell[1:] != cell[:-1])).nonzero()[0][: len(cell)]
+    times = np.concatenate((first[1:], [len(cell)])) - first if len(first) else first
+    cell = cell.take(first)
+    segments = cell // size
+    return Counts(segments, cell - segments * size, times, _unknown_share(tokens, number))
+
+
+def _unknown_share(tokens: Tokens, number: IntArray) -> NDArray[np.float64]:
+    n = len(tokens.counts)
+    unknown = (number[: len(tokens.hash)] < 0).nonzero()[0]
+    places = unknown.searchsorted(tokens.offsets[n:])
+    length = tokens.offsets[n + 1 :] - tokens.offsets[n:-1]
+    share: NDArray[np.float64] = (places[1:] - places[:-1]) / np.maximum(length, 1)
+    return share
+
+
+def _spans(
+    tokens: Tokens, views: Sequence[str], edge_tokens: int
+) -> tuple[IntArray, IntArray, IntArray]:
+    """First token, tokens and segment of every stretch."""
+    n = len(tokens.counts)
+    offsets = tokens.offsets
+    length = offsets[1:] - offsets[:-1]
+    rows = np.arange(n)
+    title, text = (offsets[:n], length[:n]), (offsets[n:-1], length[n:])
+    if "both" in views:
+        start, tokens_in = (np.concatenate(pair) for pair in zip(title, text, strict=True))
+        return start, tokens_in, np.concatenate((rows, rows))
+    stretches = {"title": title, "text": text, **_edges(tokens, *text, edge_tokens)}
+    start, tokens_in = (np.concatenate([stretches[view][i] for view in views]) for i in range(2))
+    return start, tokens_in, np.arange(n * len(views))
+
+
+def _edges(
+    tokens: Tokens, start: IntArray, length: IntArray, edge_tokens: int
+) -> dict[str, tuple[IntArray, IntArray]]:
+    """First and last sentence of each text, each at least three tokens where the text has them."""
+    stops = tokens.ends_sentence.nonzero()[0]
+    border = np.concatenate(([-1], stops, [len(tokens.hash)]))
+    near = np.minimum(length, edge_tokens)
+    after = border.take(stops.searchsorted(start + 3) + 1)  # first stop from the fourth token on
+    first = np.minimum(after + 1 - start, near)
+    before = border.take(stops.searchsorted(start + length - 5, side="right"))
+    last = np.minimum(start + length - (before + 1), near)
+    return {"first": (start, first), "last": (start + length - last, last)}
+
+
+def _ranges(start: IntArray, length: IntArray) -> IntArray:
+    """start[0], start[0] + 1, ... (length[0] of them), start[1], ..."""
+    ends = length.cumsum()
+    total = int(ends[-1]) if len(ends) else 0
+    ranges: IntArray = np.arange(total) + (start - ends + length).repeat(length)
+    return ranges
