@@ -7,13 +7,24 @@ Register where it is passed, Refused with its message where it is not.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
+from infra.definition import (
+    EXECUTION,
+    RETRIES,
+    Json,
+    channel,
+    folder,
+    from_file,
+    job_input,
+    job_output,
+    joined,
+    output_uri,
+    parameter,
+    result,
+)
 from infra.stage import Stage
 
-Json = dict[str, Any]
-
-# What the Learn machine passes; `lambdas/learn/prepare.py` sends these names and no others.
+# What the Learn machine passes: `lambdas/learn/plan.py` sends these names and no others.
 PARAMETERS = (
     "DatasetManifestUri",
     "DatasetId",
@@ -24,9 +35,8 @@ PARAMETERS = (
     "ConfigurationDigest",
     "GitCommit",
 )
-PROCESSING = "/opt/ml/processing"
+MODEL = result("Train.ModelArtifacts.S3ModelArtifacts")
 CACHE_DAYS = 30
-EXECUTION = {"Get": "Execution.PipelineExecutionId"}
 
 
 @dataclass(frozen=True)
@@ -39,7 +49,6 @@ class Resources:
     image_uri: str
     role_arn: str
     key_arn: str
-    curated_bucket: str
     models_bucket: str
     model_package_group: str
 
@@ -53,21 +62,6 @@ def definition(stage: Stage, resources: Resources) -> Json:
         "Parameters": _parameters(stage, resources),
         "Steps": [steps.train(), steps.evaluate(), steps.track(), steps.gate()],
     }
-
-
-def parameter(name: str) -> Json:
-    """A reference to a parameter."""
-    return {"Get": f"Parameters.{name}"}
-
-
-def result(path: str) -> Json:
-    """A reference to what a step left (`Train.ModelArtifacts.S3ModelArtifacts`)."""
-    return {"Get": f"Steps.{path}"}
-
-
-def joined(*parts: str | Json) -> Json:
-    """Parts of a URI, one after the other, with a slash between."""
-    return {"Std:Join": {"On": "/", "Values": list(parts)}}
 
 
 def _parameters(stage: Stage, resources: Resources) -> list[Json]:
@@ -90,10 +84,7 @@ class Steps:
 
     def train(self) -> Json:
         """Fit on the dataset; hyperparameters also carry what model.json records of its origin."""
-        learning, uses = self.stage.learning, self.resources
-        stopping = {"MaxRuntimeInSeconds": learning.max_runtime_seconds}
-        if learning.spot:  # waiting for spare capacity is allowed as long as the run itself
-            stopping["MaxWaitTimeInSeconds"] = 2 * learning.max_runtime_seconds
+        uses = self.resources
         return {
             "Name": "Train",
             "Type": "Training",
@@ -104,7 +95,7 @@ class Steps:
                     "TrainingInputMode": "File",
                 },
                 "HyperParameters": {
-                    "folds": str(learning.folds),
+                    "folds": str(self.stage.learning.folds),
                     "dataset_id": parameter("DatasetId"),
                     "dataset_manifest_uri": parameter("DatasetManifestUri"),
                     "dataset_sha256": parameter("DatasetSha256"),
@@ -112,96 +103,92 @@ class Steps:
                     "image_uri": uses.image_uri,
                 },
                 "InputDataConfig": [
-                    {
-                        "ChannelName": "dataset",
-                        "DataSource": {
-                            "S3DataSource": {
-                                "S3DataType": "ManifestFile",
-                                "S3Uri": parameter("DatasetManifestUri"),
-                                "S3DataDistributionType": "FullyReplicated",
-                            }
-                        },
-                    }
+                    channel("dataset", parameter("DatasetManifestUri"), "ManifestFile")
                 ],
                 "OutputDataConfig": {
                     "S3OutputPath": self._run("model"),
                     "KmsKeyId": uses.key_arn,
                 },
-                "ResourceConfig": self._machine(),
+                "ResourceConfig": self._instance(),
                 "EnableNetworkIsolation": True,
-                "EnableManagedSpotTraining": learning.spot,
-                "StoppingCondition": stopping,
+                **self._spot(),
             },
-            **self._again(),
+            "RetryPolicies": RETRIES,
             **self._cache(),
         }
 
     def evaluate(self) -> Json:
         """Judge the model on the hold-out, beside the champion on the same rows."""
-        manifest = self._input("dataset", parameter("DatasetManifestUri"), "ManifestFile")
-        champion = self._input("champion", parameter("ChampionModelUri"))
+        arguments = [
+            "evaluate",
+            *("--model", folder("model")),
+            *("--data", folder("dataset")),
+            *("--champion", folder("champion")),
+            *("--out", folder("evaluation")),
+        ]
+        inputs = [
+            job_input("model", MODEL),
+            job_input("dataset", parameter("DatasetManifestUri"), "ManifestFile"),
+            job_input("champion", parameter("ChampionModelUri")),
+        ]
+        report = {
+            "PropertyFileName": "Evaluation",
+            "OutputName": "evaluation",
+            "FilePath": "evaluation.json",
+        }
         return {
-            **self._processing(
-                "Evaluate",
-                [
-                    "evaluate",
-                    *("--model", f"{PROCESSING}/model"),
-                    *("--data", f"{PROCESSING}/dataset"),
-                    *("--champion", f"{PROCESSING}/champion"),
-                    *("--out", f"{PROCESSING}/evaluation"),
-                ],
-                inputs=[self._model(), manifest, champion],
-                outputs=[self._output("evaluation")],
-                isolated=True,
-            ),
-            "PropertyFiles": [
-                {
-                    "PropertyFileName": "Evaluation",
-                    "OutputName": "evaluation",
-                    "FilePath": "evaluation.json",
-                }
-            ],
+            **self._processing("Evaluate", arguments, inputs=inputs, output="evaluation"),
+            "PropertyFiles": [report],
             **self._cache(),
         }
 
     def track(self) -> Json:
         """Send the run's files to MLflow, refused runs too; never cached, never isolated."""
-        evaluation = "Evaluate.ProcessingOutputConfig.Outputs['evaluation'].S3Output.S3Uri"
-        return self._processing(
-            "Track",
-            [
-                "track",
-                *("--run", f"{PROCESSING}/model"),
-                *("--evaluation", f"{PROCESSING}/evaluation"),
-            ],
-            inputs=[self._model(), self._input("evaluation", result(evaluation))],
-            outputs=[self._output("tracking")],
-            isolated=False,
-            environment={
-                "MLFLOW_TRACKING_URI": self.stage.learning.tracking_uri,
-                "MLFLOW_EXPERIMENT_NAME": self.stage.name(),
-                "PIPELINE_EXECUTION_ID": EXECUTION,
-            },
-        )
+        arguments = ["track", "--run", folder("model"), "--evaluation", folder("evaluation")]
+        inputs = [
+            job_input("model", MODEL),
+            job_input("evaluation", output_uri("Evaluate", "evaluation")),
+        ]
+        environment = {
+            "MLFLOW_TRACKING_URI": self.stage.learning.tracking_uri,
+            "MLFLOW_EXPERIMENT_NAME": self.stage.name(),
+            "PIPELINE_EXECUTION_ID": EXECUTION,
+        }
+        step = self._processing("Track", arguments, inputs=inputs, output="tracking")
+        step["Arguments"] |= {
+            "NetworkConfig": {"EnableNetworkIsolation": False},
+            "Environment": {name: value for name, value in environment.items() if value},
+        }
+        return step
 
     def gate(self) -> Json:
         """Register what passed; stop with the gate's own sentence what did not."""
+        passed = from_file("Evaluate", "Evaluation", "gate.passed")
+        message = from_file("Evaluate", "Evaluation", "gate.message")
+        refused = {
+            "Name": "Refused",
+            "Type": "Fail",
+            "Arguments": {"ErrorMessage": joined("Refused:", message, on=" ")},
+        }
         return {
             "Name": "Gate",
             "Type": "Condition",
             "DependsOn": ["Track"],
             "Arguments": {
-                "Conditions": [
-                    {"Type": "Equals", "LeftValue": _verdict("passed"), "RightValue": True}
-                ],
+                "Conditions": [{"Type": "Equals", "LeftValue": passed, "RightValue": True}],
                 "IfSteps": [self.register()],
-                "ElseSteps": [self.refused()],
+                "ElseSteps": [refused],
             },
         }
 
     def register(self) -> Json:
         """A package, with pointers from it to the rows that it learned from."""
         uses = self.resources
+        evaluation = output_uri("Evaluate", "evaluation")
+        metrics = {
+            "ContentType": "application/json",
+            "S3Uri": joined(evaluation, "evaluation.json"),
+        }
         return {
             "Name": "Register",
             "Type": "RegisterModel",
@@ -209,24 +196,12 @@ class Steps:
                 "ModelPackageGroupName": uses.model_package_group,
                 "ModelApprovalStatus": parameter("ModelApprovalStatus"),
                 "InferenceSpecification": {
-                    "Containers": [
-                        {
-                            "Image": uses.image_uri,
-                            "ModelDataUrl": result("Train.ModelArtifacts.S3ModelArtifacts"),
-                        }
-                    ],
+                    "Containers": [{"Image": uses.image_uri, "ModelDataUrl": MODEL}],
                     "SupportedContentTypes": ["application/json"],
                     "SupportedResponseMIMETypes": ["application/json"],
                     "SupportedRealtimeInferenceInstanceTypes": [self.stage.endpoint.instance_type],
                 },
-                "ModelMetrics": {
-                    "ModelQuality": {
-                        "Statistics": {
-                            "ContentType": "application/json",
-                            "S3Uri": self._run("evaluation", "evaluation.json"),
-                        }
-                    }
-                },
+                "ModelMetrics": {"ModelQuality": {"Statistics": metrics}},
                 "CustomerMetadataProperties": {
                     "dataset_id": parameter("DatasetId"),
                     "dataset_manifest_uri": parameter("DatasetManifestUri"),
@@ -237,33 +212,17 @@ class Steps:
                     "configuration_digest": parameter("ConfigurationDigest"),
                     "image_uri": uses.image_uri,
                     "run_prefix": self._run(),
+                    "evaluation_prefix": evaluation,
                 },
             },
         }
 
-    def refused(self) -> Json:
-        """The end of a run whose model is not good enough."""
-        return {
-            "Name": "Refused",
-            "Type": "Fail",
-            "Arguments": {
-                "ErrorMessage": {
-                    "Std:Join": {"On": " ", "Values": ["Refused:", _verdict("message")]}
-                }
-            },
-        }
-
     def _processing(
-        self,
-        name: str,
-        arguments: list[str],
-        *,
-        inputs: list[Json],
-        outputs: list[Json],
-        isolated: bool,
-        environment: Json | None = None,
+        self, name: str, arguments: list[str], *, inputs: list[Json], output: str
     ) -> Json:
+        """A job of the training program, isolated from the network, with one output folder."""
         uses = self.resources
+        outputs = [job_output(output, self._run(output))]
         return {
             "Name": name,
             "Type": "Processing",
@@ -274,23 +233,22 @@ class Steps:
                     "ContainerEntrypoint": ["python", "-m", "training"],
                     "ContainerArguments": arguments,
                 },
-                **({"Environment": environment} if environment else {}),
                 "ProcessingInputs": inputs,
                 "ProcessingOutputConfig": {"Outputs": outputs, "KmsKeyId": uses.key_arn},
-                "ProcessingResources": {"ClusterConfig": self._machine()},
-                "NetworkConfig": {"EnableNetworkIsolation": isolated},
+                "ProcessingResources": {"ClusterConfig": self._instance()},
+                "NetworkConfig": {"EnableNetworkIsolation": True},
                 "StoppingCondition": {
                     "MaxRuntimeInSeconds": self.stage.learning.max_runtime_seconds
                 },
             },
-            **self._again(),
+            "RetryPolicies": RETRIES,
         }
 
     def _run(self, *parts: str) -> Json:
         """A place of this execution's own in the models bucket."""
         return joined(f"s3://{self.resources.models_bucket}/runs", EXECUTION, *parts)
 
-    def _machine(self) -> Json:
+    def _instance(self) -> Json:
         return {
             "InstanceType": self.stage.learning.instance_type,
             "InstanceCount": 1,
@@ -298,64 +256,15 @@ class Steps:
             "VolumeKmsKeyId": self.resources.key_arn,
         }
 
-    def _model(self) -> Json:
-        return self._input("model", result("Train.ModelArtifacts.S3ModelArtifacts"))
-
-    def _input(self, name: str, uri: Json, kind: str = "S3Prefix") -> Json:
-        return {
-            "InputName": name,
-            "AppManaged": False,
-            "S3Input": {
-                "S3Uri": uri,
-                "LocalPath": f"{PROCESSING}/{name}",
-                "S3DataType": kind,
-                "S3InputMode": "File",
-                "S3DataDistributionType": "FullyReplicated",
-                "S3CompressionType": "None",
-            },
-        }
-
-    def _output(self, name: str) -> Json:
-        return {
-            "OutputName": name,
-            "AppManaged": False,
-            "S3Output": {
-                "S3Uri": self._run(name),
-                "LocalPath": f"{PROCESSING}/{name}",
-                "S3UploadMode": "EndOfJob",
-            },
-        }
+    def _spot(self) -> Json:
+        """Spare capacity may be waited for as long again as the run itself may take."""
+        longest = self.stage.learning.max_runtime_seconds
+        if not self.stage.learning.spot:
+            return {"StoppingCondition": {"MaxRuntimeInSeconds": longest}}
+        stopping = {"MaxRuntimeInSeconds": longest, "MaxWaitTimeInSeconds": 2 * longest}
+        return {"EnableManagedSpotTraining": True, "StoppingCondition": stopping}
 
     def _cache(self) -> Json:
         if not self.stage.learning.step_cache:
             return {}
         return {"CacheConfig": {"Enabled": True, "ExpireAfter": f"P{CACHE_DAYS}D"}}
-
-    def _again(self) -> Json:
-        """SageMaker's own failures; a failure of our program is not repeated."""
-        return {
-            "RetryPolicies": [
-                {
-                    "ExceptionType": ["SageMaker.JOB_INTERNAL_ERROR", "SageMaker.CAPACITY_ERROR"],
-                    "IntervalSeconds": 60,
-                    "BackoffRate": 2.0,
-                    "MaxAttempts": 3,
-                },
-                {
-                    "ExceptionType": ["Step.SERVICE_FAULT", "Step.THROTTLING"],
-                    "IntervalSeconds": 20,
-                    "BackoffRate": 2.0,
-                    "MaxAttempts": 4,
-                },
-            ]
-        }
-
-
-def _verdict(name: str) -> Json:
-    """A field of the gate in evaluation.json."""
-    return {
-        "Std:JsonGet": {
-            "PropertyFile": {"Get": "Steps.Evaluate.PropertyFiles.Evaluation"},
-            "Path": f"gate.{name}",
-        }
-    }

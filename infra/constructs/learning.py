@@ -74,7 +74,6 @@ class Learning(Construct):
             handler="lambdas.learn.conclude.handler",
             may=[
                 may_list(curated, "datasets/*"),
-                may_read(models, "runs/*"),
                 self._may_conclude(),
             ],
             **common,
@@ -100,27 +99,32 @@ class Learning(Construct):
         return [
             allow(["states:ListExecutions"], machine_arn(stage, "learn")),
             allow(["ssm:GetParameter"], stage.arn("ssm", f"parameter{stage.live_parameter}")),
-            allow(["sagemaker:DescribeModelPackage"], *self._packages()),
+            allow(["sagemaker:DescribeModelPackage"], self._packages()),
         ]
 
     def _may_conclude(self) -> list[iam.PolicyStatement]:
-        steps = ["sagemaker:DescribePipelineExecution", "sagemaker:ListPipelineExecutionSteps"]
+        """Read how each step ended, and add pointers to the package; approving is not among it.
+
+        IAM cannot tell an update of metadata from an approval: the handler's port keeps them apart.
+        """
         package = ["sagemaker:DescribeModelPackage", "sagemaker:UpdateModelPackage"]
-        return [allow(steps, *self._runs()), allow(package, *self._packages())]
+        return [
+            allow(["sagemaker:ListPipelineExecutionSteps"], self._runs()),
+            allow(package, self._packages()),
+        ]
 
     def _may_run(self) -> list[iam.PolicyStatement]:
         pipeline = self._stage.arn("sagemaker", f"pipeline/{self._stage.name()}")
         return [
             allow(["sagemaker:StartPipelineExecution"], pipeline),
-            allow(["sagemaker:DescribePipelineExecution"], *self._runs()),
+            allow(["sagemaker:DescribePipelineExecution"], self._runs()),
         ]
 
-    def _runs(self) -> list[str]:
-        pipeline = self._stage.arn("sagemaker", f"pipeline/{self._stage.name()}")
-        return [f"{pipeline}/execution/*"]
+    def _runs(self) -> str:
+        return self._stage.arn("sagemaker", f"pipeline/{self._stage.name()}/execution/*")
 
-    def _packages(self) -> list[str]:
-        return [self._stage.arn("sagemaker", f"model-package/{self._stage.name()}/*")]
+    def _packages(self) -> str:
+        return self._stage.arn("sagemaker", f"model-package/{self._stage.name()}/*")
 
     def _definition(self, topic_arn: str) -> State:
         return {
