@@ -1,0 +1,88 @@
+"""`python -m monitoring check`: what it leaves, and how it ends."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import pytest
+
+from monitoring.__main__ import main
+from monitoring.baseline import Baseline
+from monitoring.observations import Observations, write_jsonl
+
+
+def observed(n: int, seed: int) -> Observations:
+    rng = np.random.default_rng(seed)
+    return Observations(
+        stars=rng.integers(1, 6, n),
+        expected_stars=rng.uniform(1, 5, n),
+        confidence=rng.uniform(0.2, 1, n),
+        language=np.full(n, "en"),
+        supported=np.ones(n, bool),
+        length=rng.integers(5, 500, n),
+        oov_share=rng.beta(1, 30, n),
+        markup=np.zeros(n, bool),
+        topics=rng.normal(0, 1, (n, 5)),
+    )
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("drift")
+    Baseline.from_observations(observed(3000, 0), ["en"]).save(folder / "baseline")
+    quiet = observed(2000, 1)
+    write_jsonl(folder / "quiet.jsonl", quiet)
+    write_jsonl(folder / "shifted.jsonl", replace(quiet, length=quiet.length * 2))
+    (folder / "garbage.jsonl").write_bytes(b"no\njson\n")
+    (folder / "empty.jsonl").write_bytes(b"")
+    return folder
+
+
+def run(place: Path, window: str, baseline: str = "baseline") -> int:
+    return main(
+        [
+            *("check", "--baseline", str(place / baseline)),
+            *("--window", str(place / window), "--out", str(place / "out")),
+        ]
+    )
+
+
+@pytest.mark.parametrize(
+    ("window", "baseline", "verdict"),
+    [
+        ("quiet.jsonl", "baseline", "ok"),
+        ("shifted.jsonl", "baseline", "drift"),
+        ("empty.jsonl", "baseline", "insufficient"),
+        ("quiet.jsonl", "nowhere", "insufficient"),
+    ],
+)
+def test_a_verdict_is_written_and_the_command_ends_well(
+    place: Path, window: str, baseline: str, verdict: str
+) -> None:
+    assert run(place, window, baseline) == 0
+    content = msgspec.json.decode((place / "out" / "drift.json").read_bytes())
+    assert content["verdict"] == verdict
+    assert content["n"] == (0 if window == "empty.jsonl" else 2000)
+    for test in content["tests"]:
+        assert {"name", "statistic", "p_value", "alarm"} <= set(test)
+    assert (place / "out" / "report.html").read_text().startswith("<!doctype html>")
+
+
+@pytest.mark.parametrize("window", ["absent.jsonl", "garbage.jsonl"])
+def test_a_window_that_cannot_be_read_at_all_ends_with_2(
+    place: Path, window: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(place, window) == 2
+    assert "monitoring:" in capsys.readouterr().err
+
+
+def test_a_damaged_baseline_ends_with_2(place: Path, tmp_path: Path) -> None:
+    (tmp_path / "baseline.json").write_text("{}")
+    assert run(place, "quiet.jsonl", str(tmp_path)) == 2
+
+
+def test_bad_arguments_end_with_2() -> None:
+    with pytest.raises(SystemExit) as end:
+        main(["check"])
+    assert end.value.code == 2
