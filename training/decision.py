@@ -17,7 +17,7 @@ IntArray = NDArray[np.int64]
 FloatArray = NDArray[np.float64]
 
 NAMES = ("argmax", "prior", "cost", "median")
-STARS: NDArray[np.int64] = np.arange(1, 6)
+STARS = np.arange(1, 6)
 DISTANCE = np.abs(np.subtract.outer(STARS, STARS)).astype(np.float64)
 MISS = (DISTANCE > 0).astype(np.float64)
 
@@ -42,13 +42,16 @@ class Rule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     def decide(self, probabilities: ArrayLike) -> IntArray:
         """Stars, 1 to 5, of (n, 5) probabilities. Of equals the fewer stars win."""
-        p = np.asarray(probabilities, np.float64)
+        p: FloatArray = np.asarray(probabilities, np.float64)
         if self.name == "argmax":
-            return STARS.take(p.argmax(axis=1))
-        if self.name == "prior":
-            return STARS.take((p / np.asarray(self.prior) ** self.strength).argmax(axis=1))
-        q = 1.0 if self.name == "median" else self.strength
-        return STARS.take((p @ ((1.0 - q) * MISS + q * DISTANCE)).argmin(axis=1))
+            best = p.argmax(axis=1)
+        elif self.name == "prior":
+            best = (p / np.asarray(self.prior) ** self.strength).argmax(axis=1)
+        else:
+            q = 1.0 if self.name == "median" else self.strength
+            best = (p @ ((1.0 - q) * MISS + q * DISTANCE)).argmin(axis=1)
+        stars: IntArray = best + 1
+        return stars
 
     @property
     def label(self) -> str:

@@ -164,6 +164,6 @@ def sum_segments(parts: FloatArray, segment: IntArray, segments: int) -> FloatAr
 
 def softmax(logits: FloatArray) -> FloatArray:
     """Rows that sum to 1."""
-    p = np.exp(logits - logits.max(axis=1, keepdims=True))
+    p: FloatArray = np.exp(logits - logits.max(axis=1, keepdims=True))
     p /= p.sum(axis=1, keepdims=True)
     return p
