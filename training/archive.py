@@ -1,11 +1,31 @@
-"""`model.tar.gz`: taken apart without trusting it."""
+"""A model's folder as jobs hand it over: as it is, or as `model.tar.gz`, which nobody trusts."""
 
 import tarfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from training.errors import ArtefactError
 
 LARGEST_BYTES = 512 * 1024 * 1024  # unpacked; a model is at most 40 MB
+
+
+@contextmanager
+def opened(folder: Path) -> Iterator[Path]:
+    """The folder itself, or what its `model.tar.gz` holds, for as long as it is needed."""
+    packed = folder / "model.tar.gz"
+    if (folder / "model.json").is_file() or not packed.is_file():
+        yield folder
+        return
+    with TemporaryDirectory(prefix="model-") as place:
+        unpack(packed, Path(place))
+        yield Path(place)
+
+
+def is_model(folder: Path) -> bool:
+    """Whether a folder holds a model at all, packed or not."""
+    return any((folder / name).is_file() for name in ("model.json", "model.tar.gz"))
 
 
 def unpack(packed: Path, folder: Path) -> None:

@@ -24,7 +24,7 @@ def markdown(
         "## How good",
         f"{figures['rows']:,} reviews of "
         f"{'every bucket' if figures['scope'] == 'all rows' else 'users that no fit saw'}. "
-        f"{verdict['message']}",
+        f"{'Passed' if verdict['passed'] else 'Refused'} by the gate: {verdict['message']}",
         _table(["figure", "value", "95 % ±"], _headline(figures)),
         _champion(figures),
         "## By star",

@@ -5,11 +5,9 @@ Nothing here changes the model, and a refused model is no error: the verdict is 
 """
 
 import shutil
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import msgspec
@@ -62,7 +60,7 @@ def evaluate(
     """
     gate_settings = gate.GateSettings.from_mapping(config.load(settings).gate)
     rows = dataset.read(data, None, None if all_rows else range(HOLD_OUT_BUCKETS))
-    with opened(model) as folder:
+    with archive.opened(model) as folder:
         judged = StarModel.load(folder)
         say(f"scoring {len(rows):,} rows")
         everything = score(judged, rows, say)
@@ -129,9 +127,9 @@ def against(
 
     It is asked in every language of the challenger, whatever it learned itself.
     """
-    if champion is None or not is_model(champion):
+    if champion is None or not archive.is_model(champion):
         return None
-    with opened(champion) as folder:
+    with archive.opened(champion) as folder:
         model = StarModel.load(folder)
         say("scoring the champion on the same rows")
         theirs = score(model, scored.rows, say)
@@ -163,23 +161,6 @@ def write(
     (out / "model_card.md").write_text(card.markdown(figures, about, folds), encoding="utf-8")
     content = msgspec.json.format(msgspec.json.encode(figures), indent=1)
     (out / "evaluation.json").write_bytes(content + b"\n")
-
-
-@contextmanager
-def opened(folder: Path) -> Iterator[Path]:
-    """The folder itself, or what its `model.tar.gz` holds, for as long as it is needed."""
-    packed = folder / "model.tar.gz"
-    if (folder / "model.json").is_file() or not packed.is_file():
-        yield folder
-        return
-    with TemporaryDirectory(prefix="model-") as place:
-        archive.unpack(packed, Path(place))
-        yield Path(place)
-
-
-def is_model(folder: Path) -> bool:
-    """Whether a folder holds a model at all, packed or not."""
-    return any((folder / name).is_file() for name in ("model.json", "model.tar.gz"))
 
 
 def copy_baseline(model: Path, out: Path) -> None:

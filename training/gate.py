@@ -1,7 +1,7 @@
 """Whether a model may be registered: floors of `configs/model.yaml`, and no step back.
 
 Pure: figures and settings in, a verdict with every condition out. The message goes whole into
-the pipeline's failure message, so it stays under 1,000 characters.
+the pipeline's failure message, after "Refused:", so it stays under 1,000 characters.
 """
 
 import math
@@ -141,14 +141,14 @@ def _no_step_back(
 
 def _message(passed: bool, conditions: Sequence[Condition], scope: str, compared: bool) -> str:
     if not conditions:
-        return f"Refused: the gate has no condition ({scope})."
+        return f"the gate has no condition ({scope})."
     if passed:
         against = "the champion was compared" if compared else "there is no champion yet"
-        return f"Passed: all {len(conditions)} conditions hold ({scope}; {against})."
+        return f"all {len(conditions)} conditions hold ({scope}; {against})."
     failed = [condition for condition in conditions if not condition.passed]
-    message = f"Refused: {_join(c.words for c in failed)} ({scope})."
+    message = f"{_join(c.words for c in failed)} ({scope})."
     if len(message) > MESSAGE_LIMIT:  # the names alone, if there are that many
-        message = f"Refused: {_join(c.name for c in failed)} ({scope})."
+        message = f"{_join(c.name for c in failed)} ({scope})."
     return message[:MESSAGE_LIMIT]
 
 

@@ -50,7 +50,7 @@ def gather_words(
         pulls: dict[tuple[str, str], list[float]] = defaultdict(list)
         for place in places:
             for part in model.explain(rows.title[place], rows.text[place]):
-                if part.field in ("title", "text") and part.words:
+                if part.words:
                     pulls[part.field, part.words].append(part.contribution)
         found[str(star)] = _strongest(pulls, len(places))
     return found
@@ -163,11 +163,9 @@ def fold_figures(training: Mapping[str, Any]) -> list[dict[str, float]]:
 def _verdict(figures: Mapping[str, Any]) -> str:
     verdict = figures["gate"]
     kind = "good" if verdict["passed"] else "bad"
-    sentences = [verdict["message"].partition(": ")[2].capitalize()]
+    sentences = [_sentence(verdict["message"])]
     if figures["scope"] == "all rows":
-        sentences.append(
-            "Every bucket was scored, also what the model may have learned from."
-        )
+        sentences.append("Every bucket was scored, also what the model may have learned from.")
     if not figures["scorer"]["passed"]:
         sentences.append("Batch and single answers differ by more than they may: see below.")
     return page.verdict("Passed the gate" if verdict["passed"] else "Refused", kind, sentences)
@@ -275,6 +273,10 @@ def origin(about: Mapping[str, Any]) -> dict[str, str]:
     if rule:
         told["decision rule"] = _plain(rule)
     return told | {name: _plain(value) for name, value in about.get("provenance", {}).items()}
+
+
+def _sentence(words: str) -> str:
+    return words[:1].upper() + words[1:]
 
 
 def _plain(value: Any) -> str:
