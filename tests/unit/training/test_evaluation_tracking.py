@@ -1,0 +1,154 @@
+"""A run is read from its files, sent once, and never lost where tracking is down."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from training.errors import ArtefactError
+from training.record import describe
+from training.tracking import track
+
+SERVER = Path(".local/venvs/tracking/bin/mlflow")
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> tuple[Path, Path]:
+    model, evaluation = tmp_path / "model", tmp_path / "evaluation"
+    model.mkdir()
+    (evaluation / "plots").mkdir(parents=True)
+    about = {
+        "family": "views",
+        "text_rules": "1",
+        "configuration": {"seed": 0, "rules": [{"name": "argmax"}], "languages": ["en", "es"]},
+        "provenance": {
+            "dataset_id": "20261123T000000Z-abcdef01",
+            "dataset_manifest_uri": "s3://curated/datasets/x/manifest.json",
+            "dataset_sha256": "ab" * 32,
+        },
+    }
+    folds = [
+        {"accuracy": 0.7 + i / 100, "macro_f1": 0.5, "mae": 0.4, "qwk": 0.8, "within_one": 0.9}
+        for i in range(3)
+    ]
+    figures = {
+        "rows": 100,
+        "accuracy": 0.7,
+        "scope": "hold-out",
+        "per_class": {"1": {"f1": 0.7, "recall": 0.8, "precision": 0.6, "rows": 9}},
+        "spread": {"accuracy": 0.01, "mae": None},
+        "champion": {"differences": {"accuracy": {"difference": 0.02}}},
+        "gate": {"passed": False, "message": "accuracy 0.7 is below 0.8", "conditions": []},
+    }
+    counts = {"counts": {"read": 10, "kept": 8, "rejected": {"no_text": 2}}}
+    (model / "model.json").write_text(json.dumps(about))
+    (model / "training.json").write_text(json.dumps({"folds": folds}))
+    (evaluation / "evaluation.json").write_text(json.dumps(figures))
+    (evaluation / "report.html").write_text("<!doctype html>")
+    (evaluation / "plots" / "confusion.svg").write_text("<svg/>")
+    (tmp_path / "dataset.json").write_text(json.dumps(counts))
+    return model, evaluation
+
+
+def test_a_run_is_described_by_its_files(run: tuple[Path, Path]) -> None:
+    model, evaluation = run
+    described = describe(model, evaluation, evaluation.parent / "dataset.json")
+    assert described.parameters == {"seed": "0", "rules.0.name": "argmax", "languages": "en, es"}
+    assert described.metrics["accuracy"] == 0.7
+    assert described.metrics["recall_of_1"] == 0.8
+    assert described.metrics["spread.accuracy"] == 0.01
+    assert described.metrics["against_champion.accuracy"] == 0.02
+    assert "spread.mae" not in described.metrics
+    assert [round(fold["accuracy"], 2) for fold in described.folds] == [0.7, 0.71, 0.72]
+    assert described.tags["gate"] == "refused"
+    assert described.tags["reviews.rejected.no_text"] == "2"
+    assert described.tags["text_rules"] == "1"
+
+
+def test_without_a_server_the_run_goes_on_and_says_so(
+    run: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    said: list[str] = []
+    sent = track(*run, say=said.append)
+    assert not sent.sent
+    assert "MLFLOW_TRACKING_URI" in said[0]
+    left = json.loads((run[1].parent / "tracking" / "tracking.json").read_text())
+    assert left["sent"] is False
+
+
+def test_files_that_are_no_run_are_refused(run: tuple[Path, Path]) -> None:
+    (run[1] / "evaluation.json").write_text("{")
+    with pytest.raises(ArtefactError, match=r"evaluation\.json"):
+        track(*run, uri="")
+
+
+@pytest.mark.slow
+def test_a_server_that_is_down_is_no_failure(run: tuple[Path, Path]) -> None:
+    sent = track(*run, uri=f"http://127.0.0.1:{_free_port()}")
+    assert not sent.sent
+    assert "send it later" in sent.words
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
+def test_a_run_arrives_whole_and_once(run: tuple[Path, Path], server: str) -> None:
+    client = pytest.importorskip("mlflow.tracking").MlflowClient(server)
+    first, again = track(*run, uri=server), track(*run, uri=server)
+    assert first.sent
+    assert again.run_id == first.run_id
+    arrived: Any = client.get_run(first.run_id)
+    assert arrived.info.status == "FINISHED"
+    assert arrived.data.metrics["accuracy"] == 0.7
+    assert arrived.data.tags["gate"] == "refused"
+    assert arrived.inputs.dataset_inputs[0].dataset.name == "20261123T000000Z-abcdef01"
+    assert len(client.get_metric_history(first.run_id, "fold.accuracy")) == 3
+    paths = {file.path for file in client.list_artifacts(first.run_id)}
+    assert {"report.html", "evaluation.json", "plots", "model"} <= paths
+    model_files = {file.path for file in client.list_artifacts(first.run_id, "model")}
+    assert "model/MLmodel" in model_files
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[str]:
+    if not SERVER.exists():
+        pytest.skip(f"{SERVER} is not installed: make setup")
+    port = _free_port()
+    process = subprocess.Popen(
+        [
+            *(str(SERVER.absolute()), "server", "--host", "127.0.0.1", "--port", str(port)),
+            *("--workers", "1", "--backend-store-uri", f"sqlite:///{tmp_path}/mlflow.db"),
+            *("--artifacts-destination", str(tmp_path / "artefacts")),
+        ],
+        cwd=tmp_path,
+        env={**os.environ, "MLFLOW_DISABLE_TELEMETRY": "true"},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    try:
+        for _ in range(600):
+            with socket.socket() as probe:
+                if probe.connect_ex(("127.0.0.1", port)) == 0:
+                    break
+            time.sleep(0.1)
+        else:
+            pytest.fail("the MLflow server did not start")
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        os.killpg(process.pid, signal.SIGTERM)
+        process.wait(20)
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
