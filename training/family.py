@@ -6,12 +6,15 @@ they will see in service. The nets are cross-fitted as well: no probability in `
 from a fit that saw its row.
 """
 
+import warnings
 from dataclasses import dataclass
 from typing import Any
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.linear_model import LogisticRegression
 
 from training.config import ModelConfig, Views
 from training.progress import Progress
@@ -111,8 +114,6 @@ def _fit_heads(
     settings: Views,
     seed: int,
 ) -> tuple[Float32Array, Float32Array]:
-    from sklearn.linear_model import LogisticRegression
-
     x = matrix if rows.all() else matrix[rows]
     ratings, row_weights = examples.ratings[rows], examples.row_weights[rows]
     occurs = _rows_by_star(x, ratings)
@@ -134,7 +135,9 @@ def _fit_heads(
             max_iter=settings.iterations,
             random_state=seed,
         )
-        head.fit(x, above, sample_weight=row_weights)
+        with warnings.catch_warnings():  # it stops early on purpose: see `iterations`
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            head.fit(x, above, sample_weight=row_weights)
         weights[:, i] = head.coef_[0] * scale
         bias[i] = head.intercept_[0]
     x.data = plain

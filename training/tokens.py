@@ -172,6 +172,20 @@ def pair_hashes(hashes: HashArray) -> HashArray:
     return key
 
 
+def keys_of(ngrams: Sequence[str]) -> HashArray:
+    """The keys of spelled n-grams. Raises ValueError for one that is not of one or two tokens."""
+    tokens = tokenise([""] * len(ngrams), ngrams)
+    start = tokens.offsets[len(ngrams) : -1]
+    length = tokens.offsets[len(ngrams) + 1 :] - start
+    if len(ngrams) == 0:
+        return np.zeros(0, np.uint64)
+    if length.min() < 1 or length.max() > 2:
+        raise ValueError("an n-gram must be one or two tokens")
+    pairs = np.concatenate((pair_hashes(tokens.hash), np.zeros(1, np.uint64)))
+    keys: HashArray = np.where(length == 2, pairs.take(start), tokens.hash.take(start))
+    return keys
+
+
 def _hash(data: NDArray[np.uint8], start: IntArray, end: IntArray) -> HashArray:
     up, down = _powers.at_least(len(data))
     running = LOWER.take(data)

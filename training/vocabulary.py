@@ -34,20 +34,6 @@ class Vocabulary:
     counts: FloatArray
 
 
-def keys_of(ngrams: Sequence[str]) -> HashArray:
-    """The keys of spelled n-grams. Raises ValueError for one that is not of one or two tokens."""
-    tokens = tokenise([""] * len(ngrams), ngrams)
-    start = tokens.offsets[len(ngrams) : -1]
-    length = tokens.offsets[len(ngrams) + 1 :] - start
-    if len(ngrams) == 0:
-        return np.zeros(0, np.uint64)
-    if length.min() < 1 or length.max() > 2:
-        raise ValueError("an n-gram must be one or two tokens")
-    pairs = np.concatenate((pair_hashes(tokens.hash), np.zeros(1, np.uint64)))
-    keys: HashArray = np.where(length == 2, pairs.take(start), tokens.hash.take(start))
-    return keys
-
-
 def build(rows: Rows, spaces: Mapping[str, Space], edge_tokens: int) -> Vocabulary:
     """Choose the n-grams of every view and count the rows in them.
 
@@ -186,7 +172,7 @@ def _to_tf_idf(matrix: Matrix) -> NDArray[np.float32]:
     """
     n, size = matrix.shape
     rows = np.bincount(matrix.indices, minlength=size)
-    idf = (np.log((1 + n) / (1 + rows)) + 1).astype(np.float32)
+    idf: NDArray[np.float32] = (np.log((1 + n) / (1 + rows)) + 1).astype(np.float32)
     value = (1 + np.log(matrix.data.astype(np.float64))) * idf[matrix.indices]
     row = np.repeat(np.arange(n), np.diff(matrix.indptr))
     lengths = np.sqrt(np.bincount(row, value * value, minlength=n))

@@ -1,0 +1,249 @@
+"""The folder that is a model: written whole by `train`, changed by nobody, checked when read.
+
+model.json       what it is, how it was made, and the digest of every other file
+vocabulary.txt   its n-grams, one a line, the commonest first
+weights.npz      every array, float32 (topics: float16), no pickle
+golden.jsonl     questions with their answers, asked after each release
+training.json    figures of the folds
+baseline/        what normal looked like on the hold-out
+"""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from zipfile import ZIP_STORED, BadZipFile, ZipFile
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from monitoring.arrays import read_npz, write_npz
+from training.decision import Rule
+from training.errors import ArtefactError
+from training.scorer import Heads, Net, Scorer, Stack
+from training.tokens import TOKEN_RULES, keys_of
+from training.topics import Projection
+from training.views import FIELD, Lookup, Slots, Table
+
+FORMAT = "review-stars model 1"
+FILES = (
+    "vocabulary.txt",
+    "weights.npz",
+    "golden.jsonl",
+    "training.json",
+    "baseline/baseline.json",
+    "baseline/baseline.npz",
+)
+MEGABYTE = 1 << 20
+MOST_BYTES = 256 * MEGABYTE  # of one file: nothing larger is even opened
+NET = ("inner", "inner_bias", "outer", "outer_bias")
+
+Array = NDArray[Any]
+
+
+class File(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One file of the folder as it was written."""
+
+    bytes: int
+    sha256: str
+
+
+class Head(msgspec.Struct, frozen=True, kw_only=True):
+    """model.json. slots: 0 for a vocabulary, else the bits of hashed n-grams."""
+
+    format: str
+    version: str
+    family: str
+    languages: tuple[str, ...]
+    rule: Rule
+    text_rules: str
+    token_rules: str
+    views: tuple[str, ...]
+    edge_tokens: int
+    slots: int
+    ngrams: int
+    nets: int
+    clip: float
+    rows: dict[str, Any]
+    provenance: dict[str, str]
+    configuration: dict[str, Any]
+    files: dict[str, File]
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What a model computes with. ngrams is empty where they are hashed into 2 ** slots."""
+
+    ngrams: list[str]
+    slots: int
+    heads: dict[str, Heads]
+    stack: Stack | None
+    projection: Projection
+    edge_tokens: int
+
+    def scorer(self) -> Scorer:
+        """The arithmetic of these parts. Raises ArtefactError for a vocabulary that is unsound."""
+        if self.slots:
+            return Scorer(
+                Slots(self.slots), 1 << self.slots, self.heads, self.stack, self.edge_tokens
+            )
+        try:
+            lookup: Lookup = Table(keys_of(self.ngrams))
+        except ValueError as error:
+            raise ArtefactError(f"vocabulary.txt: {error}") from error
+        return Scorer(lookup, len(self.ngrams), self.heads, self.stack, self.edge_tokens)
+
+
+def write_parts(folder: Path, parts: Parts) -> None:
+    """Write vocabulary and arrays."""
+    folder.mkdir(parents=True, exist_ok=True)
+    lines = "".join(f"{ngram}\n" for ngram in parts.ngrams)
+    (folder / "vocabulary.txt").write_bytes(lines.encode())
+    write_npz(folder / "weights.npz", _arrays(parts))
+
+
+def seal(folder: Path, head: Mapping[str, Any], most_megabytes: float) -> None:
+    """Write model.json, with the digests of what stands in the folder.
+
+    Raises ArtefactError where the folder is larger than it may be.
+    """
+    files = {name: _describe(folder / name) for name in FILES}
+    size = sum(file.bytes for file in files.values())
+    if size > most_megabytes * MEGABYTE:
+        raise ArtefactError(
+            f"the model has {size / MEGABYTE:.1f} MB, more than {most_megabytes:g}: "
+            "lower max_bigrams or topics.ngrams"
+        )
+    together = "".join(files[name].sha256 for name in FILES)
+    version = hashlib.sha256(together.encode()).hexdigest()[:12]
+    content = {
+        "format": FORMAT,
+        "version": version,
+        "token_rules": TOKEN_RULES,
+        **head,
+        "files": files,
+    }
+    text = msgspec.json.format(msgspec.json.encode(content), indent=1)
+    (folder / "model.json").write_bytes(text + b"\n")
+
+
+def read_head(folder: Path, text_rules: str) -> Head:
+    """Read model.json and check every file against it. Raises ArtefactError."""
+    try:
+        head = msgspec.json.decode((folder / "model.json").read_bytes(), type=Head)
+    except (OSError, msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise ArtefactError(f"model.json cannot be read: {type(error).__name__}") from error
+    asked = {"format": FORMAT, "text_rules": text_rules, "token_rules": TOKEN_RULES}
+    for name, needed in asked.items():
+        if (found := getattr(head, name)) != needed:
+            raise ArtefactError(f"the model's {name} is {found!r}, this program reads {needed!r}")
+    if not head.views or len(set(head.views)) != len(head.views) or set(head.views) - set(FIELD):
+        raise ArtefactError("model.json names views that do not exist")
+    if set(head.files) != set(FILES):
+        raise ArtefactError("model.json does not list the files of a model")
+    for name in FILES:
+        path = folder / name
+        if path.is_symlink() or not path.is_file() or path.stat().st_size > MOST_BYTES:
+            raise ArtefactError(f"{name} is missing, or no plain file of a model's size")
+        if _describe(path) != head.files[name]:
+            raise ArtefactError(f"{name} is not the file that model.json was written with")
+    return head
+
+
+def read_parts(folder: Path, head: Head) -> Parts:
+    """Read vocabulary and arrays, and check that they fit together. Raises ArtefactError."""
+    try:
+        ngrams = (folder / "vocabulary.txt").read_text(encoding="utf-8").split("\n")[:-1]
+        with ZipFile(folder / "weights.npz") as archive:
+            if any(entry.compress_type != ZIP_STORED for entry in archive.infolist()):
+                raise ArtefactError("weights.npz is compressed: a model's never is")
+        arrays = read_npz(folder / "weights.npz")
+    except (OSError, ValueError, KeyError, BadZipFile, MemoryError) as error:
+        raise ArtefactError(f"the weights cannot be read: {type(error).__name__}") from error
+    if len(ngrams) != head.ngrams or bool(ngrams) == bool(head.slots):
+        raise ArtefactError(f"vocabulary.txt has {len(ngrams)} n-grams, not {head.ngrams}")
+    size = 1 << head.slots if head.slots else len(ngrams)
+    box = _Box(arrays)
+    heads = {view: _heads(box, view, size) for view in head.views}
+    width = len(next(iter(heads.values())).bias)
+    if any(len(h.bias) != width for h in heads.values()) or (not head.nets and width != 5):
+        raise ArtefactError("the heads of the views do not fit together")
+    stack = _stack(box, head) if head.nets else None
+    if stack is not None and len(stack.mean) <= width * len(heads):
+        raise ArtefactError("the nets do not fit the heads")
+    topics = box.take("topics", np.float16, 2)
+    if len(topics) > size:
+        raise ArtefactError("the topics do not fit the vocabulary")
+    if box.arrays:
+        raise ArtefactError("weights.npz holds arrays that no model has")
+    projection = Projection(topics.astype(np.float32))
+    return Parts(ngrams, head.slots, heads, stack, projection, head.edge_tokens)
+
+
+class _Box:
+    """Arrays by name, each taken once, with the dtype and number of axes that it must have."""
+
+    def __init__(self, arrays: dict[str, Array]) -> None:
+        self.arrays = arrays
+
+    def take(self, name: str, dtype: type[np.generic], axes: int) -> Array:
+        array = self.arrays.pop(name, None)
+        if array is None or array.dtype != dtype or array.ndim != axes:
+            raise ArtefactError(f"weights.npz: {name} is missing, or not as a model's must be")
+        if array.dtype.kind == "f" and not np.isfinite(array).all():
+            raise ArtefactError(f"weights.npz: {name} holds a value that is not finite")
+        return array
+
+
+def _heads(box: _Box, view: str, size: int) -> Heads:
+    ngrams = box.take(f"{view}.ngrams", np.int32, 1)
+    heads = Heads(
+        ngrams,
+        box.take(f"{view}.idf", np.float32, 1),
+        box.take(f"{view}.weights", np.float32, 2),
+        box.take(f"{view}.bias", np.float32, 1),
+    )
+    fits = (
+        heads.idf.shape == ngrams.shape
+        and heads.weights.shape == (len(ngrams), len(heads.bias))
+        and bool((np.diff(ngrams) > 0).all())
+        and (len(ngrams) == 0 or (ngrams[0] >= 0 and ngrams[-1] < size))
+    )
+    if not fits:
+        raise ArtefactError(f"the weights of {view} do not match the vocabulary")
+    return heads
+
+
+def _stack(box: _Box, head: Head) -> Stack:
+    mean = box.take("stack.mean", np.float32, 1)
+    scale = box.take("stack.scale", np.float32, 1)
+    nets = []
+    for i in range(head.nets):
+        arrays = [box.take(f"net{i}.{n}", np.float32, 1 if "bias" in n else 2) for n in NET]
+        net = Net(*arrays)
+        hidden = len(net.inner_bias)
+        if net.inner.shape != (len(mean), hidden) or net.outer.shape != (hidden, 5):
+            raise ArtefactError(f"weights.npz: net {i} does not fit its inputs")
+        nets.append(net)
+    if scale.shape != mean.shape or not (scale > 0).all():
+        raise ArtefactError("weights.npz: the scale of the nets' inputs is unsound")
+    return Stack(mean, scale, head.clip, tuple(nets))
+
+
+def _arrays(parts: Parts) -> dict[str, Array]:
+    arrays: dict[str, Array] = {"topics": parts.projection.weights.astype(np.float16)}
+    for view, heads in parts.heads.items():
+        for name in ("ngrams", "idf", "weights", "bias"):
+            arrays[f"{view}.{name}"] = getattr(heads, name)
+    if parts.stack is not None:
+        arrays |= {"stack.mean": parts.stack.mean, "stack.scale": parts.stack.scale}
+        for i, net in enumerate(parts.stack.nets):
+            arrays |= {f"net{i}.{name}": getattr(net, name) for name in NET}
+    return arrays
+
+
+def _describe(path: Path) -> File:
+    with path.open("rb") as file:
+        return File(path.stat().st_size, hashlib.file_digest(file, "sha256").hexdigest())
