@@ -80,9 +80,9 @@ def mcnemar(only_challenger: int, only_champion: int) -> dict[str, float]:
 def slices(
     truth: IntArray, stars: IntArray, groups: Mapping[str, NDArray[Any]]
 ) -> dict[str, dict[str, dict[str, float]]]:
-    """Figures of each value of each grouping, most rows first, with `standard_error` of accuracy.
+    """Figures of each value of each grouping, with `standard_error` of accuracy.
 
-    groups: grouping to (n,) labels. A slice has `rows majority` and the headline figures.
+    groups: grouping to (n,) labels; most rows first. A slice has `rows majority` and the headline figures.
     """
     found: dict[str, dict[str, dict[str, float]]] = {}
     for grouping, labels in groups.items():

@@ -45,7 +45,7 @@ def gather_words(
     its share of the reviews, so that neither one loud word nor one common one wins alone.
     """
     found: dict[str, list[dict[str, Any]]] = {}
-    for star in (1, 3, 5):
+    for star in (1, 3, 4, 5):
         places = np.flatnonzero(stars == star)[:EXPLAINED_ROWS].tolist()
         pulls: dict[tuple[str, str], list[float]] = defaultdict(list)
         for place in places:
@@ -138,6 +138,7 @@ def html(
         parts.append(page.section("More data?", lead, shown["learning_curve"]))
     if fold_figures(training):
         parts.append(_folds(training))
+    parts += _tried(training)
     parts.append(_origin(figures, about))
     return page.document(
         "How well does this model read reviews?",
@@ -245,24 +246,53 @@ def _folds(training: Mapping[str, Any]) -> str:
     )
 
 
+def _tried(training: Mapping[str, Any]) -> list[str]:
+    """Decision rules, and ways of balancing where they were compared, on out-of-fold rows."""
+    names = (*HEADLINE, "ece")
+    tables = [
+        page.table(
+            [title, *(NAMES[name] for name in names)],
+            [
+                [
+                    f"{entry[key]} (chosen)" if entry[key] == chosen else str(entry[key]),
+                    *(f"{entry[name]:.4f}" for name in names),
+                ]
+                for entry in training[kind]
+            ],
+            numbers=tuple(range(1, len(names) + 1)),
+        )
+        for kind, key, title, chosen in (
+            ("rules", "rule", "Decision rule", training.get("rule")),
+            ("balance", "balance", "Balance", None),
+        )
+        if training.get(kind)
+    ]
+    lead = "On the out-of-fold answers of the training rows; the hold-out took no part."
+    return [page.section("What was tried", lead, *tables)] if tables else []
+
+
 def _origin(figures: Mapping[str, Any], about: Mapping[str, Any]) -> str:
-    agreement = figures["scorer"]
     rows = [
         ["scored rows", f"{figures['rows']:,} ({figures['scope']})"],
         ["rows in other languages, counted only", f"{figures['other_languages']:,}"],
-        [
-            "one by one against batches",
-            f"{agreement['alone']['rows']} rows, largest difference "
-            f"{agreement['alone']['largest_difference']:.1e}",
-        ],
-        [
-            "golden set",
-            f"{agreement['golden']['rows']} rows, largest difference "
-            f"{agreement['golden']['largest_difference']:.1e}",
-        ],
+        *_agreement(figures["scorer"]),
         *([name.replace("_", " "), value] for name, value in origin(about).items()),
     ]
     return page.section("Where this comes from", "", page.table(["", ""], rows))
+
+
+PATHS = {
+    "alone": "the same rows one by one",
+    "reference": "the same rows by scikit-learn",
+    "golden": "golden set, against its record",
+}
+
+
+def _agreement(scorer: Mapping[str, Any]) -> list[list[str]]:
+    return [
+        [words, f"{scorer[path]['rows']} rows, differ by {scorer[path]['largest_difference']:.0e}"]
+        for path, words in PATHS.items()
+    ]
 
 
 def origin(about: Mapping[str, Any]) -> dict[str, str]:
