@@ -1,0 +1,158 @@
+"""`evaluate` from Parquet and folders to evaluation.json, report and card."""
+
+import json
+import shutil
+import tarfile
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+import pytest
+from arro3.core import Array, DataType, Table
+from arro3.io import write_parquet
+
+from training import config
+from training.archive import unpack
+from training.dataset import Rows
+from training.errors import ArtefactError, DatasetError
+from training.evaluate import Scored, against, evaluate
+from training.progress import Progress
+from training.train import train
+
+WORDS = {
+    1: "awful broken junk refund",
+    2: "poor weak disappointing returned",
+    3: "okay average fine decent",
+    4: "good solid nice works",
+    5: "great love perfect amazing",
+}
+TOP_LEVEL = {
+    *("rows", "majority", "accuracy", "macro_f1", "mae", "qwk", "within_one", "ece"),
+    *("per_class", "confusion", "slices", "spread", "champion", "gate"),
+}
+
+
+def write_reviews(folder: Path, rows: int, seed: int, noise: float) -> None:
+    rng = np.random.default_rng(seed)
+    stars = rng.choice(5, rows, p=[0.13, 0.07, 0.1, 0.2, 0.5]) + 1
+    said = np.where(rng.random(rows) < noise, rng.integers(1, 6, rows), stars)
+    filler = ["the cable", "my phone", "this case", "a charger", "it came", "for work"]
+
+    def words(star: int) -> str:
+        return " ".join([*rng.choice(filler, 4), *rng.choice(WORDS[star].split(), 3)])
+
+    languages = rng.choice(["en", "es"], rows, p=[0.98, 0.02])
+    columns = {
+        "rating": Array.from_numpy(stars.astype(np.int8)),
+        "title": Array([words(star) for star in said], DataType.string()),
+        "text": Array([words(star) + ". " + words(star) for star in said], DataType.string()),
+        "verified_purchase": Array.from_numpy(rng.random(rows) < 0.7),
+        "language": Array(
+            rng.choice(["en", "es"], rows, p=[0.98, 0.02]).tolist(), DataType.string()
+        ),
+        "markup": Array.from_numpy(np.zeros(rows, bool)),
+        "bucket": Array.from_numpy(rng.integers(0, 100, rows).astype(np.uint8)),
+        "review_key": Array.from_numpy(rng.integers(0, 2**60, rows).astype(np.uint64)),
+    }
+    folder.mkdir(parents=True)
+    write_parquet(Table.from_pydict(columns), str(folder / "part.parquet"))
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("evaluation")
+    write_reviews(folder / "data", 2500, 0, noise=0.2)
+    write_reviews(folder / "noisy", 900, 1, noise=0.8)
+    plain = msgspec.structs.replace(config.load(), family="plain", folds=2)
+    train(folder / "data", folder / "good", plain, progress=Progress(quiet=True))
+    train(folder / "noisy", folder / "bad", plain, progress=Progress(quiet=True))
+    evaluate(folder / "good", folder / "data", folder / "out", folder / "bad")
+    return folder
+
+
+@pytest.fixture
+def figures(place: Path) -> dict[str, Any]:
+    content: dict[str, Any] = json.loads((place / "out" / "evaluation.json").read_text())
+    return content
+
+
+def test_it_leaves_every_promised_figure(figures: dict[str, Any]) -> None:
+    assert set(figures) >= TOP_LEVEL
+    assert sum(map(sum, figures["confusion"])) == figures["rows"]
+    assert set(figures["slices"]) == {"language", "verified_purchase", "length"}
+    assert figures["slices"]["language"]["es"]["rows"] == figures["other_languages"]
+    assert set(figures["gate"]) >= {"passed", "message", "conditions"}
+    assert figures["scorer"]["passed"]
+    assert figures["scorer"]["reference"]["rows"] > 100
+
+
+def test_only_the_hold_out_is_judged(place: Path, figures: dict[str, Any]) -> None:
+    everything = evaluate(place / "good", place / "data", place / "everything", all_rows=True)
+    assert figures["rows"] < 0.25 * everything["rows"]
+    assert everything["scope"] == "all rows"
+    assert everything["rows"] + everything["other_languages"] == 2500
+
+
+def test_a_better_model_beats_its_champion_and_not_the_other_way(
+    place: Path, figures: dict[str, Any]
+) -> None:
+    assert figures["champion"]["differences"]["accuracy"]["low"] > 0
+    refused = evaluate(place / "bad", place / "data", place / "refused", place / "good")
+    assert not refused["gate"]["passed"]
+    assert "worse than the champion" in refused["gate"]["message"]
+    assert (place / "refused" / "report.html").is_file()
+
+
+def test_a_folder_without_a_model_is_no_champion(tmp_path: Path) -> None:
+    (tmp_path / "README").write_text("nothing is in service")
+    rows = Rows(*(np.zeros(0) for _ in range(8)))
+    nobody = Scored(rows, np.zeros((0, 5)), np.zeros(0, np.int64))
+    assert against(tmp_path, nobody, print) is None
+    assert against(None, nobody, print) is None
+
+
+def test_a_packed_model_gives_the_same_bytes(place: Path, tmp_path: Path) -> None:
+    packed = tmp_path / "packed"
+    packed.mkdir()
+    with tarfile.open(packed / "model.tar.gz", "w:gz") as archive:
+        archive.add(place / "good", ".")
+    evaluate(packed, place / "data", tmp_path / "out", place / "bad")
+    for name in ("evaluation.json", "report.html", "model_card.md", "baseline/baseline.npz"):
+        assert (tmp_path / "out" / name).read_bytes() == (place / "out" / name).read_bytes()
+
+
+def test_the_report_is_one_file_that_needs_no_other(place: Path) -> None:
+    page = (place / "out" / "report.html").read_text()
+    for outside in ("<script", "<link", "src=", "@import", "url(http"):
+        assert outside not in page
+    assert page.count("<svg") >= 9
+    card = (place / "out" / "model_card.md").read_text()
+    assert "## Limits" in card
+
+
+@pytest.mark.parametrize("kind", ["link", "outside", "garbage"])
+def test_a_packed_model_that_reaches_outside_is_refused(tmp_path: Path, kind: str) -> None:
+    packed = tmp_path / "model.tar.gz"
+    if kind == "garbage":
+        packed.write_bytes(b"\x1f\x8b no archive")
+    else:
+        with tarfile.open(packed, "w:gz") as archive:
+            entry = tarfile.TarInfo("../outside" if kind == "outside" else "model.json")
+            if kind == "link":
+                entry.type, entry.linkname = tarfile.SYMTYPE, "/etc/hostname"
+            archive.addfile(entry)
+    with pytest.raises(ArtefactError, match=r"model\.tar\.gz"):
+        unpack(packed, tmp_path / "into")
+    assert not (tmp_path / "outside").exists()
+
+
+def test_bad_input_is_named_and_nothing_is_written(place: Path, tmp_path: Path) -> None:
+    shutil.copytree(place / "good", tmp_path / "tampered")
+    with (tmp_path / "tampered" / "weights.npz").open("ab") as file:
+        file.write(b"x")
+    with pytest.raises(ArtefactError, match=r"weights\.npz"):
+        evaluate(tmp_path / "tampered", place / "data", tmp_path / "out")
+    with pytest.raises(DatasetError):
+        evaluate(place / "good", tmp_path / "nothing", tmp_path / "out")
+    assert not (tmp_path / "out").exists()
