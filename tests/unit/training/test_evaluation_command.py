@@ -48,9 +48,7 @@ def write_reviews(folder: Path, rows: int, seed: int, noise: float) -> None:
         "title": Array([words(star) for star in said], DataType.string()),
         "text": Array([words(star) + ". " + words(star) for star in said], DataType.string()),
         "verified_purchase": Array.from_numpy(rng.random(rows) < 0.7),
-        "language": Array(
-            rng.choice(["en", "es"], rows, p=[0.98, 0.02]).tolist(), DataType.string()
-        ),
+        "language": Array(languages.tolist(), DataType.string()),
         "markup": Array.from_numpy(np.zeros(rows, bool)),
         "bucket": Array.from_numpy(rng.integers(0, 100, rows).astype(np.uint8)),
         "review_key": Array.from_numpy(rng.integers(0, 2**60, rows).astype(np.uint64)),
