@@ -13,6 +13,8 @@ from training.errors import ConfigurationError
 
 DEFAULT_PATH = Path(__file__).resolve().parent.parent / "configs" / "model.yaml"
 
+OVERRIDES = ("folds", "seed", "family", "balance")  # what a job may set by itself
+
 Count = Annotated[int, Meta(ge=1)]
 Positive = Annotated[float, Meta(gt=0)]
 Share = Annotated[float, Meta(ge=0, le=1)]
@@ -102,11 +104,11 @@ class ModelConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     gate: dict[str, Any]
 
     def with_overrides(self, overrides: Mapping[str, str]) -> "ModelConfig":
-        """The same with `folds`, `seed`, `family`, `balance` of a job, each a string.
+        """The same with some of OVERRIDES, as strings.
 
         Raises ConfigurationError for any other name, or a value out of range.
         """
-        if unknown := sorted(set(overrides) - {"folds", "seed", "family", "balance"}):
+        if unknown := sorted(set(overrides) - set(OVERRIDES)):
             raise ConfigurationError(f"no such hyperparameter: {', '.join(unknown)}")
         return _convert({**msgspec.to_builtins(self), **overrides}, "hyperparameters")
 

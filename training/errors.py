@@ -1,8 +1,21 @@
 """What can go wrong while a model is made, grouped by what the caller can do."""
 
-from reviews.errors import ArtefactError, ConfigurationError, RequestError, ReviewStarsError
+from reviews.errors import (
+    ArtefactError,
+    ConfigurationError,
+    RequestError,
+    ReviewStarsError,
+    UnreadableSourceError,
+)
 
-__all__ = ["ArtefactError", "ConfigurationError", "DatasetError", "RequestError", "TrainingError"]
+__all__ = [
+    "ArtefactError",
+    "ConfigurationError",
+    "DatasetError",
+    "RequestError",
+    "TrainingError",
+    "UnreadableSourceError",
+]
 
 
 class TrainingError(ReviewStarsError):

@@ -38,13 +38,12 @@ def explain(scorer: Scorer, title: str, text: str, stars: int) -> list[Contribut
     parts: defaultdict[tuple[str, str], float] = defaultdict(float)
     words = _words(scorer, tokens)
     width = scorer.weights.shape[1]
-    for segment, feature, value in zip(
-        weighed.segment.tolist(), weighed.feature.tolist(), weighed.value.tolist(), strict=True
+    pull = weighed.value[:, None] * scorer.weights.take(weighed.feature, axis=0)
+    pull *= slopes.reshape(-1, width).take(weighed.segment, axis=0)
+    for view, ngram, part in zip(
+        weighed.segment.tolist(), weighed.ngram.tolist(), pull.sum(axis=1).tolist(), strict=True
     ):
-        slope = slopes[segment * width : (segment + 1) * width]
-        ngram = words[segment, feature - segment * scorer.size]
-        part = float(value * (scorer.weights[feature].astype(np.float64) @ slope))
-        parts[FIELD[scorer.views[segment]], ngram] += part
+        parts[FIELD[scorer.views[view]], words[view, ngram]] += part
     for name, part in zip(COUNTS, counted.tolist(), strict=True):
         if part:
             parts[name, ""] += part

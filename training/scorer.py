@@ -6,6 +6,7 @@ one in a batch, and a plain pipeline of scikit-learn agree far within 1e-6.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -52,39 +53,48 @@ class Stack:
     clip: float
     nets: tuple[Net, ...]
 
+    @cached_property
+    def whole(self) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
+        """All nets as one wide net with the mean of their logits."""
+        share = 1.0 / len(self.nets)
+        return (
+            np.concatenate([net.inner for net in self.nets], axis=1).astype(np.float64),
+            np.concatenate([net.inner_bias for net in self.nets]).astype(np.float64),
+            np.concatenate([net.outer for net in self.nets]).astype(np.float64) * share,
+            np.stack([net.outer_bias for net in self.nets]).mean(axis=0, dtype=np.float64),
+        )
+
     def inputs(self, scores: FloatArray, counts: FloatArray) -> FloatArray:
         """(n, i) standardised and clipped."""
         x = (np.concatenate((scores, counts), axis=1) - self.mean) / self.scale
-        return np.clip(x, -self.clip, self.clip, out=x)
+        return x.clip(-self.clip, self.clip, out=x)
 
     def logits(self, inputs: FloatArray) -> FloatArray:
         """(n, 5), each row with mean 0."""
-        total = np.zeros((len(inputs), 5))
-        for net in self.nets:
-            total += np.maximum(inputs @ net.inner + net.inner_bias, 0) @ net.outer
-            total += net.outer_bias
-        total /= len(self.nets)
-        return total
+        inner, inner_bias, outer, outer_bias = self.whole
+        hidden = inputs @ inner
+        hidden += inner_bias
+        logits: FloatArray = np.maximum(hidden, 0, out=hidden) @ outer
+        logits += outer_bias
+        return logits
 
     def slopes(self, inputs: FloatArray) -> FloatArray:
         """(i, 5) change of the logits with each input, where one row of inputs (i,) stands."""
-        total = np.zeros((len(inputs), 5))
-        for net in self.nets:
-            alive = inputs @ net.inner + net.inner_bias > 0
-            total += (net.inner * alive) @ net.outer
-        total /= len(self.nets)
-        total[np.abs(inputs) >= self.clip] = 0.0  # a clipped input moves nothing
-        return total
+        inner, inner_bias, outer, _ = self.whole
+        slopes: FloatArray = (inner * (inputs @ inner + inner_bias > 0)) @ outer
+        slopes[np.abs(inputs) >= self.clip] = 0.0  # a clipped input moves nothing
+        return slopes
 
 
 @dataclass(frozen=True)
 class Weighed:
     """The counted n-grams of a batch that carry weight, sorted by segment (view * n + row).
 
-    feature: (m,) view * size + n-gram. value: (m,) normalised TF-IDF.
+    ngram: (m,). feature: (m,) n-gram * views + view. value: (m,) normalised TF-IDF.
     """
 
     segment: IntArray
+    ngram: IntArray
     feature: IntArray
     value: FloatArray
 
@@ -107,11 +117,13 @@ class Scorer:
         self.views = tuple(heads)
         self.bias = np.stack([h.bias for h in heads.values()]).astype(np.float64)
         width = self.bias.shape[1]
-        self.idf = np.zeros(len(heads) * size, np.float32)
-        self.weights = np.zeros((len(heads) * size, width), np.float32)
+        # An n-gram's weights in all views lie side by side: mostly it is in several of them.
+        self.idf = np.zeros(size * len(heads), np.float32)
+        self.weights = np.zeros((size * len(heads), width), np.float32)
         for view, head in enumerate(heads.values()):
-            self.idf[view * size + head.ngrams] = head.idf
-            self.weights[view * size + head.ngrams] = head.weights
+            feature = head.ngrams.astype(np.int64) * len(heads) + view
+            self.idf[feature] = head.idf
+            self.weights[feature] = head.weights
         self.log_times = 1.0 + np.log(np.maximum(np.arange(MAX_TIMES), 1))
 
     def count(self, tokens: Tokens) -> Counts:
@@ -120,15 +132,14 @@ class Scorer:
 
     def weigh(self, counts: Counts, n: int) -> Weighed:
         """TF-IDF of every n-gram that carries weight: 1 + log(times), L2 norm 1 in each segment."""
-        feature = counts.segment // n * self.size + counts.ngram
+        feature = counts.ngram * len(self.views) + counts.segment // n
         idf = self.idf.take(feature)
         known = idf.nonzero()[0]
-        segment, feature = counts.segment.take(known), feature.take(known)
-        times = np.minimum(counts.times.take(known), MAX_TIMES - 1)
-        value = self.log_times.take(times) * idf.take(known)
+        segment = counts.segment.take(known)
+        value = self.log_times.take(counts.times.take(known), mode="clip") * idf.take(known)
         lengths = np.bincount(segment, value * value, minlength=1)
         value /= np.sqrt(lengths).take(segment)
-        return Weighed(segment, feature, value)
+        return Weighed(segment, counts.ngram.take(known), feature.take(known), value)
 
     def scores(self, weighed: Weighed, n: int) -> FloatArray:
         """(n, views * heads) scores, view by view."""

@@ -5,9 +5,11 @@ other sign stands alone. TOKEN says the same as a pattern; a test holds the two 
 becomes a 64-bit hash, so neither strings nor dictionaries are touched while a batch is scored.
 """
 
+import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 
 import numpy as np
 from numpy.typing import NDArray
@@ -141,8 +143,8 @@ def tokenise(titles: Sequence[str], texts: Sequence[str]) -> Tokens:
     """The tokens of a batch of cleaned reviews, and what is counted in them."""
     encoded = [fold(words).encode("utf-8", "replace") for words in (*titles, *texts)]
     content = b"\n" + b"\n".join(encoded) + b"\n\n\n"  # blanks around every string
-    lengths = np.fromiter(map(len, encoded), np.int64, len(encoded))
-    borders = np.concatenate(([1], 1 + np.cumsum(lengths + 1)))  # where each string begins
+    # Where each string begins, and where one after the last would.
+    borders = np.array([*accumulate((len(e) + 1 for e in encoded), initial=1)])
     data = np.frombuffer(content, np.uint8)
 
     kind = KINDS.take(data)
@@ -206,16 +208,21 @@ def _count(
     n = len(titles)
     capital = data - np.uint8(65) < 26
     runs = (capital[1:-2] & capital[2:-1] & capital[3:] & ~capital[:-3]).nonzero()[0] + 1
-    places = runs.searchsorted(borders)
-    capitals = places[1:] - places[:-1]
-    counts = np.zeros((n, len(COUNTS)))
-    counts[:, 0] = [len(words) for words in texts]
-    counts[:, 1] = [len(words) for words in titles]
-    counts[:, 2] = [words.count("!") for words in texts]
-    counts[:, 3] = [words.count("!") for words in titles]
-    counts[:, 4] = [a.count("?") + b.count("?") for a, b in zip(titles, texts, strict=True)]
-    counts[:, 5] = capitals[:n] + capitals[n:]
-    counts[:, 7] = [a.count("...") + b.count("...") for a, b in zip(titles, texts, strict=True)]
+    capitals = runs.searchsorted(borders).tolist()
+    counts: FloatArray = np.array(
+        [
+            (
+                len(b),
+                len(a),
+                b.count("!"),
+                a.count("!"),
+                a.count("?") + b.count("?"),
+                capitals[i + 1] - capitals[i] + capitals[n + i + 1] - capitals[n + i],
+                a.isupper() * (math.e - 1),  # 1 as a logarithm
+                a.count("...") + b.count("..."),
+            )
+            for i, (a, b) in enumerate(zip(titles, texts, strict=True))
+        ]
+    ).reshape(n, len(COUNTS))
     np.log1p(counts, out=counts)
-    counts[:, 6] = [words.isupper() for words in titles]
     return counts

@@ -24,7 +24,7 @@ class Projection:
 
     def coordinates(self, weighed: Weighed, n: int) -> FloatArray:
         """(n, d) coordinates of n reviews. A review without known words lies at 0."""
-        inside = weighed.feature[: weighed.segment.searchsorted(n)]  # the first view comes first
+        inside = weighed.ngram[: weighed.segment.searchsorted(n)]  # the first view comes first
         known = (inside < len(self.weights)).nonzero()[0]
         parts = weighed.value.take(known)[:, None] * self.weights.take(inside.take(known), axis=0)
         return sum_segments(parts, weighed.segment.take(known), n)

@@ -38,36 +38,40 @@ class Table:
     def _build(self, keys: HashArray, bits: int) -> bool:
         size = (1 << bits) + WINDOW
         self.shift = np.uint64(64 - bits)
-        self.keys = np.zeros(size, np.uint64)
-        self.places = np.full(size, -1, np.int64)
+        self.cells = np.zeros(2 * size, np.uint64)  # key, place, key, place ...: one cache miss
+        slots, places = self.cells[::2], self.cells[1::2]
         left = np.arange(len(keys))
         home = self._home(keys)
         for step in range(WINDOW):
             slot = home[left] + step
-            free = self.keys[slot] == 0
+            free = slots[slot] == 0
             taken, first = np.unique(slot[free], return_index=True)  # one key a slot: the first
             settled = left[free][first]
-            self.keys[taken] = keys[settled]
-            self.places[taken] = settled
+            slots[taken] = keys[settled]
+            places[taken] = settled
             left = np.setdiff1d(left, settled, assume_unique=True)
-        self.windows = np.lib.stride_tricks.sliding_window_view(self.keys, WINDOW)
+        self.windows = np.lib.stride_tricks.sliding_window_view(slots, WINDOW)
         return len(left) == 0
 
     def _home(self, keys: HashArray) -> IntArray:
-        return ((keys * GOLDEN) >> self.shift).astype(np.int64)
+        home: IntArray = ((keys * GOLDEN) >> self.shift).view(np.int64)
+        return home
 
     def find(self, keys: HashArray) -> IntArray:
         """(k,) places of (k,) keys; -1 for one that is not there."""
         home = self._home(keys)
-        there = self.keys.take(home)
-        places = self.places.take(home)
-        other = ((there != keys) & (there != 0)).nonzero()[0]
+        cell = home << 1
+        there = self.cells.take(cell)
+        places: IntArray = self.cells.take(cell + 1).view(np.int64)
+        differs = there != keys
+        places[differs] = -1
+        other = (differs & (there != 0)).nonzero()[0]  # its key may stand in a slot further on
         if len(other):
             slots = home.take(other)
             same = self.windows[slots] == keys.take(other)[:, None]
-            found = self.places.take(slots + same.argmax(axis=1))
-            found[~same.any(axis=1)] = -1
-            places[other] = found
+            hit = same.any(axis=1).nonzero()[0]
+            slots = slots.take(hit) + same.argmax(axis=1).take(hit)
+            places[other.take(hit)] = self.cells.take(2 * slots + 1).view(np.int64)
         return places
 
 
@@ -106,11 +110,9 @@ def occurrences(
 ) -> tuple[IntArray, IntArray]:
     """Where n-grams stand: their segments, and their places among `numbers`."""
     start, length, segment = _spans(tokens, views, edge_tokens)
-    pairs = np.maximum(length - 1, 0)
-    return (
-        np.concatenate((segment.repeat(length), segment.repeat(pairs))),
-        np.concatenate((_ranges(start, length), _ranges(start + len(tokens.hash), pairs))),
-    )
+    length = np.concatenate((length, np.maximum(length - 1, 0)))  # tokens, then neighbours
+    start = np.concatenate((start, start + len(tokens.hash)))
+    return np.concatenate((segment, segment)).repeat(length), _ranges(start, length)
 
 
 def count(

@@ -1,0 +1,163 @@
+"""`python -m training COMMAND`: train, evaluate, predict, serve, track.
+
+Exit 0: the output is written, whatever it says. 2: bad arguments, or input that cannot be read.
+1: anything else. `train` and `serve` without flags follow SageMaker's contract.
+"""
+
+import argparse
+import logging
+import os
+import sys
+from collections.abc import Callable
+from contextlib import nullcontext
+from pathlib import Path
+
+from reviews.errors import ReviewStarsError
+from training import sagemaker
+from training.config import OVERRIDES
+from training.errors import ArtefactError, ConfigurationError, DatasetError, UnreadableSourceError
+
+UNREADABLE = (ConfigurationError, DatasetError, ArtefactError, UnreadableSourceError)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command and return its exit status."""
+    logging.basicConfig(format="%(message)s")
+    asked = _parser().parse_args(arguments)
+    try:
+        asked.run(asked)
+    except ReviewStarsError as error:
+        print(f"{type(error).__name__}: {error}", file=sys.stderr)
+        is_job = asked.run is train and asked.data is None  # SageMaker knows one way to fail
+        return 2 if isinstance(error, UNREADABLE) and not is_job else 1
+    return 0
+
+
+def train(asked: argparse.Namespace) -> None:
+    """Make a model, from flags or as a SageMaker training job."""
+    if asked.data is None and asked.out is None:
+        with sagemaker.telling_failure("failure"):
+            overrides, provenance = sagemaker.read_hyperparameters()
+            _train(asked, sagemaker.data(), sagemaker.model(), overrides, provenance)
+        return
+    if asked.data is None or asked.out is None:
+        raise ConfigurationError("train needs --data and --out, or neither")
+    overrides = {name: value for name in OVERRIDES if (value := getattr(asked, name)) is not None}
+    _train(asked, asked.data, asked.out, overrides, {})
+
+
+def _train(
+    asked: argparse.Namespace,
+    data: Path,
+    out: Path,
+    overrides: dict[str, str],
+    provenance: dict[str, str],
+) -> None:
+    from training import config
+    from training.train import train as make
+
+    settings = config.load(asked.config).with_overrides(overrides)
+    make(data, out, settings, provenance=provenance, compare_balance=asked.compare_balance)
+
+
+def evaluate(asked: argparse.Namespace) -> None:
+    """Judge a model on the hold-out."""
+    from training.evaluate import evaluate as judge
+
+    is_job = "ML_ROOT" in os.environ
+    with sagemaker.telling_failure("message") if is_job else nullcontext():
+        judge(
+            asked.model,
+            asked.data,
+            asked.out,
+            asked.champion,
+            asked.all_rows,
+            settings=asked.config,
+            curve=asked.curve,
+            say=lambda line: print(line, flush=True),
+        )
+
+
+def predict(asked: argparse.Namespace) -> None:
+    """Answer for every row of a file."""
+    from training.predict import predict as answer
+
+    answer(asked.model, asked.source, asked.out, asked.observations, resume=asked.resume)
+
+
+def serve(asked: argparse.Namespace) -> None:
+    """Serve a model over HTTP."""
+    from training.serve import serve as listen
+
+    host, port = sagemaker.serving_address()
+    listen(
+        asked.model or sagemaker.model(),
+        port if asked.port is None else asked.port,
+        asked.host or host,
+    )
+
+
+def track(asked: argparse.Namespace) -> None:
+    """Send a finished run to MLflow."""
+    from training.tracking import track as send
+
+    send(
+        asked.run_folder,
+        asked.evaluation,
+        dataset=asked.dataset,
+        out=asked.out,
+        say=lambda line: print(line, flush=True),
+    )
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m training", description=__doc__.split("\n")[0])
+    commands = parser.add_subparsers(dest="command", required=True)
+
+    def command(run: Callable[[argparse.Namespace], None]) -> argparse.ArgumentParser:
+        words = (run.__doc__ or "").split("\n")[0]
+        added = commands.add_parser(run.__name__, help=words, description=words)
+        added.set_defaults(run=run)
+        return added
+
+    one = command(train)
+    one.add_argument("--data", type=Path, help="folder of curated Parquet, of any depth")
+    one.add_argument("--out", type=Path, help="folder of the model")
+    one.add_argument("--config", type=Path, help="another configs/model.yaml")
+    one.add_argument("--compare-balance", action="store_true", help="try every way of balancing")
+    for name in OVERRIDES:
+        one.add_argument(f"--{name}", help=f"instead of the configuration's {name}")
+
+    one = command(evaluate)
+    one.add_argument("--model", type=Path, required=True, help="folder, or one with model.tar.gz")
+    one.add_argument("--data", type=Path, required=True, help="folder of curated Parquet")
+    one.add_argument("--out", type=Path, required=True)
+    one.add_argument("--champion", type=Path, help="the model in service, if there is one")
+    one.add_argument("--all-rows", action="store_true", help="every bucket, not the hold-out alone")
+    one.add_argument("--config", type=Path, help="another configs/model.yaml, for its gate")
+    one.add_argument("--curve", type=Path, help="a learning_curve.json to show in the report")
+
+    one = command(predict)
+    one.add_argument("--model", type=Path, required=True, help="folder, or one with model.tar.gz")
+    one.add_argument("--in", dest="source", type=Path, required=True, metavar="FILE")
+    one.add_argument("--out", type=Path, required=True, metavar="FILE")
+    one.add_argument("--observations", type=Path, metavar="FILE", help="what monitoring would keep")
+    one.add_argument("--resume", action="store_true", help="go on after the rows already written")
+
+    one = command(serve)
+    one.add_argument("--model", type=Path, help="folder, or one with model.tar.gz")
+    one.add_argument("--port", type=int, help="0: any free port")
+    one.add_argument("--host", help="address to listen on")
+
+    one = command(track)
+    one.add_argument(
+        "--run", dest="run_folder", type=Path, required=True, help="the model's folder"
+    )
+    one.add_argument("--evaluation", type=Path, required=True, help="what evaluate left")
+    one.add_argument("--dataset", type=Path, help="dataset.json or counts.json")
+    one.add_argument("--out", type=Path, help="folder of tracking.json")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())
