@@ -41,6 +41,7 @@ table{border-collapse:collapse;width:100%;font-size:14px;font-variant-numeric:ta
 th{color:var(--soft);font-weight:600;text-align:left;border-bottom:1px solid var(--line)}
 th,td{padding:7px 10px 7px 0;vertical-align:top}
 tr+tr td{border-top:1px solid var(--line)}
+.scroll+.scroll{margin-top:18px}
 .number{text-align:right;white-space:nowrap}
 .good{color:var(--good);font-weight:600}.bad{color:var(--bad);font-weight:600}
 .unsure{color:var(--unsure);font-weight:600}

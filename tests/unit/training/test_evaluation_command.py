@@ -14,6 +14,7 @@ from arro3.io import write_parquet
 
 from training import config
 from training.archive import unpack
+from training.curve import learning_curve
 from training.dataset import Rows
 from training.errors import ArtefactError, DatasetError
 from training.evaluate import Scored, against, evaluate
@@ -154,3 +155,15 @@ def test_bad_input_is_named_and_nothing_is_written(place: Path, tmp_path: Path) 
     with pytest.raises(DatasetError):
         evaluate(place / "good", tmp_path / "nothing", tmp_path / "out")
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.slow
+def test_the_learning_curve_stands_in_the_report(place: Path, tmp_path: Path) -> None:
+    plain = msgspec.structs.replace(config.load(), family="plain", folds=2)
+    curve = learning_curve(place / "data", plain, shares=(0.25, 1.0), progress=Progress(quiet=True))
+    few, all_of_them = curve["points"]
+    assert few["rows"] < 0.3 * all_of_them["rows"]
+    assert few["accuracy"] <= all_of_them["accuracy"] + 0.05
+    (tmp_path / "curve.json").write_text(json.dumps(curve))
+    evaluate(place / "good", place / "data", tmp_path, curve=tmp_path / "curve.json")
+    assert "More data?" in (tmp_path / "report.html").read_text()
