@@ -80,14 +80,16 @@ SHIFTS: dict[str, Callable[[Observations], Observations]] = {
 
 
 def measure(
-    rows: Observations, windows: int, size: int, seed: int, settings: DriftSettings
+    rows: Observations, windows: int, size: int, held: int, seed: int, settings: DriftSettings
 ) -> dict[str, Counter[str]]:
-    """For each shift how many windows rang, as `any` and by test. Baselines change, too."""
+    """For each shift how many windows rang, as `any` and by test.
+
+    size, held: rows of a window and of a baseline; there is a new one every twenty windows.
+    """
     rng = np.random.default_rng(seed)
     rang: dict[str, Counter[str]] = {shift: Counter() for shift in SHIFTS}
-    held = min(BASELINE_ROWS, len(rows) - size)
     for number in range(windows):
-        if number % 20 == 0:  # a baseline of its own for each twenty windows
+        if number % 20 == 0:
             order = rng.permutation(len(rows))
             baseline = Baseline.from_observations(rows.take(order[:held]), ["en"])
         window = rows.take(rng.choice(order[held:], size, replace=False))
@@ -104,6 +106,7 @@ def main() -> int:
     parser.add_argument("--observations", type=Path)
     parser.add_argument("--windows", type=int, default=400)
     parser.add_argument("--rows", type=int, default=2000)
+    parser.add_argument("--baseline-rows", type=int, default=BASELINE_ROWS)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path)
     options = parser.parse_args()
@@ -112,7 +115,14 @@ def main() -> int:
         rows = read_jsonl(options.observations)
     else:
         rows = made_up(60_000, np.random.default_rng(options.seed))
-    rang = measure(rows, options.windows, options.rows, options.seed, settings)
+    rang = measure(
+        rows,
+        options.windows,
+        options.rows,
+        min(options.baseline_rows, len(rows) - options.rows),
+        options.seed,
+        settings,
+    )
     columns = ["any", *drift.TESTS]
     print(f"share of {options.windows} windows of {options.rows} rows that ring")
     print(f"{'shift':26}" + "".join(f"{name:>14}" for name in columns))

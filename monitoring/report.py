@@ -12,7 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from monitoring import page
-from monitoring.baseline import CONFIDENCE_BINS, Baseline, count_confidence, count_languages
+from monitoring.baseline import (
+    CONFIDENCE_BINS,
+    UNDETERMINED,
+    Baseline,
+    count_confidence,
+    count_languages,
+)
 from monitoring.baseline import count_stars as stars_of
 from monitoring.drift import Finding, Verdict
 from monitoring.feedback import Quality
@@ -51,7 +57,7 @@ ADVICE: Mapping[str, Advice] = {
     "languages": Advice(
         "Other languages",
         "the share of reviews in a language that the model has not learned",
-        "a new market, or a client that no longer filters",
+        "a new market, or a client that no longer filters; where it fell, one that filters now",
         "Those reviews are answered without stars (supported: false). Route them away, or add "
         "the language to the languages of configs/model.yaml with labelled reviews of it.",
     ),
@@ -101,6 +107,7 @@ def html(
         parts.append(_tests(verdict))
     if baseline is not None and window is not None and len(window):
         parts.append(_distributions(baseline, window))
+        parts.append(_quality_of_input(baseline, window))
     if quality is not None:
         parts.append(_feedback(quality))
     if about:
@@ -222,6 +229,34 @@ def _distributions(baseline: Baseline, window: Observations) -> str:
     return page.section(
         "Before and now", "Share of the reviews, baseline in grey.", page.pair(*drawn)
     )
+
+
+def _quality_of_input(baseline: Baseline, window: Observations) -> str:
+    """What no test judges, and a person wants to see beside them."""
+    n, m = len(window), baseline.rows
+    undetermined = int((window.language == UNDETERMINED).sum())
+    empty_before = int(baseline.length_rows[baseline.lengths == 0].sum())
+    rows = [
+        ["answered without stars", "", f"{1 - window.supported.mean():.2%}"],
+        [
+            "too short to tell the language",
+            f"{baseline.languages.get(UNDETERMINED, 0) / m:.2%}",
+            f"{undetermined / n:.2%}",
+        ],
+        [
+            "no text left after cleaning",
+            f"{empty_before / m:.2%}",
+            f"{(window.length == 0).mean():.2%}",
+        ],
+        [
+            "mean of the expected stars",
+            f"{baseline.expected_stars_mean:.2f}",
+            f"{window.expected_stars.mean():.2f}",
+        ],
+        ["lines that could not be read", "", f"{window.unreadable:,}"],
+    ]
+    head = ["", "baseline", "this window"]
+    return page.section("What came in", "", page.table(head, rows, numbers=(1, 2)))
 
 
 def _feedback(quality: Quality) -> str:
