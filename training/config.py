@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import msgspec
-import yaml
 from msgspec import Meta
 
 from training.decision import Rule
@@ -115,6 +114,8 @@ class ModelConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 def load(path: Path | None = None) -> ModelConfig:
     """Read and check a settings file. Raises ConfigurationError with the key that is wrong."""
+    import yaml  # here, so that a server need not
+
     path = path or DEFAULT_PATH
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))

@@ -17,6 +17,7 @@ from training.decision import Rule
 from training.explain import Contribution, explain
 from training.scorer import softmax
 from training.tokens import tokenise
+from training.views import unknown_share
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
@@ -103,7 +104,7 @@ class StarModel:
         counts = self.scorer.count(tokens)
         weighed = self.scorer.weigh(counts, n)
         p = softmax(self.scorer.logits(weighed, tokens.counts))
-        return p, self.projection.coordinates(weighed, n), counts.unknown
+        return p, self.projection.coordinates(weighed, n), unknown_share(tokens, counts.number)
 
 
 def _slices(n: int) -> Iterator[slice]:

@@ -7,12 +7,13 @@ one in a batch, and a plain pipeline of scikit-learn agree far within 1e-6.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from training.tokens import FloatArray, IntArray, Tokens, tokenise
-from training.views import Counts, Lookup, count
+from training.views import Counts, Lookup, count, run_edges
 
 Float32Array = NDArray[np.float32]
 MAX_TIMES = 4096  # 1 + log of so many occurrences is looked up
@@ -86,8 +87,7 @@ class Stack:
         return slopes
 
 
-@dataclass(frozen=True)
-class Weighed:
+class Weighed(NamedTuple):
     """The counted n-grams of a batch that carry weight, sorted by segment (view * n + row).
 
     ngram: (m,). feature: (m,) n-gram * views + view. value: (m,) normalised TF-IDF.
@@ -168,7 +168,7 @@ def sum_segments(parts: FloatArray, segment: IntArray, segments: int) -> FloatAr
     """(segments, w) sums of (m, w) parts, sorted by segment; a segment without parts is 0."""
     sums = np.zeros((segments, parts.shape[1]))
     if len(parts):
-        first = np.concatenate(([True], segment[1:] != segment[:-1])).nonzero()[0]
+        first = run_edges(segment)[:-1]
         sums[segment.take(first)] = np.add.reduceat(parts, first, axis=0)
     return sums
 

@@ -26,6 +26,7 @@ logger = logging.getLogger("training.serve")
 
 MOST_REVIEWS = 1_000  # in one request
 MOST_BYTES = 6 * 1024 * 1024  # what InvokeEndpoint takes
+DETECTOR_SECONDS = 0.5  # after the start
 JSON = "application/json"
 WHERE = re.compile(r" - at `\$([^`]*)`$")
 PLACE = re.compile(r"\.?([a-z_]+)|\[([0-9]+)\]")
@@ -86,8 +87,12 @@ def application(model: StarModel) -> Starlette:
         found = answer(model, parse(await request.body()))
         return Response(encoder.encode(found), media_type=JSON)
 
+    async def unknown(_: Request, error: Exception) -> Response:
+        status = getattr(error, "status_code", 404)
+        return _problem(status, "ask GET /ping or POST /invocations", "")
+
     routes = [Route("/ping", ping), Route("/invocations", guarded(invocations), methods=["POST"])]
-    return Starlette(routes=routes)
+    return Starlette(routes=routes, exception_handlers={404: unknown, 405: unknown})
 
 
 def guarded(
@@ -115,8 +120,10 @@ def serve(folder: Path, port: int, host: str = "127.0.0.1") -> None:
     with archive.opened(folder) as place:
         model = StarModel.load(place)
     app = application(model)
-    # The detector takes longer to load than the model, and few reviews need it.
-    threading.Thread(target=identifier, daemon=True).start()
+    # The detector takes as long to load as the model, and few reviews need it: once we listen.
+    background = threading.Timer(DETECTOR_SECONDS, identifier)
+    background.daemon = True
+    background.start()
     logger.warning("model %s on http://%s:%d", model.version, host, port)
     uvicorn.run(
         app,

@@ -8,8 +8,8 @@ becomes a 64-bit hash, so neither strings nor dictionaries are touched while a b
 import math
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import accumulate
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -95,8 +95,7 @@ class _Powers:
 _powers = _Powers()
 
 
-@dataclass(frozen=True)
-class Tokens:
+class Tokens(NamedTuple):
     """The tokens of n reviews: all titles first, then all texts.
 
     hash: (t,). start, end: (t,) their bytes in `content`. ends_sentence: (t,) bool.
@@ -142,19 +141,11 @@ ASCII_LOWER = {code: code + 32 for code in range(65, 91)}
 def tokenise(titles: Sequence[str], texts: Sequence[str]) -> Tokens:
     """The tokens of a batch of cleaned reviews, and what is counted in them."""
     encoded = [fold(words).encode("utf-8", "replace") for words in (*titles, *texts)]
-    content = b"\n" + b"\n".join(encoded) + b"\n\n\n"  # blanks around every string
     # Where each string begins, and where one after the last would.
     borders = np.array([*accumulate((len(e) + 1 for e in encoded), initial=1)])
+    content = b"\n".join((b"", *encoded, b"", b"", b""))  # blanks around every string
     data = np.frombuffer(content, np.uint8)
-
-    kind = KINDS.take(data)
-    marks = (kind == APOSTROPHE).nonzero()[0]
-    kind[marks] = np.where((kind[marks - 1] == WORD) & (kind[marks + 1] == WORD), WORD, SINGLE)
-    visible = kind != BLANK
-    change = (kind[1:] != kind[:-1]) | (kind[1:] == SINGLE)  # at i: byte i + 1 begins a run
-    start = (change & visible[1:]).nonzero()[0] + 1
-    end = (change & visible[:-1]).nonzero()[0] + 1
-    first = kind.take(start)
+    start, end, first = _cut(data)
     return Tokens(
         hash=_hash(data, start, end),
         start=start,
@@ -175,17 +166,34 @@ def pair_hashes(hashes: HashArray) -> HashArray:
 
 
 def keys_of(ngrams: Sequence[str]) -> HashArray:
-    """The keys of spelled n-grams. Raises ValueError for one that is not of one or two tokens."""
-    tokens = tokenise([""] * len(ngrams), ngrams)
-    start = tokens.offsets[len(ngrams) : -1]
-    length = tokens.offsets[len(ngrams) + 1 :] - start
-    if len(ngrams) == 0:
+    """The keys of n-grams as `Tokens.words` spells them.
+
+    Raises ValueError for one that is not of one or two tokens.
+    """
+    if not ngrams:
         return np.zeros(0, np.uint64)
-    if length.min() < 1 or length.max() > 2:
+    data = np.frombuffer("\n".join(("", *ngrams, "")).encode(), np.uint8)
+    start, end, _ = _cut(data)
+    offsets = start.searchsorted((data == ord("\n")).nonzero()[0])
+    length = offsets[1:] - offsets[:-1]
+    if len(length) != len(ngrams) or length.min() < 1 or length.max() > 2:
         raise ValueError("an n-gram must be one or two tokens")
-    pairs = np.concatenate((pair_hashes(tokens.hash), np.zeros(1, np.uint64)))
-    keys: HashArray = np.where(length == 2, pairs.take(start), tokens.hash.take(start))
+    hashes = _hash(data, start, end)
+    pairs = np.concatenate((pair_hashes(hashes), hashes[:1]))  # the last one is never taken
+    keys: HashArray = np.where(length == 2, pairs.take(offsets[:-1]), hashes.take(offsets[:-1]))
     return keys
+
+
+def _cut(data: NDArray[np.uint8]) -> tuple[IntArray, IntArray, NDArray[np.uint8]]:
+    """First and last byte (exclusive) of every token, and the kind of its first."""
+    kind = KINDS.take(data)
+    marks = (kind == APOSTROPHE).nonzero()[0]
+    kind[marks] = np.where((kind[marks - 1] == WORD) & (kind[marks + 1] == WORD), WORD, SINGLE)
+    visible = kind != BLANK
+    change = (kind[1:] != kind[:-1]) | (kind[1:] == SINGLE)  # at i: byte i + 1 begins a run
+    start = (change & visible[1:]).nonzero()[0] + 1
+    end = (change & visible[:-1]).nonzero()[0] + 1
+    return start, end, kind.take(start)
 
 
 def _hash(data: NDArray[np.uint8], start: IntArray, end: IntArray) -> HashArray:

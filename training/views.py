@@ -5,8 +5,7 @@ one view of the `plain` family. An n-gram is a token or two neighbours.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,8 +14,10 @@ from training.tokens import HashArray, IntArray, Tokens, pair_hashes
 
 FOUR = ("text", "title", "first", "last")
 FIELD = {"text": "text", "title": "title", "first": "text", "last": "text", "both": "both"}
-WINDOW = 8  # neighbouring slots in which a key may lie
+WINDOW = 16  # neighbouring cells in which a key may lie
 GOLDEN = np.uint64(0x9E3779B97F4A7C15)
+LOWER_HALF = np.uint64(0xFFFFFFFF)
+UPPER = ~LOWER_HALF
 
 
 class Lookup(Protocol):
@@ -27,31 +28,31 @@ class Lookup(Protocol):
 
 
 class Table:
-    """An open-addressed hash table from keys to their places, read in a few numpy calls."""
+    """An open-addressed hash table from keys to their places, read in a few numpy calls.
+
+    A cell holds the upper half of a key and its place + 1; an empty one is 0. Two keys that
+    agree in 32 bits and meet are told apart when the table is built; an unknown key passes for
+    a known one once in four billion.
+    """
 
     def __init__(self, keys: HashArray) -> None:
-        """keys: distinct and not 0."""
-        bits = max(10, int(np.ceil(np.log2(max(1, len(keys)) * 3))))
+        """keys: distinct."""
+        bits = max(10, int(np.ceil(np.log2(max(1, len(keys)) * 4))))
         while not self._build(keys, bits):
             bits += 1
 
     def _build(self, keys: HashArray, bits: int) -> bool:
-        size = (1 << bits) + WINDOW
         self.shift = np.uint64(64 - bits)
-        self.cells = np.zeros(2 * size, np.uint64)  # key, place, key, place ...: one cache miss
-        slots, places = self.cells[::2], self.cells[1::2]
-        left = np.arange(len(keys))
-        home = self._home(keys)
-        for step in range(WINDOW):
-            slot = home[left] + step
-            free = slots[slot] == 0
-            taken, first = np.unique(slot[free], return_index=True)  # one key a slot: the first
-            settled = left[free][first]
-            slots[taken] = keys[settled]
-            places[taken] = settled
-            left = np.setdiff1d(left, settled, assume_unique=True)
-        self.windows = np.lib.stride_tricks.sliding_window_view(slots, WINDOW)
-        return len(left) == 0
+        self.cells = np.zeros((1 << bits) + WINDOW, np.uint64)
+        self.windows = np.lib.stride_tricks.sliding_window_view(self.cells, WINDOW)
+        cells = keys & UPPER | np.arange(1, len(keys) + 1, dtype=np.uint64)
+        slot = self._home(keys)
+        for _ in range(WINDOW):
+            free = self.cells[slot] == 0
+            self.cells[slot[free]] = cells[free]  # of several for one slot the last stays
+            left = self.cells[slot] != cells
+            cells, slot = cells[left], slot[left] + 1
+        return len(cells) == 0 and bool((self.find(keys) == np.arange(len(keys))).all())
 
     def _home(self, keys: HashArray) -> IntArray:
         home: IntArray = ((keys * GOLDEN) >> self.shift).view(np.int64)
@@ -60,18 +61,16 @@ class Table:
     def find(self, keys: HashArray) -> IntArray:
         """(k,) places of (k,) keys; -1 for one that is not there."""
         home = self._home(keys)
-        cell = home << 1
-        there = self.cells.take(cell)
-        places: IntArray = self.cells.take(cell + 1).view(np.int64)
-        differs = there != keys
-        places[differs] = -1
-        other = (differs & (there != 0)).nonzero()[0]  # its key may stand in a slot further on
+        cells = self.cells.take(home)
+        differs = (cells ^ keys) > LOWER_HALF
+        other = (differs & (cells != 0)).nonzero()[0]  # its cell may be one further on
+        cells[differs] = 0
         if len(other):
-            slots = home.take(other)
-            same = self.windows[slots] == keys.take(other)[:, None]
+            windows = self.windows[home.take(other)]
+            same = (windows ^ keys.take(other)[:, None]) <= LOWER_HALF
             hit = same.any(axis=1).nonzero()[0]
-            slots = slots.take(hit) + same.argmax(axis=1).take(hit)
-            places[other.take(hit)] = self.cells.take(2 * slots + 1).view(np.int64)
+            cells[other.take(hit)] = windows[hit, same.argmax(axis=1).take(hit)]
+        places: IntArray = (cells & LOWER_HALF).view(np.int64) - 1
         return places
 
 
@@ -86,18 +85,17 @@ class Slots:
         return ((keys * GOLDEN) >> self.shift).astype(np.int64)
 
 
-@dataclass(frozen=True)
-class Counts:
+class Counts(NamedTuple):
     """Known n-grams of a batch of n reviews, sorted by segment and n-gram.
 
     segment: (m,) view * n + row. ngram: (m,). times: (m,) occurrences.
-    unknown: (n,) share of a text's tokens that no vocabulary holds (0 to 1).
+    number: (2t - 1,) see `numbers`.
     """
 
     segment: IntArray
     ngram: IntArray
     times: IntArray
-    unknown: NDArray[np.float64]
+    number: IntArray
 
 
 def numbers(tokens: Tokens, lookup: Lookup) -> IntArray:
@@ -124,14 +122,22 @@ def count(
     ngram = number.take(place)
     cell = (segment * size + ngram)[ngram >= 0]
     cell.sort()
-    first = np.concatenate(([True], cell[1:] != cell[:-1])).nonzero()[0][: len(cell)]
-    times = np.concatenate((first[1:], [len(cell)])) - first if len(first) else first
-    cell = cell.take(first)
+    edges = run_edges(cell)
+    cell = cell.take(edges[:-1])
     segments = cell // size
-    return Counts(segments, cell - segments * size, times, _unknown_share(tokens, number))
+    return Counts(segments, cell - segments * size, edges[1:] - edges[:-1], number)
 
 
-def _unknown_share(tokens: Tokens, number: IntArray) -> NDArray[np.float64]:
+def run_edges(values: IntArray) -> IntArray:
+    """Where each run of equal values begins, and where the last one ends."""
+    is_edge = np.empty(len(values) + 1, np.bool_)
+    is_edge[0] = is_edge[-1] = True
+    np.not_equal(values[1:], values[:-1], out=is_edge[1:-1])
+    return is_edge.nonzero()[0]
+
+
+def unknown_share(tokens: Tokens, number: IntArray) -> NDArray[np.float64]:
+    """(n,) share of a text's tokens that no vocabulary holds (0 to 1)."""
     n = len(tokens.counts)
     unknown = (number[: len(tokens.hash)] < 0).nonzero()[0]
     places = unknown.searchsorted(tokens.offsets[n:])
@@ -162,7 +168,8 @@ def _edges(
 ) -> dict[str, tuple[IntArray, IntArray]]:
     """First and last sentence of each text, each at least three tokens where the text has them."""
     stops = tokens.ends_sentence.nonzero()[0]
-    border = np.concatenate(([-1], stops, [len(tokens.hash)]))
+    border = np.empty(len(stops) + 2, np.int64)  # the stops, and one on either side of all
+    border[0], border[1:-1], border[-1] = -1, stops, len(tokens.hash)
     near = np.minimum(length, edge_tokens)
     after = border.take(stops.searchsorted(start + 3) + 1)  # first stop from the fourth token on
     first = np.minimum(after + 1 - start, near)
