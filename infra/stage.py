@@ -14,6 +14,7 @@ from aws_cdk import aws_lambda as lambda_
 CONFIGS = Path(__file__).resolve().parent.parent / "configs"
 NOT_STAGES = {"model", "drift"}
 APP = "review-stars"
+GUARDRAILS = ("endpoint-errors", "endpoint-latency", "api-errors")
 
 
 class StageError(ValueError):
@@ -151,6 +152,19 @@ class Stage(Settings, frozen=True, kw_only=True):
     def arn(self, service: str, resource: str) -> str:
         """The ARN of a resource of this stage's account and region, known before it exists."""
         return f"arn:aws:{service}:{self.region}:{self.account}:{resource}"
+
+    def role_name(self, role: str) -> str:
+        """The name of a role that another stack knows; roles are of the account, not of a region."""
+        return f"{self.name(role)}-{self.region}"
+
+    def role_arn(self, role: str) -> str:
+        """The ARN of a role that has a name, known before it exists."""
+        return f"arn:aws:iam::{self.account}:role/{self.role_name(role)}"
+
+    @property
+    def guardrails(self) -> tuple[str, ...]:
+        """Names of the alarms that roll a release back; each is owned by the stack that rings it."""
+        return tuple(self.name(alarm) for alarm in GUARDRAILS)
 
     @property
     def event_source(self) -> str:

@@ -32,8 +32,10 @@ class Function(Construct):
         may: Iterable[Iterable[iam.PolicyStatement]] = (),
         timeout_seconds: int = 60,
         memory_mb: int = FULL_CPU_MB,
+        role_name: str | None = None,
     ) -> None:
-        """handler: `lambdas.<package>.<module>.handler`; may: groups of statements."""
+        """handler: `lambdas.<package>.<module>.handler`; may: groups of statements; role_name:
+        for a role that others know by its name."""
         super().__init__(scope, id)
         package = handler.split(".")[1]
         log = logs.LogGroup(
@@ -42,7 +44,12 @@ class Function(Construct):
             retention=logs.RetentionDays.THREE_MONTHS,
             removal_policy=RemovalPolicy.DESTROY,
         )
-        self.role = iam.Role(self, "Role", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))
+        self.role = iam.Role(
+            self,
+            "Role",
+            role_name=role_name,
+            assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"),
+        )
         self.allow([allow(["logs:CreateLogStream", "logs:PutLogEvents"], log.log_group_arn)])
         self.allow(*may)
         self.function = lambda_.Function(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from aws_cdk import Duration
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_events as events
 from aws_cdk import aws_events_targets as targets
@@ -305,6 +304,6 @@ class Learning(Construct):
             self.machine.machine, input=events.RuleTargetInput.from_object({"reason": why})
         )
 
-    def failed(self, minutes: int = 5) -> cloudwatch.Metric:
+    def failed(self) -> cloudwatch.Metric:
         """Runs that ended without a registered model."""
-        return self.machine.machine.metric_failed(period=Duration.minutes(minutes))
+        return self.machine.executions("Failed")

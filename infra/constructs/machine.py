@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from aws_cdk import Acknowledgment, RemovalPolicy, Validations
+from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_logs as logs
 from aws_cdk import aws_stepfunctions as sfn
@@ -58,6 +59,15 @@ class Machine(Construct):
                 id="AwsSolutions-SF2",
                 reason="every transition is logged with its data; a trace adds none to a batch run",
             )
+        )
+
+    def executions(self, outcome: str = "Failed") -> cloudwatch.Metric:
+        """How many runs ended so (`Failed`, `TimedOut`); by name, so that no other stack is locked."""
+        return cloudwatch.Metric(
+            namespace="AWS/States",
+            metric_name=f"Executions{outcome}",
+            dimensions_map={"StateMachineArn": self.arn},
+            statistic="Sum",
         )
 
 

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
-from aws_cdk import Acknowledgment, Duration, RemovalPolicy, Validations
+from aws_cdk import Duration
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_events as events
 from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
-from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
 from infra.constructs.function import Function
+from infra.constructs.lost import LostEvents
 from infra.constructs.machine import Machine, machine_arn
 from infra.packages import Packages
 from infra.stage import Stage
@@ -148,21 +148,9 @@ class Preprocessing(Construct):
             "ResultPath": None,
         }
 
-    def _started_by(self, stage: Stage, raw: s3.IBucket) -> sqs.Queue:
-        """A rule on new raw objects; what could not be delivered waits in the queue returned."""
-        lost = sqs.Queue(
-            self,
-            "Lost",
-            encryption=sqs.QueueEncryption.SQS_MANAGED,
-            enforce_ssl=True,
-            retention_period=Duration.days(14),
-            removal_policy=RemovalPolicy.DESTROY,
-        )
-        Validations.of(lost).acknowledge(
-            Acknowledgment(
-                id="AwsSolutions-SQS3", reason="it is itself the dead-letter queue, of a rule"
-            )
-        )
+    def _started_by(self, stage: Stage, raw: s3.IBucket) -> LostEvents:
+        """A rule on new raw objects; what could not be delivered waits in what is returned."""
+        lost = LostEvents(self, "Lost", stage=stage, name="arrived-lost")
         rule = events.Rule(
             self,
             "Arrived",
@@ -180,7 +168,7 @@ class Preprocessing(Construct):
         rule.add_target(
             targets.SfnStateMachine(
                 self.machine.machine,
-                dead_letter_queue=lost,
+                dead_letter_queue=lost.queue,
                 retry_attempts=185,
                 max_event_age=Duration.hours(EVENT_HOURS),
                 input=events.RuleTargetInput.from_object(
@@ -196,15 +184,13 @@ class Preprocessing(Construct):
         )
         return lost
 
-    def failed(self, minutes: int = 5) -> cloudwatch.Metric:
+    def failed(self) -> cloudwatch.Metric:
         """Runs that ended without a dataset."""
-        return self.machine.machine.metric_failed(period=Duration.minutes(minutes))
+        return self.machine.executions("Failed")
 
-    def events_lost(self, minutes: int = 5) -> cloudwatch.Metric:
+    def events_lost(self) -> cloudwatch.Metric:
         """Raw objects whose event started nothing (a number that stays until someone looks)."""
-        return self.lost.metric_approximate_number_of_messages_visible(
-            period=Duration.minutes(minutes)
-        )
+        return self.lost.waiting()
 
 
 def _may_run_children(stage: Stage) -> list[iam.PolicyStatement]:

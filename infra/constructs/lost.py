@@ -1,0 +1,41 @@
+"""Events that could not start what they should have started: kept, and counted."""
+
+from __future__ import annotations
+
+from aws_cdk import Acknowledgment, Duration, RemovalPolicy, Validations
+from aws_cdk import aws_cloudwatch as cloudwatch
+from aws_cdk import aws_sqs as sqs
+from constructs import Construct
+
+from infra.stage import Stage
+
+
+class LostEvents(Construct):
+    """The dead-letter queue of a rule; name: its physical name is `Stage.name(name)`."""
+
+    def __init__(self, scope: Construct, id: str, *, stage: Stage, name: str) -> None:
+        super().__init__(scope, id)
+        self._name = stage.name(name)
+        self.queue = sqs.Queue(
+            self,
+            "Queue",
+            queue_name=self._name,
+            encryption=sqs.QueueEncryption.SQS_MANAGED,
+            enforce_ssl=True,
+            retention_period=Duration.days(14),
+            removal_policy=RemovalPolicy.DESTROY,
+        )
+        Validations.of(self.queue).acknowledge(
+            Acknowledgment(
+                id="AwsSolutions-SQS3", reason="it is itself the dead-letter queue, of a rule"
+            )
+        )
+
+    def waiting(self) -> cloudwatch.Metric:
+        """Events in the queue: a number that stays until someone looks."""
+        return cloudwatch.Metric(
+            namespace="AWS/SQS",
+            metric_name="ApproximateNumberOfMessagesVisible",
+            dimensions_map={"QueueName": self._name},
+            statistic="Maximum",
+        )
