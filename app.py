@@ -16,6 +16,7 @@ from constructs import IConstruct
 from infra.acknowledged import acknowledge_stars
 from infra.packages import Packages
 from infra.source import Source
+from infra.stacks.endpoint import EndpointStack
 from infra.stacks.foundation import FoundationStack
 from infra.stacks.learning import LearningStack
 from infra.stacks.preprocessing import PreprocessingStack
@@ -50,7 +51,10 @@ def compose(app: cdk.App, stage: Stage, packages: Packages, source: Source) -> N
         **common,
         **alerts,
     )
-    in_order(foundation, preprocessing, learning)
+    endpoint = EndpointStack(
+        app, "Endpoint", stage=stage, alert_topic_arn=foundation.alert_topic_arn
+    )
+    in_order(foundation, preprocessing, learning, endpoint)
     nodes = app.node.find_all()
     encrypt_logs(nodes, foundation.data_key.key_arn)
     acknowledge_stars(nodes)

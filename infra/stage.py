@@ -154,7 +154,7 @@ class Stage(Settings, frozen=True, kw_only=True):
         return f"arn:aws:{service}:{self.region}:{self.account}:{resource}"
 
     def role_name(self, role: str) -> str:
-        """The name of a role that another stack knows; roles are of the account, not of a region."""
+        """The name of a role that another stack knows: of the account, so with the region."""
         return f"{self.name(role)}-{self.region}"
 
     def role_arn(self, role: str) -> str:
@@ -163,7 +163,7 @@ class Stage(Settings, frozen=True, kw_only=True):
 
     @property
     def guardrails(self) -> tuple[str, ...]:
-        """Names of the alarms that roll a release back; each is owned by the stack that rings it."""
+        """Alarms that hold a release up or roll it back; each lies in the stack of its metric."""
         return tuple(self.name(alarm) for alarm in GUARDRAILS)
 
     @property

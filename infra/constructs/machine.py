@@ -62,7 +62,7 @@ class Machine(Construct):
         )
 
     def executions(self, outcome: str = "Failed") -> cloudwatch.Metric:
-        """How many runs ended so (`Failed`, `TimedOut`); by name, so that no other stack is locked."""
+        """How many runs ended so (`Failed`, `TimedOut`); locks no other stack."""
         return cloudwatch.Metric(
             namespace="AWS/States",
             metric_name=f"Executions{outcome}",

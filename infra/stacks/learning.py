@@ -8,6 +8,7 @@ from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
 from infra.constructs.learning import Learning
+from infra.constructs.model_role import ModelRole
 from infra.constructs.training import Training
 from infra.packages import Packages
 from infra.source import Source
@@ -35,6 +36,7 @@ class LearningStack(cdk.Stack):
             scope, id, description="Review Stars: datasets to models", **stage.stack(id)
         )
         training = Training(self, "Training", stage=stage, curated=curated, models=models)
+        ModelRole(self, "ModelRole", stage=stage, models=models, may_pull=training.image.may_pull())
         self.learning = Learning(
             self,
             "Learning",

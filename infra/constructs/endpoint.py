@@ -1,0 +1,151 @@
+"""The live model: nothing until a package is released, then Model, EndpointConfig, Endpoint."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+
+from aws_cdk import CfnCondition, CfnDeletionPolicy, CfnParameter, CfnResource, Fn
+from aws_cdk import aws_sagemaker as sagemaker
+from aws_cdk import aws_ssm as ssm
+from constructs import Construct
+
+from infra.constructs.guardrails import VARIANT, guarded, unguarded
+from infra.stage import Stage
+
+NONE = "none"  # the live record, and the release, where nothing is released
+
+
+class Endpoint(Construct):
+    """What three parameters make of the stage: the Release machine and nobody else changes them.
+
+    Nothing but these four resources may depend on the parameters: the machine's role could not
+    update it.
+    """
+
+    def __init__(self, scope: Construct, id: str, *, stage: Stage) -> None:
+        super().__init__(scope, id)
+        self._stage = stage
+        self._package = self._parameter("ModelPackageArn", "", "Released package; empty: none")
+        self._release = self._parameter("Release", NONE, "Short id of the release, part of names")
+        self._rollout = self._parameter("Rollout", "at_once", "How it goes out")
+        self._rollout.allowed_values = ["canary", "at_once"]
+        self._has_model = CfnCondition(
+            self,
+            "HasModel",
+            expression=Fn.condition_not(Fn.condition_equals(self._package.value_as_string, "")),
+        )
+        self._has_model.override_logical_id("HasModel")
+        model = self._model()
+        endpoint = self._endpoint(self._configuration(model))
+        record = self._live_record()
+        # After the rollout: until then the former package answers, and the record says so.
+        record.add_resource_dependency(endpoint)
+
+    def _parameter(self, name: str, default: str, description: str) -> CfnParameter:
+        made = CfnParameter(self, name, type="String", default=default, description=description)
+        made.override_logical_id(name)
+        return made
+
+    def _model(self) -> sagemaker.CfnModel:
+        # SageMaker isolates no serverless endpoint.
+        isolated = True if self._stage.endpoint.kind == "instances" else None
+        role_arn = self._stage.role_arn("model")
+        package = self._package.value_as_string
+        made = sagemaker.CfnModel(
+            self,
+            "Model",
+            model_name=self._name(role_arn, isolated),
+            execution_role_arn=role_arn,
+            containers=[sagemaker.CfnModel.ContainerDefinitionProperty(model_package_name=package)],
+            enable_network_isolation=isolated,
+        )
+        self._released(made)
+        return made
+
+    def _configuration(self, model: sagemaker.CfnModel) -> sagemaker.CfnEndpointConfig:
+        """No key for the volume: it holds the model alone, and SageMaker encrypts it anyway."""
+        wanted = self._stage.endpoint
+        capacity: dict[str, object]
+        if wanted.kind == "serverless":
+            capacity = {
+                "serverless_config": sagemaker.CfnEndpointConfig.ServerlessConfigProperty(
+                    max_concurrency=wanted.serverless_concurrency,
+                    memory_size_in_mb=wanted.serverless_memory_mb,
+                )
+            }
+            digested = [wanted.kind, wanted.serverless_concurrency, wanted.serverless_memory_mb]
+        else:
+            capacity = {
+                "initial_instance_count": wanted.instance_count,
+                "instance_type": wanted.instance_type,
+            }
+            digested = [wanted.kind, wanted.instance_count, wanted.instance_type]
+        made = sagemaker.CfnEndpointConfig(
+            self,
+            "Config",
+            endpoint_config_name=self._name(*digested),
+            production_variants=[
+                sagemaker.CfnEndpointConfig.ProductionVariantProperty(
+                    model_name=model.attr_model_name,
+                    variant_name=VARIANT,
+                    initial_variant_weight=1,
+                    **capacity,
+                )
+            ],
+        )
+        self._released(made)
+        return made
+
+    def _endpoint(self, configuration: sagemaker.CfnEndpointConfig) -> sagemaker.CfnEndpoint:
+        """Without RetainAllVariantProperties: no stage scales, so the stage's own count counts."""
+        made = sagemaker.CfnEndpoint(
+            self,
+            "Endpoint",
+            endpoint_name=self._stage.name(),
+            endpoint_config_name=configuration.attr_endpoint_config_name,
+        )
+        if self._stage.endpoint.kind == "instances":
+            canary = CfnCondition(
+                self,
+                "IsCanary",
+                expression=Fn.condition_equals(self._rollout.value_as_string, "canary"),
+            )
+            canary.override_logical_id("IsCanary")
+            either = [canary.logical_id, guarded(self._stage), unguarded()]
+            made.add_property_override("DeploymentConfig", {"Fn::If": either})
+        made.cfn_options.condition = self._has_model
+        made.override_logical_id("Endpoint")
+        return made
+
+    def _live_record(self) -> ssm.CfnParameter:
+        """Says which package answers; in this stack, so that it follows a rollback."""
+        live = Fn.condition_if(self._has_model.logical_id, self._package.value_as_string, NONE)
+        return ssm.CfnParameter(
+            self,
+            "Live",
+            name=self._stage.live_parameter,
+            type="String",
+            value=live.to_string(),
+            description="The model package that answers",
+        )
+
+    def _released(self, made: CfnResource) -> None:
+        """Only with a model; a replaced one stays until the machine has seen what serves.
+
+        A rollout that SageMaker rolls back in silence must find its old configuration there.
+        """
+        made.cfn_options.condition = self._has_model
+        made.cfn_options.deletion_policy = CfnDeletionPolicy.DELETE
+        made.cfn_options.update_replace_policy = CfnDeletionPolicy.RETAIN
+
+    def _name(self, *what_else: object) -> str:
+        """`<prefix>-<package version>-<digest of what else is in it>-<release>`.
+
+        Neither resource changes in place, and a fixed name would forbid its replacement.
+        """
+        # "arn:...:model-package/<group>/<version>"; the ending keeps Select in range while empty.
+        padded = Fn.join("", [self._package.value_as_string, f"/{NONE}/{NONE}"])
+        version = Fn.select(2, Fn.split("/", padded))
+        digest = hashlib.sha256(json.dumps(what_else).encode()).hexdigest()[:6]
+        return Fn.join("-", [self._stage.name(), version, digest, self._release.value_as_string])

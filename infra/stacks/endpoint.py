@@ -1,0 +1,38 @@
+"""The stack that owns the live model: tiny, so that a narrow role can update it."""
+
+from __future__ import annotations
+
+import aws_cdk as cdk
+from constructs import Construct
+
+from infra.constructs.alarms import Alarms
+from infra.constructs.endpoint import Endpoint
+from infra.constructs.guardrails import endpoint_alarms
+from infra.stage import Stage
+
+
+class EndpointStack(cdk.Stack):
+    """Three parameters in, the endpoint and the live record out; no roles, no other stack's values.
+
+    Without the bootstrap-version rule: an update with the previous template would have to read
+    that parameter with the narrow role.
+    """
+
+    def __init__(self, scope: Construct, id: str, *, stage: Stage, alert_topic_arn: str) -> None:
+        super().__init__(
+            scope,
+            id,
+            description="Review Stars: the live model",
+            synthesizer=cdk.DefaultStackSynthesizer(generate_bootstrap_version_rule=False),
+            **stage.stack(id),
+        )
+        Endpoint(self, "Endpoint", stage=stage)
+        Alarms(
+            self,
+            "Guardrails",
+            stage=stage,
+            alert_topic_arn=alert_topic_arn,
+            alarms=endpoint_alarms(stage),
+        )
+        cdk.CfnOutput(self, "EndpointName", value=stage.name())
+        cdk.CfnOutput(self, "LiveParameter", value=stage.live_parameter)
