@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from monitoring.arrays import read_npz, write_npz
 from training.decision import Rule
-from training.errors import ArtefactError
+from training.errors import ArtefactError, ConfigurationError
 from training.scorer import Heads, Net, Scorer, Stack
 from training.tokens import TOKEN_RULES, keys_of
 from training.topics import Projection
@@ -133,7 +133,7 @@ def read_head(folder: Path, text_rules: str) -> Head:
     """Read model.json and check every file against it. Raises ArtefactError."""
     try:
         head = msgspec.json.decode((folder / "model.json").read_bytes(), type=Head)
-    except (OSError, msgspec.MsgspecError, UnicodeDecodeError) as error:
+    except (OSError, msgspec.MsgspecError, UnicodeDecodeError, ConfigurationError) as error:
         raise ArtefactError(f"model.json cannot be read: {type(error).__name__}") from error
     asked = {"format": FORMAT, "text_rules": text_rules, "token_rules": TOKEN_RULES}
     for name, needed in asked.items():

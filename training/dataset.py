@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from arro3.io import read_parquet
 from numpy.typing import ArrayLike, NDArray
 
 from reviews.identity import HOLD_OUT_BUCKETS
 from training.errors import DatasetError
+from training.parquet import read_batches
 
 UNDETERMINED = "und"  # too short to tell a language
 BATCH_ROWS = 8192
@@ -111,13 +111,8 @@ def files(folder: Path) -> list[Path]:
 def batches(folder: Path, batch_rows: int = BATCH_ROWS) -> Iterator[Rows]:
     """The rows of every file in turn, in constant memory, copies included."""
     for path in files(folder):
-        try:
-            for batch in read_parquet(str(path), batch_size=batch_rows):
-                yield _columns(batch, path)
-        except DatasetError:
-            raise
-        except Exception as error:  # arro3 has its own, undeclared, classes
-            raise DatasetError(f"{path.name} cannot be read: {type(error).__name__}") from error
+        for batch in read_batches(path, batch_rows):
+            yield _columns(batch, path)
 
 
 def _columns(batch: Any, path: Path) -> Rows:

@@ -11,7 +11,8 @@ import msgspec
 
 from reviews.record import MAX_LINE_BYTES, Rejected, is_blank, read_record
 from training.answer import Prepared
-from training.errors import ConfigurationError, UnreadableSourceError
+from training.errors import ConfigurationError, DatasetError, UnreadableSourceError
+from training.parquet import read_batches
 
 BATCH_ROWS = 1024
 SUFFIXES = {".jsonl": "jsonl", ".json": "jsonl", ".jsonl.gz": "jsonl.gz", ".parquet": "parquet"}
@@ -110,15 +111,11 @@ def _refuse(line: bytes) -> Refused:
 
 
 def _read_parquet(path: Path) -> Iterator[Row]:
-    from arro3.io import read_parquet
-
     try:
-        for batch in read_parquet(str(path), batch_size=BATCH_ROWS):
+        for batch in read_batches(path, BATCH_ROWS):
             yield from _read_batch(batch)
-    except UnreadableSourceError:
-        raise
-    except Exception as error:  # arro3 has its own, undeclared, classes
-        raise UnreadableSourceError(f"{path.name} is unreadable: {type(error).__name__}") from error
+    except DatasetError as error:
+        raise UnreadableSourceError(str(error)) from error
 
 
 def _read_batch(batch: Any) -> Iterator[Row]:

@@ -166,7 +166,7 @@ def _spans(
 def _edges(
     tokens: Tokens, start: IntArray, length: IntArray, edge_tokens: int
 ) -> dict[str, tuple[IntArray, IntArray]]:
-    """First and last sentence of each text, each at least three tokens where the text has them."""
+    """First and last sentence of each text, each at least four tokens where the text has them."""
     stops = tokens.ends_sentence.nonzero()[0]
     border = np.empty(len(stops) + 2, np.int64)  # the stops, and one on either side of all
     border[0], border[1:-1], border[-1] = -1, stops, len(tokens.hash)

@@ -1,0 +1,98 @@
+"""A model made by hand, so that nothing has to be trained to test what surrounds it."""
+
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import pytest
+
+from monitoring.baseline import Baseline
+from reviews.clean import TEXT_RULES
+from training import config
+from training.artefact import Parts, seal, write_parts
+from training.decision import Rule
+from training.model import StarModel
+from training.scorer import Heads, Net, Stack
+from training.tokens import COUNTS
+from training.topics import Projection
+from training.views import FOUR
+
+NGRAMS = ["good", "bad", "!", ".", "it", "not good", "is", "very bad", "don't", "5 stars"]
+WORDS = ["good", "bad", "it", "is", "not", "very", "don't", "5", "stars", "unheard", "!", "."]
+
+
+def make_parts(seed: int = 0) -> Parts:
+    """Random weights over ten n-grams."""
+    random = np.random.default_rng(seed)
+
+    def numbers(*shape: int) -> np.ndarray:
+        return random.normal(size=shape).astype(np.float32)
+
+    heads = {}
+    for view in FOUR:
+        known = np.flatnonzero(random.random(len(NGRAMS)) < 0.8).astype(np.int32)
+        idf = 1 + np.abs(numbers(len(known)))
+        heads[view] = Heads(known, idf, numbers(len(known), 4), numbers(4))
+    width = 4 * len(FOUR) + len(COUNTS)
+    nets = tuple(Net(numbers(width, 6), numbers(6), numbers(6, 5), numbers(5)) for _ in range(2))
+    stack = Stack(numbers(width), 1 + np.abs(numbers(width)), 8.0, nets)
+    topics = numbers(6, 3).astype(np.float16).astype(np.float32)
+    return Parts(NGRAMS, 0, heads, stack, Projection(topics), 40)
+
+
+def make_reviews(rows: int, seed: int = 0) -> tuple[list[str], list[str]]:
+    """Titles and texts of words that the model knows, and of one that it does not."""
+    random = np.random.default_rng(seed)
+
+    def words(most: int) -> str:
+        return " ".join(random.choice(WORDS, int(random.integers(0, most + 1))))
+
+    return [words(4) for _ in range(rows)], [words(60) or "it" for _ in range(rows)]
+
+
+def write_model(folder: Path, parts: Parts) -> Path:
+    """A whole folder around some parts."""
+    write_parts(folder, parts)
+    about = {
+        "family": "views",
+        "languages": ("en",),
+        "rule": Rule("cost", 0.4),
+        "text_rules": TEXT_RULES,
+        "views": tuple(parts.heads),
+        "edge_tokens": parts.edge_tokens,
+        "slots": parts.slots,
+        "ngrams": len(parts.ngrams),
+        "nets": len(parts.stack.nets) if parts.stack else 0,
+        "clip": parts.stack.clip if parts.stack else 0.0,
+        "rows": {"training": 7},
+        "provenance": {"dataset_id": "d-1"},
+        "configuration": msgspec.to_builtins(config.load()),
+    }
+    model = StarModel(parts, Rule("cost", 0.4), about)
+    titles, texts = make_reviews(20)
+    seen = model.observe(titles, texts, languages=["en"] * 20, markup=[False] * 20)[1]
+    Baseline.from_observations(seen, ["en"]).save(folder / "baseline")
+    (folder / "golden.jsonl").write_bytes(b"")
+    (folder / "training.json").write_bytes(b"{}")
+    seal(folder, about, 40)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def parts() -> Parts:
+    return make_parts()
+
+
+@pytest.fixture(scope="session")
+def reviews() -> tuple[list[str], list[str]]:
+    return make_reviews(100)
+
+
+@pytest.fixture
+def model_folder(tmp_path: Path, parts: Parts) -> Path:
+    return write_model(tmp_path / "model", parts)
+
+
+@pytest.fixture(scope="session")
+def model(tmp_path_factory: pytest.TempPathFactory) -> StarModel:
+    return StarModel.load(write_model(tmp_path_factory.mktemp("model"), make_parts()))

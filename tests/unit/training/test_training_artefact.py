@@ -1,0 +1,139 @@
+"""The folder: what is written is read, and nothing else is."""
+
+import shutil
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import pytest
+
+from monitoring.arrays import read_npz, write_npz
+from training import artefact
+from training.errors import ArtefactError
+from training.model import StarModel
+
+
+def reseal(folder: Path) -> None:
+    """Make the digests fit again: what a careful tamperer would do."""
+    head = msgspec.json.decode((folder / "model.json").read_bytes())
+    about = {k: v for k, v in head.items() if k != "files"}
+    artefact.seal(folder, about, 40)
+
+
+def change_head(folder: Path, **changes: object) -> None:
+    head = msgspec.json.decode((folder / "model.json").read_bytes())
+    (folder / "model.json").write_bytes(msgspec.json.encode(head | changes))
+
+
+def change_array(folder: Path, name: str, change) -> None:
+    arrays = read_npz(folder / "weights.npz")
+    arrays[name] = change(arrays[name])
+    write_npz(folder / "weights.npz", arrays)
+    reseal(folder)
+
+
+def test_what_is_written_is_read(model_folder: Path, parts, reviews):
+    model = StarModel.load(model_folder)
+    expected = parts.scorer().probabilities(*reviews)
+    assert (model.probabilities(*reviews) == expected).all()
+    assert model.languages == ("en",)
+    assert model.version == model.version_info["version"]
+
+
+def test_the_version_may_come_from_outside(model_folder: Path, monkeypatch):
+    monkeypatch.setenv("MODEL_VERSION", "7")
+    assert StarModel.load(model_folder).version == "7"
+
+
+@pytest.mark.parametrize("name", [*artefact.FILES, "model.json"])
+def test_a_file_that_is_missing_is_noticed(model_folder: Path, name):
+    (model_folder / name).unlink()
+    with pytest.raises(ArtefactError):
+        StarModel.load(model_folder)
+
+
+@pytest.mark.parametrize("name", artefact.FILES)
+def test_a_changed_byte_is_noticed(model_folder: Path, name):
+    path = model_folder / name
+    path.write_bytes(path.read_bytes() + b" ")
+    with pytest.raises(ArtefactError, match=name):
+        StarModel.load(model_folder)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"format": "review-stars model 0"},
+        {"text_rules": "0"},
+        {"token_rules": "0"},
+        {"views": ["text", "text"]},
+        {"views": ["../text"]},
+        {"files": {"../../etc/passwd": {"bytes": 1, "sha256": ""}}},
+        {"ngrams": 9},
+        {"nets": 1},
+        {"nets": 3},
+        {"slots": 12},
+        {"rule": {"name": "coin"}},
+    ],
+)
+def test_a_head_that_does_not_fit_is_refused(model_folder: Path, change):
+    change_head(model_folder, **change)
+    with pytest.raises(ArtefactError):
+        StarModel.load(model_folder)
+
+
+@pytest.mark.parametrize(
+    ("name", "change"),
+    [
+        ("text.weights", lambda a: a[:-1]),
+        ("text.weights", lambda a: a.astype(np.float64)),
+        ("text.weights", lambda a: np.full_like(a, np.nan)),
+        ("text.weights", lambda a: a[:, :3]),
+        ("text.ngrams", lambda a: a + 100),
+        ("text.ngrams", lambda a: a - 1000),
+        ("text.ngrams", lambda a: a[::-1]),
+        ("stack.mean", lambda a: a[:-1]),
+        ("stack.scale", lambda a: a * 0),
+        ("net0.outer", lambda a: a[:, :4]),
+        ("topics", lambda a: np.zeros((1000, 3), np.float16)),
+    ],
+)
+def test_weights_that_do_not_match_are_refused(model_folder: Path, name, change):
+    change_array(model_folder, name, change)
+    with pytest.raises(ArtefactError):
+        StarModel.load(model_folder)
+
+
+def test_an_array_too_many_is_refused(model_folder: Path):
+    arrays = read_npz(model_folder / "weights.npz")
+    write_npz(model_folder / "weights.npz", arrays | {"extra": np.zeros(1, np.float32)})
+    reseal(model_folder)
+    with pytest.raises(ArtefactError, match="no model has"):
+        StarModel.load(model_folder)
+
+
+def test_pickle_is_never_read(model_folder: Path):
+    np.savez(model_folder / "weights.npz", topics=np.array([{"a": 1}], dtype=object))
+    reseal(model_folder)
+    with pytest.raises(ArtefactError):
+        StarModel.load(model_folder)
+
+
+def test_another_vocabulary_is_refused(model_folder: Path):
+    path = model_folder / "vocabulary.txt"
+    path.write_text(path.read_text().replace("not good", "not so good"))
+    reseal(model_folder)
+    with pytest.raises(ArtefactError, match="vocabulary"):
+        StarModel.load(model_folder)
+
+
+def test_a_link_out_of_the_folder_is_refused(model_folder: Path, tmp_path: Path):
+    shutil.move(model_folder / "golden.jsonl", tmp_path / "elsewhere")
+    (model_folder / "golden.jsonl").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(ArtefactError, match="golden"):
+        StarModel.load(model_folder)
+
+
+def test_a_model_too_large_is_not_sealed(model_folder: Path):
+    with pytest.raises(ArtefactError, match="max_bigrams"):
+        artefact.seal(model_folder, {}, 0.001)

@@ -1,0 +1,111 @@
+"""Rows: the same ones, whatever files they came in."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from training import dataset
+from training.errors import DatasetError
+
+TYPES = {
+    "rating": pa.int8(),
+    "title": pa.string(),
+    "text": pa.string(),
+    "verified_purchase": pa.bool_(),
+    "language": pa.string(),
+    "markup": pa.bool_(),
+    "bucket": pa.uint8(),
+    "review_key": pa.uint64(),
+}
+
+
+def table(keys: Sequence[int]) -> dict[str, list]:
+    return {
+        "rating": [k % 5 + 1 for k in keys],
+        "title": [f"title {k}" for k in keys],
+        "text": [f"text {k}" for k in keys],
+        "verified_purchase": [(True, False, None)[k % 3] for k in keys],
+        "language": [("en", "de", "und")[k % 3] for k in keys],
+        "markup": [k % 2 == 0 for k in keys],
+        "bucket": [k % 100 for k in keys],
+        "review_key": [k * 7919 % 10_007 for k in keys],
+    }
+
+
+def write(path: Path, columns: dict[str, list], types=TYPES) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    pq.write_table(pa.table({n: pa.array(columns[n], types[n]) for n in columns}), path)
+
+
+def test_files_of_any_depth_are_read_once_each_review(tmp_path: Path):
+    write(tmp_path / "a" / "b" / "0.parquet", table(range(60)))
+    write(tmp_path / "1.parquet", table(range(50, 100)))
+    rows = dataset.read(tmp_path)
+    assert len(rows) == 100
+    assert len(np.unique(rows.review_key)) == 100
+    assert set(rows.verified_purchase.tolist()) == {1, 0, -1}
+
+
+def test_order_does_not_depend_on_files(tmp_path: Path):
+    write(tmp_path / "one" / "0.parquet", table(range(100)))
+    write(tmp_path / "two" / "x.parquet", table(range(99, 40, -1)))
+    write(tmp_path / "two" / "sub" / "y.parquet", table(range(41)))
+    one, two = dataset.read(tmp_path / "one"), dataset.read(tmp_path / "two")
+    assert one.text == two.text
+    assert one.review_key.tolist() == two.review_key.tolist()
+
+
+def test_languages_and_buckets_are_chosen(tmp_path: Path):
+    write(tmp_path / "0.parquet", table(range(100)))
+    rows = dataset.read(tmp_path, ["de"], range(20))
+    assert set(rows.language.tolist()) == {"de", "und"}
+    assert rows.bucket.max() < 20
+    assert rows.held_out.all()
+
+
+def test_all_rows_of_a_bucket_share_a_fold(tmp_path: Path):
+    write(tmp_path / "0.parquet", table(range(1000)))
+    rows = dataset.read(tmp_path, None, range(20, 100))
+    folds = rows.folds(5)
+    assert set(folds.tolist()) == {0, 1, 2, 3, 4}
+    assert all(len(set(folds[rows.bucket == b].tolist())) == 1 for b in range(20, 100))
+
+
+def test_no_file_is_said(tmp_path: Path):
+    for folder in (tmp_path, tmp_path / "absent"):
+        with pytest.raises(DatasetError, match="no Parquet"):
+            dataset.read(folder)
+
+
+@pytest.mark.parametrize(
+    ("column", "values", "kind", "said"),
+    [
+        ("rating", [1, 6], pa.int8(), "rating"),
+        ("rating", [1, None], pa.int8(), "nulls"),
+        ("rating", [1.0, float("nan")], pa.float32(), "whole numbers"),
+        ("text", ["a", None], pa.string(), "text"),
+        ("bucket", [1, 200], pa.uint8(), "bucket"),
+    ],
+)
+def test_a_column_that_is_not_as_the_dictionary_says_is_named(
+    tmp_path: Path, column, values, kind, said
+):
+    write(tmp_path / "0.parquet", table(range(2)) | {column: values}, TYPES | {column: kind})
+    with pytest.raises(DatasetError, match=said):
+        dataset.read(tmp_path)
+
+
+def test_a_missing_column_and_a_broken_file_are_named(tmp_path: Path):
+    columns = table(range(2))
+    del columns["language"]
+    write(tmp_path / "short" / "0.parquet", columns)
+    with pytest.raises(DatasetError, match="no column language"):
+        dataset.read(tmp_path / "short")
+    (tmp_path / "broken").mkdir()
+    (tmp_path / "broken" / "1.parquet").write_bytes(b"PAR1 nothing")
+    with pytest.raises(DatasetError, match=r"1\.parquet"):
+        dataset.read(tmp_path / "broken")

@@ -1,0 +1,128 @@
+"""Predict: one answer a row, in order, whatever the row."""
+
+import gzip
+import json
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+
+from monitoring.observations import read_jsonl
+from training.answer import prepare, rate
+from training.errors import ConfigurationError, UnreadableSourceError
+from training.predict import predict
+from training.progress import Progress
+
+QUIET = Progress(quiet=True)
+GOOD = {"title": "good", "text": "it is &lt;b&gt;good&lt;/b&gt;, &amp; they don't know"}
+LINES = [
+    json.dumps({"rating": 5.0, **GOOD}),
+    "{broken",
+    json.dumps({"title": None, "text": "das ist nicht gut und ich bin sehr traurig"}),
+    "",
+    json.dumps({"title": "no text"}),
+    json.dumps({"text": 7}),
+    json.dumps({"text": "<br>"}),
+    json.dumps({"text": "very bad <", "title": "!", "language": "en", "markup": False}),
+    json.dumps([1]),
+    json.dumps({"text": "x" * (1 << 20)}),
+    json.dumps({"text": "not good"}),
+]
+REASONS = ["", "not_json", "", "missing_field", "wrong_type", "no_text", ""]
+REASONS += ["not_an_object", "too_long", ""]
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Path:
+    path = tmp_path / "in.jsonl"
+    path.write_bytes("\n".join(LINES).encode() + b'\n{"text": "\xff"}\n')
+    return path
+
+
+def read(path: Path) -> list[dict]:
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+def test_every_row_stays_in_its_place(model_folder: Path, source: Path, tmp_path: Path):
+    out, seen = tmp_path / "out.jsonl", tmp_path / "seen.jsonl"
+    assert predict(model_folder, source, out, seen, progress=QUIET) == 11
+    rows = read(out)
+    assert [row["row"] for row in rows] == list(range(11))
+    assert [row["reason"] for row in rows] == [*REASONS, "not_utf8"]
+    assert rows[1]["raw"] == "{broken"
+    assert all((row["stars"] is None) == bool(row["reason"]) for row in rows)
+    observed = read_jsonl(seen)
+    assert len(observed) == 4
+    assert observed.markup.tolist() == [True, False, False, False]
+
+
+def test_answers_are_those_of_the_endpoint(model, model_folder: Path, source: Path, tmp_path: Path):
+    predict(model_folder, source, tmp_path / "out.jsonl", progress=QUIET)
+    rows = read(tmp_path / "out.jsonl")
+    answer = rate(model, prepare([GOOD["title"]], [GOOD["text"]]))[0]
+    assert rows[0]["probabilities"] == pytest.approx(answer.probabilities, abs=1e-12)
+    assert (rows[2]["language"], rows[2]["supported"]) == ("de", False)
+
+
+def test_what_is_curated_is_not_cleaned_again(model, model_folder, source: Path, tmp_path: Path):
+    predict(model_folder, source, tmp_path / "out.jsonl", progress=QUIET)
+    p = model.probabilities(["!"], ["very bad <"])[0]
+    assert read(tmp_path / "out.jsonl")[6]["probabilities"] == pytest.approx(p, abs=1e-12)
+
+
+def test_a_run_that_stopped_goes_on(model_folder: Path, tmp_path: Path):
+    source, whole, out = (tmp_path / f"{name}.jsonl" for name in ("in", "whole", "out"))
+    lines = [json.dumps({"text": f"good {i}"}) if i % 7 else "{" for i in range(1200)]
+    source.write_text("\n".join(lines))
+    seen, all_seen = tmp_path / "seen.jsonl", tmp_path / "all_seen.jsonl"
+    predict(model_folder, source, whole, all_seen, progress=QUIET)
+    out.write_bytes(whole.read_bytes()[:70_001])  # in the middle of a line
+    seen.write_bytes(all_seen.read_bytes()[:90_000])
+    assert predict(model_folder, source, out, seen, resume=True, progress=QUIET) == 1200
+    assert out.read_bytes() == whole.read_bytes()
+    assert seen.read_bytes() == all_seen.read_bytes()
+    assert predict(model_folder, source, out, seen, resume=True, progress=QUIET) == 1200
+    assert out.read_bytes() == whole.read_bytes()
+
+
+def test_without_resume_a_run_starts_anew(model_folder: Path, source: Path, tmp_path: Path):
+    out = tmp_path / "out.jsonl"
+    out.write_text("something else\n")
+    predict(model_folder, source, out, progress=QUIET)
+    assert len(read(out)) == 11
+
+
+def test_packed_lines_and_parquet_come_in_and_out(model_folder: Path, source: Path, tmp_path: Path):
+    packed = tmp_path / "in.jsonl.gz"
+    packed.write_bytes(gzip.compress(source.read_bytes()))
+    predict(model_folder, packed, tmp_path / "out.parquet", progress=QUIET)
+    predict(model_folder, source, tmp_path / "out.jsonl", progress=QUIET)
+    table = pq.read_table(tmp_path / "out.parquet").to_pylist()
+    lines = read(tmp_path / "out.jsonl")
+    assert [row["reason"] for row in table] == [row["reason"] for row in lines]
+    assert [row["stars"] for row in table] == [row["stars"] for row in lines]
+    assert table[0]["probability_5"] == lines[0]["probabilities"][4]
+    assert not list(tmp_path.glob("*.rows.jsonl"))
+
+
+def test_parquet_of_any_columns_is_read(model_folder: Path, tmp_path: Path):
+    import pyarrow as pa
+
+    source = tmp_path / "in.parquet"
+    pq.write_table(pa.table({"text": ["good", None, "<br>bad"], "title": [None, "a", "b"]}), source)
+    predict(model_folder, source, tmp_path / "out.jsonl", progress=QUIET)
+    reasons = [row["reason"] for row in read(tmp_path / "out.jsonl")]
+    assert reasons == ["", "missing_field", ""]
+
+
+@pytest.mark.parametrize("name", ["absent.jsonl", "broken.parquet", "short.jsonl.gz"])
+def test_what_cannot_be_read_at_all_is_said(model_folder: Path, tmp_path: Path, name):
+    (tmp_path / "broken.parquet").write_bytes(b"PAR1")
+    (tmp_path / "short.jsonl.gz").write_bytes(gzip.compress(b'{"text": "good"}\n' * 99)[:40])
+    with pytest.raises(UnreadableSourceError):
+        predict(model_folder, tmp_path / name, tmp_path / "out.jsonl", progress=QUIET)
+
+
+def test_a_suffix_that_means_nothing_is_refused(model_folder: Path, source: Path, tmp_path: Path):
+    with pytest.raises(ConfigurationError, match="suffix"):
+        predict(model_folder, source, tmp_path / "out.csv", progress=QUIET)

@@ -1,0 +1,141 @@
+"""Serve: the contract of DESIGN 12, without a socket."""
+
+import json
+import logging
+
+import pytest
+
+from monitoring.observations import read_jsonl
+from reviews.errors import RequestError, TooLargeError
+from training import serve
+from training.model import StarModel
+
+
+def ask(application, method: str, path: str, body: bytes = b"") -> tuple[int, dict]:
+    """Call the application by its own protocol; nothing in it waits for anything."""
+    sent: list[dict] = []
+
+    async def receive() -> dict:
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    async def send(message: dict) -> None:
+        sent.append(message)
+
+    scope = {
+        "type": "http", "asgi": {"version": "3.0"}, "http_version": "1.1", "method": method,
+        "path": path, "raw_path": path.encode(), "query_string": b"", "headers": [],
+        "scheme": "http", "server": ("test", 80), "client": ("test", 1), "root_path": "",
+    }  # fmt: skip
+    running = application(scope, receive, send)
+    with pytest.raises(StopIteration):
+        running.send(None)
+    content = b"".join(m.get("body", b"") for m in sent)
+    return sent[0]["status"], json.loads(content)
+
+
+def invoke(model: StarModel, question: object) -> tuple[int, dict]:
+    body = question if isinstance(question, bytes) else json.dumps(question).encode()
+    return ask(serve.application(model), "POST", "/invocations", body)
+
+
+REVIEW = {"title": None, "text": "it is &lt;b&gt;not good&lt;/b&gt;!", "verified_purchase": None}
+GERMAN = {"text": "das ist nicht gut und ich bin sehr traurig"}
+
+
+def test_it_pings(model):
+    assert ask(serve.application(model), "GET", "/ping") == (200, {})
+
+
+def test_it_answers_in_order_with_all_fields(model):
+    status, answer = invoke(model, {"reviews": [REVIEW, GERMAN]})
+    assert status == 200
+    assert answer["model_version"] == model.version
+    first, second = answer["ratings"]
+    assert set(first) == {
+        "stars", "expected_stars", "probabilities", "confidence", "language", "supported",
+        "observation",
+    }  # fmt: skip
+    assert sum(first["probabilities"]) == pytest.approx(1)
+    assert first["confidence"] == first["probabilities"][first["stars"] - 1]
+    assert first["expected_stars"] == pytest.approx(
+        sum((k + 1) * p for k, p in enumerate(first["probabilities"]))
+    )
+    assert (second["language"], second["supported"]) == ("de", False)
+    assert second["stars"] in range(1, 6)
+
+
+def test_an_observation_is_what_monitoring_reads(model):
+    _, answer = invoke(model, {"reviews": [REVIEW, GERMAN]})
+    lines = [json.dumps(rating["observation"]).encode() for rating in answer["ratings"]]
+    seen = read_jsonl(lines)
+    assert seen.length.tolist() == [len("it is not good !"), len(GERMAN["text"])]
+    assert seen.markup.tolist() == [True, False]
+    assert seen.oov_share[1] > seen.oov_share[0]
+
+
+def test_an_explanation_sums_to_its_logit(model):
+    _, answer = invoke(model, {"reviews": [REVIEW], "explain": True})
+    explanation = answer["ratings"][0]["explanation"]
+    total = sum(part["contribution"] for part in explanation["parts"])
+    assert total == pytest.approx(explanation["logit"])
+    assert {"field": "text", "words": "not good"}.items() <= max(
+        explanation["parts"], key=lambda part: part["words"] == "not good"
+    ).items()
+
+
+@pytest.mark.parametrize(
+    ("question", "pointer"),
+    [
+        (b"{", ""),
+        (b'{"reviews": [{"text": "\xff"}]}', ""),
+        ({}, "/reviews"),
+        ({"reviews": []}, "/reviews"),
+        ({"reviews": [{"text": "good"}, {"title": "secret"}]}, "/reviews/1/text"),
+        ({"reviews": [{"text": None}]}, "/reviews/0/text"),
+        ({"reviews": [{"text": "good", "title": 7}]}, "/reviews/0/title"),
+        ({"reviews": [{"text": "a", "verified_purchase": "no"}]}, "/reviews/0/verified_purchase"),
+        ({"reviews": [{"text": "good"}], "explain": "secret"}, "/explain"),
+        ({"reviews": "secret"}, "/reviews"),
+    ],
+)  # fmt: skip
+def test_a_wrong_field_is_pointed_at_and_no_word_repeated(model, question, pointer):
+    status, problem = invoke(model, question)
+    assert status == 400
+    assert problem["pointer"] == pointer
+    assert "secret" not in json.dumps(problem)
+
+
+def test_a_body_too_large_is_refused(monkeypatch):
+    monkeypatch.setattr(serve, "MOST_BYTES", 10)
+    with pytest.raises(TooLargeError):
+        serve.parse(b" " * 11)
+    with pytest.raises(RequestError):
+        serve.parse(b" " * 10)
+
+
+def test_a_failing_model_says_nothing_of_the_words(model, monkeypatch, caplog):
+    def fail(*_: object) -> None:
+        raise ValueError("secret words of a customer")
+
+    monkeypatch.setattr(serve, "answer", fail)
+    with caplog.at_level(logging.DEBUG):
+        status, problem = invoke(model, {"reviews": [REVIEW]})
+    assert status == 500
+    assert "secret" not in json.dumps(problem) + caplog.text
+    assert "ValueError" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [("GET", "/invocations", 405), ("POST", "/ping", 405), ("GET", "/else", 404)],
+)
+def test_other_ways_are_answered_as_problems(model, method, path, status):
+    found, problem = ask(serve.application(model), method, path)
+    assert (found, problem["status"]) == (status, status)
+
+
+def test_strange_words_are_answered(model):
+    for text in ("", " ", "😀", "\u0000", "a" * 30_000, "很好" * 100, "<" * 500):
+        status, answer = invoke(model, {"reviews": [{"text": text}]})
+        assert status == 200
+        assert answer["ratings"][0]["stars"] in range(1, 6)

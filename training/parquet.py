@@ -1,0 +1,36 @@
+"""Parquet in batches, with one error for whatever may be wrong with a file."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from training.errors import DatasetError
+
+MAGIC = b"PAR1"
+LEAST_BYTES = 12  # magic, length of the footer, magic
+
+
+def read_batches(path: Path, batch_rows: int) -> Iterator[Any]:
+    """The arro3 batches of a file, in constant memory. Raises DatasetError naming it."""
+    from arro3.io import read_parquet
+
+    if not _looks_whole(path):
+        raise DatasetError(f"{path.name} is no whole Parquet file")
+    try:
+        yield from read_parquet(str(path), batch_size=batch_rows)
+    except (GeneratorExit, KeyboardInterrupt, SystemExit):
+        raise
+    except BaseException as error:  # arro3 panics on some broken files: that is no Exception
+        raise DatasetError(f"{path.name} cannot be read: {type(error).__name__}") from error
+
+
+def _looks_whole(path: Path) -> bool:
+    try:
+        with path.open("rb") as file:
+            begins = file.read(len(MAGIC)) == MAGIC
+            size = file.seek(0, 2)
+            file.seek(max(0, size - 8))
+            length, magic = int.from_bytes(file.read(4), "little"), file.read(4)
+    except OSError:
+        return False
+    return begins and magic == MAGIC and LEAST_BYTES <= length + LEAST_BYTES <= size
