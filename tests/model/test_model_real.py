@@ -1,0 +1,82 @@
+"""The figures that we promise, on real reviews. Needs ../shared/data; by `make test`."""
+
+import gzip
+import resource
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from reviews import parquet
+from reviews.refine import refine_stream
+from training import artefact, config, dataset, metrics, reference
+from training.model import StarModel
+from training.progress import Progress
+from training.train import train
+
+pytestmark = pytest.mark.slow
+
+DATA = Path(__file__).resolve().parents[3] / "shared" / "data"
+
+
+def curate(name: str, folder: Path) -> Path:
+    source = DATA / f"{name}.jsonl.gz"
+    if not source.is_file():
+        pytest.skip(f"{source.name} is not in ../shared/data")
+    target = folder / name
+    target.mkdir()
+    with gzip.open(source, "rb") as raw, (target / "0.parquet").open("wb") as file:
+        parquet.write(refine_stream(raw), file)
+    return target
+
+
+@pytest.fixture(scope="module")
+def electronics(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return curate("electronics_train_100k", tmp_path_factory.mktemp("curated"))
+
+
+@pytest.fixture(scope="module")
+def trained(electronics: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, float]:
+    out = tmp_path_factory.mktemp("model")
+    start = time.process_time()
+    train(electronics, out, config.load(), progress=Progress(quiet=True))
+    return out, time.process_time() - start
+
+
+def figures_of(model: StarModel, rows: dataset.Rows) -> dict:
+    p = model.probabilities(rows.title, rows.text)
+    return metrics.headline(rows.rating, model.decide(p), p)
+
+
+def test_the_hold_out_figures_hold(trained, electronics: Path):
+    model = StarModel.load(trained[0])
+    found = figures_of(model, dataset.read(electronics, model.languages, range(20)))
+    assert found["accuracy"] >= 0.714
+    assert found["macro_f1"] >= 0.578
+    assert found["mae"] <= 0.347
+    assert found["qwk"] >= 0.878
+    assert found["ece"] <= 0.02
+
+
+def test_what_it_learned_carries_over_to_another_category(trained, tmp_path: Path):
+    model = StarModel.load(trained[0])
+    found = figures_of(model, dataset.read(curate("drift_tvs_20k", tmp_path), model.languages))
+    assert found["accuracy"] >= 0.73
+    assert found["macro_f1"] >= 0.57
+
+
+def test_training_and_artefact_stay_small(trained):
+    folder, cpu_seconds = trained
+    assert cpu_seconds <= 90
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss <= 2 * 1024 * 1024  # kilobytes
+    assert sum(f.stat().st_size for f in folder.rglob("*") if f.is_file()) <= 40 * 2**20
+
+
+def test_the_fast_scorer_equals_the_plain_pipeline_on_real_words(trained, electronics: Path):
+    rows = dataset.read(electronics, None, range(2))
+    model = StarModel.load(trained[0])
+    parts = artefact.read_parts(trained[0], artefact.read_head(trained[0], "1"))
+    titles, texts = rows.title[:1000], rows.text[:1000]
+    slow = reference.probabilities(parts, titles, texts)
+    assert np.abs(model.probabilities(titles, texts) - slow).max() < 1e-6

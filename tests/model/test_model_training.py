@@ -1,0 +1,161 @@
+"""How a model comes about: repeatable, blind to the hold-out, and refusing what is no basis."""
+
+import filecmp
+import json
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import pytest
+
+from monitoring.baseline import Baseline
+from reviews.clean import clean
+from training import artefact, reference
+from training.artefact import FILES
+from training.errors import ArtefactError, TrainingError
+from training.model import StarModel
+
+ALL = (*FILES, "model.json")
+
+
+def test_the_same_rows_and_seed_give_the_same_bytes(
+    folder, corpus, tmp_path: Path, fit_model, save_corpus
+):
+    """In other files, in another order, with copies: still the same."""
+    order = np.random.default_rng(3).permutation(len(corpus["rating"])).tolist()
+    save_corpus(tmp_path / "data" / "deep" / "b.parquet", corpus, order[:1500])
+    save_corpus(tmp_path / "data" / "a.parquet", corpus, order[1200:])
+    fit_model(tmp_path / "data", tmp_path / "model")
+    same, differ, missing = filecmp.cmpfiles(folder, tmp_path / "model", ALL, shallow=False)
+    assert (sorted(same), differ, missing) == (sorted(ALL), [], [])
+
+
+def test_another_seed_gives_another_model(folder, data, tmp_path: Path, fit_model):
+    fit_model(data, tmp_path, seed="1")
+    assert not filecmp.cmp(folder / "weights.npz", tmp_path / "weights.npz", shallow=False)
+
+
+def test_the_hold_out_never_reaches_a_fit(folder, corpus, tmp_path: Path, fit_model, save_corpus):
+    """With other stars and words in the hold-out, vocabulary and weights stay as they are."""
+    changed = {name: list(values) for name, values in corpus.items()}
+    for i, bucket in enumerate(changed["bucket"]):
+        if bucket < 20:
+            changed["rating"][i] = 6 - changed["rating"][i]
+            changed["text"][i] += " hidden words hidden words"
+    fit_model(save_corpus(tmp_path / "data" / "0.parquet", changed), tmp_path / "model")
+    for name in ("vocabulary.txt", "weights.npz", "training.json"):
+        assert filecmp.cmp(folder / name, tmp_path / "model" / name, shallow=False)
+    assert not filecmp.cmp(folder / "golden.jsonl", tmp_path / "model" / "golden.jsonl", False)
+
+
+def test_the_fast_scorer_equals_the_plain_pipeline(folder, model, corpus):
+    parts = artefact.read_parts(folder, artefact.read_head(folder, "1"))
+    titles, texts = corpus["title"][:300], corpus["text"][:300]
+    plain = reference.probabilities(parts, titles, texts)
+    assert np.abs(model.probabilities(titles, texts) - plain).max() < 1e-6
+
+
+def test_golden_answers_are_those_of_the_model(folder, model):
+    lines = [json.loads(line) for line in (folder / "golden.jsonl").read_text().splitlines()]
+    assert len(lines) == 50
+    p = model.probabilities([g["title"] for g in lines], [g["text"] for g in lines])
+    assert model.decide(p).tolist() == [g["stars"] for g in lines]
+    assert np.abs(p - [g["probabilities"] for g in lines]).max() < 1e-9
+    for line in lines:
+        words = clean(line["title"], line["text"])
+        assert (words.title, words.text) == (line["title"], line["text"])
+
+
+def test_the_baseline_holds_every_language_of_the_hold_out(folder, corpus):
+    held_out = [
+        code for code, b in zip(corpus["language"], corpus["bucket"], strict=True) if b < 20
+    ]
+    baseline = Baseline.load(folder / "baseline")
+    assert baseline.rows == len(held_out)
+    assert baseline.languages.get("de", 0) == held_out.count("de")
+    assert baseline.topic_mean.shape == (50,)
+
+
+def test_training_json_has_folds_and_rules(folder):
+    figures = json.loads((folder / "training.json").read_text())
+    assert [fold["fold"] for fold in figures["folds"]] == [0, 1, 2]
+    accuracies = [fold["accuracy"] for fold in figures["folds"]]
+    assert figures["spread"]["accuracy"] == pytest.approx(np.std(accuracies, ddof=1))
+    assert figures["rule"] in [rule["rule"] for rule in figures["rules"]]
+    assert all(fold["accuracy"] > fold["majority"] for fold in figures["folds"])
+
+
+def test_the_head_tells_where_the_model_comes_from(folder):
+    head = msgspec.json.decode((folder / "model.json").read_bytes())
+    assert head["configuration"]["folds"] == 3
+    assert head["rows"]["languages"]["de"] == 40
+    assert head["rows"]["training"] + head["rows"]["hold_out"] <= head["rows"]["read"] == 2000
+    assert not any("time" in key or "date" in key for key in head)
+
+
+def test_plain_is_one_regression(data, tmp_path: Path, fit_model):
+    plain = fit_model(data, tmp_path, family="plain")
+    assert plain.version_info["views"] == ("both",)
+    p = plain.probabilities(["excellent", "terrible"], ["love it", "it broke"])
+    assert plain.decide(p).tolist() == [5, 1]
+    parts = plain.explain("excellent", "love it", 5)
+    assert parts[0].words in ("excellent", "love it", "love")
+    head = artefact.read_head(tmp_path, "1")
+    slow = reference.probabilities(artefact.read_parts(tmp_path, head), ["ok"], ["it broke"])
+    assert np.abs(slow - plain.probabilities(["ok"], ["it broke"])).max() < 1e-6
+
+
+@pytest.mark.parametrize("balance", ["undersample", "weights"])
+def test_other_balances_speak_for_rare_stars(model, data, tmp_path: Path, fit_model, balance):
+    other = fit_model(data, tmp_path, balance=balance)
+    texts = ["i use the lens every day. shipping took three days!"]
+    usual, changed = (m.probabilities([""], texts)[0] for m in (model, other))
+    assert changed[4] < usual[4]
+
+
+def test_a_changed_model_is_refused(folder, tmp_path: Path):
+    for name in ALL:
+        target = tmp_path / name
+        target.parent.mkdir(exist_ok=True)
+        target.write_bytes((folder / name).read_bytes())
+    StarModel.load(tmp_path)
+    content = bytearray((tmp_path / "weights.npz").read_bytes())
+    content[len(content) // 2] ^= 1
+    (tmp_path / "weights.npz").write_bytes(content)
+    with pytest.raises(ArtefactError, match=r"weights\.npz"):
+        StarModel.load(tmp_path)
+
+
+def spoil(columns: dict, name: str, value: object) -> dict:
+    return {**columns, name: [value] * len(columns[name])}
+
+
+@pytest.mark.parametrize(
+    ("spoiled", "said"),
+    [
+        (lambda c: {n: v[:200] for n, v in c.items()}, "too few rows: .* at least 300"),
+        (lambda c: spoil(c, "rating", 5), "one class: every row has 5 stars"),
+        (lambda c: spoil(c, "language", "es"), "too few rows: 0 to learn from .* es 2000"),
+        (lambda c: spoil(c, "bucket", 50), "hold-out has 0"),
+        (lambda c: spoil(c, "text", "。") | {"title": [""] * 2000}, "view 'title'"),
+    ],
+)
+def test_rows_that_no_model_can_come_of_are_said(
+    corpus, tmp_path: Path, fit_model, save_corpus, spoiled, said
+):
+    data = save_corpus(tmp_path / "data" / "0.parquet", spoiled(corpus))
+    with pytest.raises(TrainingError, match=said):
+        fit_model(data, tmp_path / "model")
+    assert not (tmp_path / "model" / "model.json").exists()
+
+
+def test_wrong_labels_cost_figures_but_not_the_model(
+    corpus, tmp_path: Path, fit_model, save_corpus
+):
+    random = np.random.default_rng(0)
+    noisy = list(corpus["rating"])
+    for i in random.choice(len(noisy), len(noisy) // 5, replace=False):
+        noisy[i] = int(random.integers(1, 6))
+    data = save_corpus(tmp_path / "data" / "0.parquet", corpus | {"rating": noisy})
+    model = fit_model(data, tmp_path / "model")
+    assert model.decide(model.probabilities(["excellent"], ["love it! perfect."])).tolist() == [5]
