@@ -20,6 +20,7 @@ from infra.stacks.endpoint import EndpointStack
 from infra.stacks.foundation import FoundationStack
 from infra.stacks.learning import LearningStack
 from infra.stacks.preprocessing import PreprocessingStack
+from infra.stacks.serving import ServingStack
 from infra.stage import Stage
 
 HERE = Path(__file__).resolve().parent
@@ -54,7 +55,15 @@ def compose(app: cdk.App, stage: Stage, packages: Packages, source: Source) -> N
     endpoint = EndpointStack(
         app, "Endpoint", stage=stage, alert_topic_arn=foundation.alert_topic_arn
     )
-    in_order(foundation, preprocessing, learning, endpoint)
+    serving = ServingStack(
+        app,
+        "Serving",
+        models=foundation.models,
+        observations=foundation.observations,
+        **common,
+        **alerts,
+    )
+    in_order(foundation, preprocessing, learning, endpoint, serving)
     nodes = app.node.find_all()
     encrypt_logs(nodes, foundation.data_key.key_arn)
     acknowledge_stars(nodes)

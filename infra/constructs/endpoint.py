@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+from typing import Any
 
-from aws_cdk import CfnCondition, CfnDeletionPolicy, CfnParameter, CfnResource, Fn
+from aws_cdk import CfnCondition, CfnDeletionPolicy, CfnOutput, CfnParameter, CfnResource, Fn
 from aws_cdk import aws_sagemaker as sagemaker
 from aws_cdk import aws_ssm as ssm
 from constructs import Construct
@@ -36,11 +37,10 @@ class Endpoint(Construct):
             expression=Fn.condition_not(Fn.condition_equals(self._package.value_as_string, "")),
         )
         self._has_model.override_logical_id("HasModel")
-        model = self._model()
-        endpoint = self._endpoint(self._configuration(model))
-        record = self._live_record()
-        # After the rollout: until then the former package answers, and the record says so.
-        record.add_resource_dependency(endpoint)
+        self._live_record(self._endpoint(self._configuration(self._model())))
+        # A serverless stage has no other use for it, and the machine sends it to every stage.
+        last = CfnOutput(self, "LastRollout", value=self._rollout.value_as_string)
+        last.override_logical_id("LastRollout")
 
     def _parameter(self, name: str, default: str, description: str) -> CfnParameter:
         made = CfnParameter(self, name, type="String", default=default, description=description)
@@ -66,33 +66,20 @@ class Endpoint(Construct):
     def _configuration(self, model: sagemaker.CfnModel) -> sagemaker.CfnEndpointConfig:
         """No key for the volume: it holds the model alone, and SageMaker encrypts it anyway."""
         wanted = self._stage.endpoint
-        capacity: dict[str, object]
+        variant: dict[str, Any] = {"variantName": VARIANT, "initialVariantWeight": 1}
         if wanted.kind == "serverless":
-            capacity = {
-                "serverless_config": sagemaker.CfnEndpointConfig.ServerlessConfigProperty(
-                    max_concurrency=wanted.serverless_concurrency,
-                    memory_size_in_mb=wanted.serverless_memory_mb,
-                )
+            variant["serverlessConfig"] = {
+                "maxConcurrency": wanted.serverless_concurrency,
+                "memorySizeInMb": wanted.serverless_memory_mb,
             }
-            digested = [wanted.kind, wanted.serverless_concurrency, wanted.serverless_memory_mb]
         else:
-            capacity = {
-                "initial_instance_count": wanted.instance_count,
-                "instance_type": wanted.instance_type,
-            }
-            digested = [wanted.kind, wanted.instance_count, wanted.instance_type]
+            variant["initialInstanceCount"] = wanted.instance_count
+            variant["instanceType"] = wanted.instance_type
         made = sagemaker.CfnEndpointConfig(
             self,
             "Config",
-            endpoint_config_name=self._name(*digested),
-            production_variants=[
-                sagemaker.CfnEndpointConfig.ProductionVariantProperty(
-                    model_name=model.attr_model_name,
-                    variant_name=VARIANT,
-                    initial_variant_weight=1,
-                    **capacity,
-                )
-            ],
+            endpoint_config_name=self._name(variant),
+            production_variants=[{**variant, "modelName": model.attr_model_name}],
         )
         self._released(made)
         return made
@@ -118,15 +105,19 @@ class Endpoint(Construct):
         made.override_logical_id("Endpoint")
         return made
 
-    def _live_record(self) -> ssm.CfnParameter:
-        """Says which package answers; in this stack, so that it follows a rollback."""
-        live = Fn.condition_if(self._has_model.logical_id, self._package.value_as_string, NONE)
-        return ssm.CfnParameter(
+    def _live_record(self, endpoint: sagemaker.CfnEndpoint) -> None:
+        """Says which package answers; in this stack, so that it follows a rollback.
+
+        Written after the rollout: until then the former package answers. The reference makes that
+        order; DependsOn may not name a resource that a condition leaves out.
+        """
+        package = Fn.select(0, [self._package.value_as_string, endpoint.ref])
+        ssm.CfnParameter(
             self,
             "Live",
             name=self._stage.live_parameter,
             type="String",
-            value=live.to_string(),
+            value=Fn.condition_if(self._has_model.logical_id, package, NONE).to_string(),
             description="The model package that answers",
         )
 

@@ -1,0 +1,101 @@
+"""What the API saw, on its way to the observations bucket: predictions, later true stars."""
+
+from __future__ import annotations
+
+from aws_cdk import RemovalPolicy
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kinesisfirehose as firehose
+from aws_cdk import aws_logs as logs
+from aws_cdk import aws_s3 as s3
+from constructs import Construct
+
+from infra.stage import Stage
+from infra.statements import allow, may_use_key
+
+SECONDS = 60  # a record waits at most so long, or until there are so many
+MEBIBYTES = 5
+
+
+class Observations(Construct):
+    """Two streams, one object of JSON lines after the other, by hour."""
+
+    def __init__(self, scope: Construct, id: str, *, stage: Stage, bucket: s3.IBucket) -> None:
+        super().__init__(scope, id)
+        self._stage = stage
+        self._bucket = bucket
+        self._log = logs.LogGroup(
+            self,
+            "Log",
+            retention=logs.RetentionDays.THREE_MONTHS,
+            removal_policy=RemovalPolicy.DESTROY,
+        )
+        self._role = iam.Role(
+            self, "Role", assumed_by=iam.ServicePrincipal("firehose.amazonaws.com")
+        )
+        for statement in self._may_deliver():
+            self._role.add_to_policy(statement)
+        self.predictions = self._stream("predictions")
+        self.feedback = self._stream("feedback")
+
+    def _may_deliver(self) -> list[iam.PolicyStatement]:
+        """What the service's guide asks for, but for reading objects: it never looks back."""
+        prefixes = ("predictions/*", "feedback/*", "failed/*")
+        objects = (self._bucket.arn_for_objects(prefix) for prefix in prefixes)
+        key = self._bucket.encryption_key
+        return [
+            allow(["s3:AbortMultipartUpload", "s3:PutObject"], *objects),
+            allow(
+                ["s3:GetBucketLocation", "s3:ListBucket", "s3:ListBucketMultipartUploads"],
+                self._bucket.bucket_arn,
+            ),
+            *(may_use_key(key, "kms:Decrypt", "kms:GenerateDataKey") if key else []),
+            allow(["logs:PutLogEvents"], self._log.log_group_arn),
+        ]
+
+    def _stream(self, name: str) -> str:
+        """One delivery stream; returns its name."""
+        by_hour = "!{timestamp:yyyy/MM/dd/HH}/"
+        log = logs.LogStream(
+            self,
+            f"{name.title()}Log",
+            log_group=self._log,
+            log_stream_name=name,
+            removal_policy=RemovalPolicy.DESTROY,
+        )
+        destination = firehose.CfnDeliveryStream.ExtendedS3DestinationConfigurationProperty(
+            bucket_arn=self._bucket.bucket_arn,
+            role_arn=self._role.role_arn,
+            prefix=f"{name}/{by_hour}",
+            error_output_prefix=f"failed/{name}/!{{firehose:error-output-type}}/{by_hour}",
+            buffering_hints=firehose.CfnDeliveryStream.BufferingHintsProperty(
+                interval_in_seconds=SECONDS, size_in_m_bs=MEBIBYTES
+            ),
+            compression_format="UNCOMPRESSED",  # the bucket's own key encrypts
+            cloud_watch_logging_options=firehose.CfnDeliveryStream.CloudWatchLoggingOptionsProperty(
+                enabled=True,
+                log_group_name=self._log.log_group_name,
+                log_stream_name=log.log_stream_name,
+            ),
+        )
+        stream = firehose.CfnDeliveryStream(
+            self,
+            name.title(),
+            delivery_stream_name=self._stage.name(name),
+            delivery_stream_type="DirectPut",
+            # While it is in the stream; no customer's words are in it unless the stage says so.
+            delivery_stream_encryption_configuration_input={"keyType": "AWS_OWNED_CMK"},
+            extended_s3_destination_configuration=destination,
+        )
+        stream.node.add_dependency(self._role)
+        return self._stage.name(name)
+
+    def may_predict(self) -> iam.PolicyStatement:
+        """Hand predictions over, many at a time."""
+        return allow(["firehose:PutRecordBatch"], self._arn(self.predictions))
+
+    def may_tell(self) -> iam.PolicyStatement:
+        """Hand feedback over, one at a time."""
+        return allow(["firehose:PutRecord"], self._arn(self.feedback))
+
+    def _arn(self, stream: str) -> str:
+        return self._stage.arn("firehose", f"deliverystream/{stream}")

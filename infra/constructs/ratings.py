@@ -1,0 +1,66 @@
+"""The function that answers the API."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from aws_cdk import aws_cloudwatch as cloudwatch
+from aws_cdk import aws_iam as iam
+from constructs import Construct
+
+from infra.constructs.alarms import own_metric
+from infra.constructs.function import Function
+from infra.packages import Packages
+from infra.stage import Stage
+from infra.statements import allow
+from lambdas.settings import RatingsSettings
+
+TIMEOUT_SECONDS = 29  # the gateway waits no longer
+
+
+class Ratings(Construct):
+    """Parse, ask the endpoint, answer, hand the observation over."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,
+        *,
+        stage: Stage,
+        packages: Packages,
+        settings: RatingsSettings,
+        may_observe: Iterable[iam.PolicyStatement],
+    ) -> None:
+        """may_observe: the right to the two streams."""
+        super().__init__(scope, id)
+        self._stage = stage
+        self.answer = Function(
+            self,
+            "Answer",
+            stage=stage,
+            packages=packages,
+            handler="lambdas.ratings.rate.handler",
+            environment=settings.to_env(),
+            may=[self._may_ask(), may_observe],
+            timeout_seconds=TIMEOUT_SECONDS,
+        )
+
+    def _may_ask(self) -> list[iam.PolicyStatement]:
+        stage = self._stage
+        endpoint = stage.arn("sagemaker", f"endpoint/{stage.name()}")
+        return [
+            allow(["sagemaker:InvokeEndpoint"], endpoint),
+            allow(["ssm:GetParameter"], stage.arn("ssm", f"parameter{stage.live_parameter}")),
+        ]
+
+    def server_error_share(self) -> cloudwatch.Metric:
+        """Answers of 5xx, of all (0 to 1); 503 where no model is deployed counts as none."""
+        return own_metric(self._stage, "ServerErrors", "Average")
+
+    def model_errors(self) -> cloudwatch.Metric:
+        """Requests on which the model failed."""
+        return own_metric(self._stage, "ModelErrors", "Sum")
+
+    def dropped_observations(self) -> cloudwatch.Metric:
+        """Observations that no stream took; their predictions were answered."""
+        return own_metric(self._stage, "ObservationsDropped", "Sum")

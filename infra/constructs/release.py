@@ -1,0 +1,197 @@
+"""The Release machine: what starts it, its functions, and the narrow role that it lends."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from aws_cdk import aws_cloudwatch as cloudwatch
+from aws_cdk import aws_events as events
+from aws_cdk import aws_events_targets as targets
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
+from aws_cdk import aws_s3 as s3
+from constructs import Construct
+
+from infra import release
+from infra.constructs.function import Function
+from infra.constructs.lost import LostEvents
+from infra.constructs.machine import Machine
+from infra.constructs.narrow_role import NarrowRole
+from infra.packages import Packages
+from infra.stage import Stage
+from infra.statements import allow, may_invoke, may_pass, may_publish, may_read, may_write
+from lambdas.settings import ReleaseSettings
+
+GOLDEN_SECONDS = 240  # five tries of 30 s, and the waits between them
+CLOUDFORMATION = "cloudformation.amazonaws.com"
+
+
+class Release(Construct):
+    """Started by an approval, by ReleaseRequested, or by a person with `model_package_arn`."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,
+        *,
+        stage: Stage,
+        packages: Packages,
+        settings: ReleaseSettings,
+        models: s3.IBucket,
+        may_ask: iam.PolicyStatement,
+        alert_topic_arn: str,
+        alerts_key: kms.IKey,
+    ) -> None:
+        """may_ask: the right to ask the API for ratings."""
+        super().__init__(scope, id)
+        self._stage = stage
+        self._common: dict[str, Any] = {
+            "stage": stage,
+            "packages": packages,
+            "environment": settings.to_env(),
+        }
+        self.validate = self._function("validate", [self._may_see_house(), self._may_see_served()])
+        self.verify = self._function("verify", [self._may_see_served(), self._may_see_stack()])
+        self.golden = self._function(
+            "golden",
+            [[may_ask, self._may_see_package()], may_read(models, "runs/*")],
+            timeout_seconds=GOLDEN_SECONDS,
+            role_name=stage.role_name("golden"),
+        )
+        self.record = self._function("record", [may_write(models, "releases/*"), self._may_sweep()])
+        self.role = NarrowRole(self, "Endpoint", stage=stage).role
+        self.machine = self._machine(alert_topic_arn, alerts_key)
+        self.lost = LostEvents(self, "Lost", stage=stage, name="release-lost")
+        self._started_by()
+
+    def _function(self, name: str, may: list[list[iam.PolicyStatement]], **more: Any) -> Function:
+        handler = f"lambdas.release.{name}.handler"
+        return Function(self, name.title(), handler=handler, may=may, **self._common, **more)
+
+    def _machine(self, alert_topic_arn: str, alerts_key: kms.IKey) -> Machine:
+        functions = (self.validate, self.verify, self.golden, self.record)
+        validate, verify, golden, record = (function.arn for function in functions)
+        parts = release.Parts(
+            stack_name=self._stage.stack_name("Endpoint"),
+            role_arn=self.role.role_arn,
+            validate=validate,
+            verify=verify,
+            golden=golden,
+            record=record,
+            topic_arn=alert_topic_arn,
+            subject=self._stage.name(),
+        )
+        return Machine(
+            self,
+            "Machine",
+            stage=self._stage,
+            name="release",
+            definition=release.definition(parts),
+            may=[
+                may_invoke(validate, verify, golden, record),
+                may_publish(alert_topic_arn, alerts_key),
+                self._may_update(),
+            ],
+        )
+
+    def _may_update(self) -> list[iam.PolicyStatement]:
+        """Update the one stack, only with the narrow role: else CloudFormation takes the last."""
+        narrow = {"StringEquals": {"cloudformation:RoleArn": self.role.role_arn}}
+        return [
+            allow(["cloudformation:UpdateStack"], self._stack(), conditions=narrow),
+            allow(["cloudformation:DescribeStacks"], self._stack()),
+            *may_pass(self.role.role_arn, CLOUDFORMATION),
+        ]
+
+    def _may_see_house(self) -> list[iam.PolicyStatement]:
+        """The package, the live record, the stack's status, whether a guardrail rings."""
+        stage = self._stage
+        alarms = (stage.arn("cloudwatch", f"alarm:{name}") for name in stage.guardrails)
+        return [
+            self._may_see_package(),
+            allow(["ssm:GetParameter"], stage.arn("ssm", f"parameter{stage.live_parameter}")),
+            allow(["cloudwatch:DescribeAlarms"], *alarms),
+            allow(["cloudformation:DescribeStacks"], self._stack()),
+        ]
+
+    def _may_see_stack(self) -> list[iam.PolicyStatement]:
+        """Why an update went back."""
+        return [allow(["cloudformation:DescribeStackEvents"], self._stack())]
+
+    def _may_see_package(self) -> iam.PolicyStatement:
+        packages = self._stage.arn("sagemaker", f"model-package/{self._stage.name()}/*")
+        return allow(["sagemaker:DescribeModelPackage"], packages)
+
+    def _may_see_served(self) -> list[iam.PolicyStatement]:
+        """From the endpoint to the package behind it."""
+        stage = self._stage
+        return [
+            allow(
+                ["sagemaker:DescribeEndpoint"], stage.arn("sagemaker", f"endpoint/{stage.name()}")
+            ),
+            allow(["sagemaker:DescribeEndpointConfig"], self._of("endpoint-config")),
+            allow(["sagemaker:DescribeModel"], self._of("model")),
+        ]
+
+    def _may_sweep(self) -> list[iam.PolicyStatement]:
+        """Delete what serves nobody; listing takes no resource."""
+        return [
+            allow(["sagemaker:ListEndpointConfigs", "sagemaker:ListModels"], "*"),
+            allow(["sagemaker:DeleteEndpointConfig"], self._of("endpoint-config")),
+            allow(["sagemaker:DeleteModel"], self._of("model")),
+        ]
+
+    def _of(self, kind: str) -> str:
+        return self._stage.arn("sagemaker", f"{kind}/{self._stage.name()}-*")
+
+    def _stack(self) -> str:
+        name = self._stage.stack_name("Endpoint")
+        return self._stage.arn("cloudformation", f"stack/{name}/*")
+
+    def _started_by(self) -> None:
+        """An approval, and our own request where the gate approves."""
+        # Only where the approval itself has changed: an edit of an old package releases nothing.
+        self._rule(
+            "Approved",
+            events.EventPattern(
+                source=["aws.sagemaker"],
+                detail_type=["SageMaker Model Package State Change"],
+                detail={
+                    "ModelPackageGroupName": [self._stage.name()],
+                    "ModelApprovalStatus": ["Approved"],
+                    "UpdatedModelPackageFields": ["ModelApprovalStatus"],
+                },
+            ),
+            "$.detail.ModelPackageArn",
+        )
+        self._rule(
+            "Requested",
+            events.EventPattern(
+                source=[self._stage.event_source], detail_type=["ReleaseRequested"]
+            ),
+            "$.detail.model_package_arn",
+        )
+
+    def _rule(self, id: str, pattern: events.EventPattern, package: str) -> None:
+        started = targets.SfnStateMachine(
+            self.machine.machine,
+            dead_letter_queue=self.lost.queue,
+            input=events.RuleTargetInput.from_object(
+                {"model_package_arn": events.EventField.from_path(package)}
+            ),
+        )
+        events.Rule(
+            self,
+            id,
+            rule_name=self._stage.name(f"release-{id.lower()}"),
+            event_pattern=pattern,
+            targets=[started],
+        )
+
+    def failed(self) -> cloudwatch.Metric:
+        """Releases that did not go out, refused ones too."""
+        return self.machine.executions("Failed")
+
+    def stuck(self) -> cloudwatch.Metric:
+        """Releases that found no end."""
+        return self.machine.executions("TimedOut")

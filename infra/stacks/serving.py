@@ -1,0 +1,107 @@
+"""The stack that answers customers, and puts models into service."""
+
+from __future__ import annotations
+
+import aws_cdk as cdk
+from aws_cdk import aws_kms as kms
+from aws_cdk import aws_s3 as s3
+from constructs import Construct
+
+from infra.constructs.alarms import NAMESPACE, Alarm, Alarms
+from infra.constructs.client import Client
+from infra.constructs.observations import Observations
+from infra.constructs.ratings import Ratings
+from infra.constructs.ratings_api import FEEDBACK, MODEL, RATE, RatingsApi
+from infra.constructs.release import Release
+from infra.packages import Packages
+from infra.stage import Stage
+from lambdas.settings import RatingsSettings, ReleaseSettings
+
+
+class ServingStack(cdk.Stack):
+    """Signed requests in, stars out; a package in, a release or its reason out."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,
+        *,
+        stage: Stage,
+        packages: Packages,
+        models: s3.IBucket,
+        observations: s3.IBucket,
+        alert_topic_arn: str,
+        alerts_key: kms.IKey,
+    ) -> None:
+        super().__init__(
+            scope, id, description="Review Stars: the API and releases", **stage.stack(id)
+        )
+        streams = Observations(self, "Observations", stage=stage, bucket=observations)
+        self.ratings = Ratings(
+            self,
+            "Ratings",
+            stage=stage,
+            packages=packages,
+            settings=RatingsSettings(
+                stage=stage.label,
+                endpoint_name=stage.name(),
+                live_parameter=stage.live_parameter,
+                predictions_stream=streams.predictions,
+                feedback_stream=streams.feedback,
+                capture_words=stage.api.capture_words,
+                metrics_namespace=NAMESPACE,
+                probe_roles=",".join(stage.role_name(role) for role in ("golden", "probe")),
+            ),
+            may_observe=[streams.may_predict(), streams.may_tell()],
+        )
+        api = RatingsApi(self, "Api", stage=stage, answer=self.ratings.answer.function)
+        client = Client(self, "Client", stage=stage, calls=api.may_call(RATE, FEEDBACK, MODEL))
+        probe = Client(self, "Probe", stage=stage, calls=api.may_call(RATE, MODEL), name="probe")
+        self.release = Release(
+            self,
+            "Release",
+            stage=stage,
+            packages=packages,
+            settings=ReleaseSettings(
+                stage=stage.label,
+                endpoint_name=stage.name(),
+                endpoint_stack=stage.stack_name("Endpoint"),
+                live_parameter=stage.live_parameter,
+                models_bucket=models.bucket_name,
+                model_package_group=stage.name(),
+                name_prefix=stage.name(),
+                metrics_namespace=NAMESPACE,
+                api_id=api.rest.rest_api_id,
+                api_stage=stage.label,
+                alarm_names=",".join(stage.guardrails),
+            ),
+            models=models,
+            may_ask=api.may_call(RATE),
+            alert_topic_arn=alert_topic_arn,
+            alerts_key=alerts_key,
+        )
+        Alarms(
+            self,
+            "Guardrail",
+            stage=stage,
+            alert_topic_arn=alert_topic_arn,
+            alarms=[
+                Alarm(
+                    "ApiErrors",
+                    self.ratings.server_error_share(),
+                    "More than one answer in a hundred is an error of ours.",
+                    minutes=1,
+                    over=0.01,
+                )
+            ],
+        )
+        for key, value in (
+            ("ApiId", api.rest.rest_api_id),
+            ("ApiStage", stage.label),
+            ("ApiUrl", api.url),
+            ("ClientRoleArn", client.role.role_arn),
+            ("ProbeRoleArn", probe.role.role_arn),
+            ("ReleaseMachineArn", self.release.machine.arn),
+            ("EndpointRoleArn", self.release.role.role_arn),
+        ):
+            cdk.CfnOutput(self, key, value=value)
