@@ -82,7 +82,8 @@ def slices(
 ) -> dict[str, dict[str, dict[str, float]]]:
     """Figures of each value of each grouping, with `standard_error` of accuracy.
 
-    groups: grouping to (n,) labels; most rows first. A slice has `rows majority` and the headline figures.
+    groups: grouping to (n,) labels; most rows first. A slice has `rows`, `majority` and the
+    headline figures.
     """
     found: dict[str, dict[str, dict[str, float]]] = {}
     for grouping, labels in groups.items():

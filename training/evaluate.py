@@ -15,7 +15,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reviews.identity import HOLD_OUT_BUCKETS
-from training import agreement, archive, card, compare, config, dataset, gate, metrics, report
+from training import (
+    agreement,
+    archive,
+    card,
+    compare,
+    config,
+    dataset,
+    gate,
+    metrics,
+    report,
+    words,
+)
 from training.dataset import Rows
 from training.errors import TrainingError
 from training.model import StarModel
@@ -70,7 +81,7 @@ def evaluate(
         figures = assess(everything, scored)
         figures["scope"] = "all rows" if all_rows else "hold-out"
         figures["scorer"] = agreement.check(judged, folder, scored.rows, scored.probabilities)
-        words = report.gather_words(judged, scored.rows, scored.stars)
+        weights = words.gather(judged, scored.rows, scored.stars)
         folds = read_json(folder / "training.json")
         copy_baseline(folder, out)
     figures["champion"] = against(champion, scored, say)
@@ -78,7 +89,7 @@ def evaluate(
     verdict = gate.judge(figures, gate_settings, standing)
     figures["gate"] = verdict.to_mapping()
     say(verdict.message)
-    write(out, figures, judged.version_info, folds, words, read_json(curve) if curve else {})
+    write(out, figures, judged.version_info, folds, weights, read_json(curve) if curve else {})
     return figures
 
 
@@ -146,12 +157,12 @@ def write(
     figures: Mapping[str, Any],
     about: Mapping[str, Any],
     folds: Mapping[str, Any],
-    words: Mapping[str, Any],
+    weights: Mapping[str, Any],
     curve: Mapping[str, Any],
 ) -> None:
     """Write evaluation.json last: where it stands, everything stands."""
     out.mkdir(parents=True, exist_ok=True)
-    drawn = report.draw(figures, folds, words, curve)
+    drawn = report.draw(figures, weights, curve)
     plots = out / "plots"
     plots.mkdir(exist_ok=True)
     for name, svg in drawn.items():
