@@ -26,6 +26,16 @@ LOG_DELIVERY = (
     "logs:UpdateLogDelivery",
 )
 
+API_LOGS = (
+    "logs:CreateLogGroup",
+    "logs:CreateLogStream",
+    "logs:DescribeLogGroups",
+    "logs:DescribeLogStreams",
+    "logs:FilterLogEvents",
+    "logs:GetLogEvents",
+    "logs:PutLogEvents",
+)
+
 
 @dataclass(frozen=True)
 class Star:
@@ -74,6 +84,33 @@ STARS = (
     Star(
         r"arn:aws:sagemaker:[^*]+:(training|processing)-job/pipelines-\*",
         "SageMaker Pipelines names its jobs itself, with this beginning",
+    ),
+    Star(
+        r"arn:aws:sagemaker:[^*]+:(model|endpoint-config)/review-stars-[^/*]+-\*",
+        "what one endpoint is made from: names end in version, digest and release",
+    ),
+    Star(
+        r"\*",
+        "SageMaker lists Models and EndpointConfigs of the whole account",
+        actions=("sagemaker:ListEndpointConfigs", "sagemaker:ListModels"),
+    ),
+    Star(
+        r"arn:aws:cloudformation:[^*]+:stack/review-stars-[^/*]+/\*",
+        "one stack by its name: its id is made with it",
+    ),
+    Star(
+        r"\*",
+        "a metric has no ARN: the condition names the namespace",
+        actions=("cloudwatch:PutMetricData",),
+    ),
+    Star(
+        r"\*",
+        "API Gateway takes one role for all its logs, and asks for these before it does",
+        actions=API_LOGS,
+    ),
+    Star(
+        r"arn:aws:logs:[^*]+:log-group:/aws/sagemaker/Endpoints/review-stars-[^/*]+:log-stream:\*",
+        "the log of one endpoint: its streams are named after instances",
     ),
     Star(
         r"arn:aws:logs:[^*]+:log-group:/aws/sagemaker/(Training|Processing)Jobs\*",

@@ -36,10 +36,8 @@ class RatingsApi(Construct):
         self._stage = stage
         self.rest = self._rest()
         Problems(self, "Problems", api=self.rest)
-        # One permission for the whole API: it is the function's only caller.
-        self._answer = apigateway.LambdaIntegration(
-            answer, allow_test_invoke=False, scope_permission_to_method=False
-        )
+        # One permission for the whole API, which is the function's only caller.
+        self._answer = apigateway.LambdaIntegration(answer, scope_permission_to_method=False)
         self._checks = self._add_checks()
         for route in SIGNED:
             self._add(route)
