@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import aws_cdk as cdk
+import msgspec
 from aws_cdk import aws_logs as logs
 from cdk_nag import AwsSolutionsChecks
 from constructs import IConstruct
@@ -19,6 +20,7 @@ from infra.source import Source
 from infra.stacks.endpoint import EndpointStack
 from infra.stacks.foundation import FoundationStack
 from infra.stacks.learning import LearningStack
+from infra.stacks.operations import OperationsStack, Signals
 from infra.stacks.preprocessing import PreprocessingStack
 from infra.stacks.serving import ServingStack
 from infra.stage import Stage
@@ -63,7 +65,28 @@ def compose(app: cdk.App, stage: Stage, packages: Packages, source: Source) -> N
         **common,
         **alerts,
     )
-    in_order(foundation, preprocessing, learning, endpoint, serving)
+    operations = OperationsStack(
+        app,
+        "Operations",
+        drift=drift(),
+        signals=Signals(
+            preprocessing_failed=preprocessing.preprocessing.failed(),
+            arrivals_lost=preprocessing.preprocessing.events_lost(),
+            rejected_share=preprocessing.preprocessing.rejected_share(),
+            learning_failed=learning.learning.failed(),
+            release_failed=serving.release.failed(),
+            release_stuck=serving.release.stuck(),
+            releases_lost=serving.release.lost.waiting(),
+            model_errors=serving.ratings.model_errors(),
+            dropped_observations=serving.ratings.dropped_observations(),
+            server_error_share=serving.ratings.server_error_share(),
+        ),
+        models=foundation.models,
+        observations=foundation.observations,
+        **common,
+        **alerts,
+    )
+    in_order(foundation, preprocessing, learning, endpoint, serving, operations)
     nodes = app.node.find_all()
     encrypt_logs(nodes, foundation.data_key.key_arn)
     acknowledge_stars(nodes)
@@ -80,6 +103,12 @@ def in_order(*stacks: cdk.Stack) -> None:
     """Deploy each after the one before it: most know each other by name alone."""
     for earlier, later in pairwise(stacks):
         later.add_stack_dependency(earlier)
+
+
+def drift() -> dict[str, Any]:
+    """When a window counts as drifted."""
+    content: dict[str, Any] = msgspec.yaml.decode((HERE / "configs" / "drift.yaml").read_bytes())
+    return content
 
 
 def flags() -> dict[str, Any]:

@@ -115,7 +115,10 @@ class ReleaseSettings(Settings):
 
 @dataclass(frozen=True, kw_only=True)
 class MonitorSettings(Settings):
-    """Check a window for drift; `drift_config` is configs/drift.yaml as JSON."""
+    """Check a window for drift; `drift_config` is configs/drift.yaml as JSON.
+
+    So many drifting windows of so many raise the alarm; then none for `cool_down_hours`.
+    """
 
     observations_bucket: str
     models_bucket: str
@@ -124,3 +127,6 @@ class MonitorSettings(Settings):
     learn_machine_arn: str
     drift_config: str
     metrics_namespace: str
+    alarms_needed: int = 2
+    alarms_of: int = 3
+    cool_down_hours: int = 24

@@ -13,6 +13,7 @@ from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
+from infra.constructs.alarms import own_metric
 from infra.constructs.function import Function
 from infra.constructs.lost import LostEvents
 from infra.constructs.machine import Machine, machine_arn
@@ -51,6 +52,7 @@ class Preprocessing(Construct):
         alerts_key: kms.IKey,
     ) -> None:
         super().__init__(scope, id)
+        self._stage = stage
         common: dict[str, Any] = {
             "stage": stage,
             "packages": packages,
@@ -187,6 +189,10 @@ class Preprocessing(Construct):
     def failed(self) -> cloudwatch.Metric:
         """Runs that ended without a dataset."""
         return self.machine.executions("Failed")
+
+    def rejected_share(self) -> cloudwatch.Metric:
+        """Records set aside, of all read of one file (0 to 1): the worst of the period."""
+        return own_metric(self._stage, "RejectedShare", "Maximum")
 
     def events_lost(self) -> cloudwatch.Metric:
         """Raw objects whose event started nothing (a number that stays until someone looks)."""

@@ -1,0 +1,96 @@
+"""The monitor: every hour, does the latest window still look like the live model's baseline?"""
+
+from __future__ import annotations
+
+from aws_cdk import Duration
+from aws_cdk import aws_cloudwatch as cloudwatch
+from aws_cdk import aws_events as events
+from aws_cdk import aws_events_targets as targets
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
+from aws_cdk import aws_s3 as s3
+from constructs import Construct
+
+from infra.constructs.function import FULL_CPU_MB, Function
+from infra.constructs.lost import LostEvents
+from infra.packages import Packages
+from infra.stage import Stage
+from infra.statements import allow, may_list, may_publish, may_read, may_write
+from lambdas.settings import MonitorSettings
+
+TIMEOUT_SECONDS = 300
+
+
+class Monitor(Construct):
+    """One function on a schedule; it tells people, and the Learn machine, of drift itself."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,
+        *,
+        stage: Stage,
+        packages: Packages,
+        settings: MonitorSettings,
+        observations: s3.IBucket,
+        models: s3.IBucket,
+        alerts_key: kms.IKey,
+    ) -> None:
+        super().__init__(scope, id)
+        seen = ("predictions/*", "feedback/*", "monitoring/*")
+        self.check = Function(
+            self,
+            "Check",
+            stage=stage,
+            packages=packages,
+            handler="lambdas.monitor.check.handler",
+            environment=settings.to_env(),
+            may=[
+                may_list(observations, *seen),
+                may_read(observations, *seen),
+                may_write(observations, "monitoring/*"),
+                may_list(models, "runs/*"),
+                may_read(models, "runs/*"),
+                _may_see_live(stage),
+                _may_learn(settings.learn_machine_arn),
+                may_publish(settings.alert_topic_arn, alerts_key),
+            ],
+            timeout_seconds=TIMEOUT_SECONDS,
+            memory_mb=FULL_CPU_MB,  # numpy and scipy want a whole processor
+        )
+        self.lost = LostEvents(self, "Lost", stage=stage, name="monitor-lost")
+        target = targets.LambdaFunction(
+            self.check.function,
+            dead_letter_queue=self.lost.queue,
+            retry_attempts=2,
+            max_event_age=Duration.hours(1),
+        )
+        events.Rule(
+            self,
+            "Schedule",
+            rule_name=stage.name("monitor"),
+            schedule=events.Schedule.expression(stage.monitoring.schedule),
+            targets=[target],
+        )
+
+    def runs(self) -> cloudwatch.Metric:
+        """How often it was called."""
+        return self.check.function.metric_invocations()
+
+    def failures(self) -> cloudwatch.Metric:
+        """How often it raised."""
+        return self.check.function.metric_errors()
+
+
+def _may_see_live(stage: Stage) -> list[iam.PolicyStatement]:
+    """Which package answers, and where its baseline lies."""
+    packages = stage.arn("sagemaker", f"model-package/{stage.name()}/*")
+    return [
+        allow(["ssm:GetParameter"], stage.arn("ssm", f"parameter{stage.live_parameter}")),
+        allow(["sagemaker:DescribeModelPackage"], packages),
+    ]
+
+
+def _may_learn(machine_arn: str) -> list[iam.PolicyStatement]:
+    """Start a training run, unless one goes on or is too recent."""
+    return [allow(["states:ListExecutions", "states:StartExecution"], machine_arn)]

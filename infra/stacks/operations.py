@@ -1,0 +1,162 @@
+"""The stack that watches: the drift monitor, the first alarms, one dashboard."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import aws_cdk as cdk
+from aws_cdk import aws_cloudwatch as cloudwatch
+from aws_cdk import aws_kms as kms
+from aws_cdk import aws_s3 as s3
+from constructs import Construct
+
+from infra.constructs.alarms import NAMESPACE, Alarm, Alarms
+from infra.constructs.dashboard import Dashboard
+from infra.constructs.guardrails import endpoint_metric
+from infra.constructs.machine import machine_arn
+from infra.constructs.monitor import Monitor
+from infra.packages import Packages
+from infra.stage import Stage
+from lambdas.settings import MonitorSettings
+
+
+@dataclass(frozen=True, kw_only=True)
+class Signals:
+    """What the other stacks let be watched."""
+
+    preprocessing_failed: cloudwatch.Metric
+    arrivals_lost: cloudwatch.Metric
+    rejected_share: cloudwatch.Metric
+    learning_failed: cloudwatch.Metric
+    release_failed: cloudwatch.Metric
+    release_stuck: cloudwatch.Metric
+    releases_lost: cloudwatch.Metric
+    model_errors: cloudwatch.Metric
+    dropped_observations: cloudwatch.Metric
+    server_error_share: cloudwatch.Metric
+
+
+class OperationsStack(cdk.Stack):
+    """Signals in; alarms to the alert topic out, drift to the Learn machine."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,
+        *,
+        stage: Stage,
+        packages: Packages,
+        drift: Mapping[str, Any],
+        signals: Signals,
+        models: s3.IBucket,
+        observations: s3.IBucket,
+        alert_topic_arn: str,
+        alerts_key: kms.IKey,
+    ) -> None:
+        """drift: the content of configs/drift.yaml."""
+        super().__init__(
+            scope, id, description="Review Stars: monitor, alarms, dashboard", **stage.stack(id)
+        )
+        monitor = Monitor(
+            self,
+            "Monitor",
+            stage=stage,
+            packages=packages,
+            settings=MonitorSettings(
+                stage=stage.label,
+                observations_bucket=observations.bucket_name,
+                models_bucket=models.bucket_name,
+                live_parameter=stage.live_parameter,
+                alert_topic_arn=alert_topic_arn,
+                learn_machine_arn=machine_arn(stage, "learn"),
+                drift_config=json.dumps(drift, separators=(",", ":")),
+                metrics_namespace=NAMESPACE,
+                alarms_needed=stage.monitoring.alarms_needed,
+                alarms_of=stage.monitoring.alarms_of,
+                cool_down_hours=stage.monitoring.cool_down_hours,
+            ),
+            observations=observations,
+            models=models,
+            alerts_key=alerts_key,
+        )
+        Alarms(
+            self,
+            "Alarms",
+            stage=stage,
+            alert_topic_arn=alert_topic_arn,
+            alarms=first_alarms(signals, monitor),
+        )
+        Dashboard(self, "Dashboard", stage=stage, graphs=graphs(stage, signals))
+        cdk.CfnOutput(self, "MonitorFunction", value=monitor.check.function.function_name)
+
+
+def first_alarms(signals: Signals, monitor: Monitor) -> list[Alarm]:
+    """One line each, from top to bottom for whoever is on call.
+
+    The guardrails of a release stand with their metrics: in Endpoint and in Serving.
+    """
+    s, m = signals, monitor
+    # fmt: off
+    return [
+        Alarm("ModelErrors", s.model_errors, minutes=5, over=0,
+              says="The model failed on a request."),
+        Alarm("ObservationsDropped", s.dropped_observations, minutes=5, over=100,
+              says="Predictions were answered and not kept: drift sees less."),
+        Alarm("PreprocessingFailed", s.preprocessing_failed, minutes=5, over=0,
+              says="A raw file became no dataset."),
+        Alarm("ArrivalsLost", s.arrivals_lost, minutes=5, over=0,
+              says="A raw file's event started nothing."),
+        Alarm("RejectedRecords", s.rejected_share, minutes=60, over=0.05,
+              says="More than one record in twenty was set aside."),
+        Alarm("LearningFailed", s.learning_failed, minutes=5, over=0,
+              says="A training run registered no model."),
+        Alarm("ReleaseFailed", s.release_failed, minutes=5, over=0,
+              says="A release did not go out."),
+        Alarm("ReleaseStuck", s.release_stuck, minutes=5, over=0,
+              says="A release found no end."),
+        Alarm("ReleasesLost", s.releases_lost, minutes=5, over=0,
+              says="An approval's event started nothing."),
+        Alarm("MonitorSilent", m.runs(), minutes=60, under=1, times=3, missing="bad",
+              says="No drift check for three hours."),
+        Alarm("MonitorFailed", m.failures(), minutes=60, over=0,
+              says="A drift check raised an error."),
+        Alarm("ChecksLost", m.lost.waiting(), minutes=5, over=0,
+              says="A drift check's event started nothing."),
+    ]
+    # fmt: on
+
+
+def graphs(stage: Stage, signals: Signals) -> dict[str, list[cloudwatch.IMetric]]:
+    """What the dashboard draws, in its order."""
+
+    def api(name: str, statistic: str) -> cloudwatch.Metric:
+        return cloudwatch.Metric(
+            namespace="AWS/ApiGateway",
+            metric_name=name,
+            dimensions_map={"ApiName": stage.name(), "Stage": stage.label},
+            statistic=statistic,
+        )
+
+    return {
+        "Requests": [api("Count", "Sum"), api("4XXError", "Sum"), api("5XXError", "Sum")],
+        "Milliseconds to an answer": [api("Latency", "p50"), api("Latency", "p99")],
+        "Share of server errors": [signals.server_error_share],
+        "Model: microseconds": [
+            endpoint_metric(stage, "ModelLatency", "p50"),
+            endpoint_metric(stage, "ModelLatency", "p95"),
+        ],
+        "Model: errors": [
+            endpoint_metric(stage, "Invocation5XXErrors", "Sum"),
+            signals.model_errors,
+            signals.dropped_observations,
+        ],
+        "Share of records set aside": [signals.rejected_share],
+        "What did not go through": [
+            signals.preprocessing_failed,
+            signals.learning_failed,
+            signals.release_failed,
+        ],
+    }
