@@ -30,6 +30,25 @@ def settled(name: str) -> str | None:
     return None if now.endswith("_IN_PROGRESS") else now
 
 
+def failure(name: str) -> str:
+    """What went wrong first in the newest update of a stack; empty where nothing did."""
+    try:
+        events = client("cloudformation").describe_stack_events(StackName=name)["StackEvents"]
+    except ClientError as error:
+        if "does not exist" in error.response["Error"]["Message"]:
+            return ""
+        raise
+    found = ""
+    for event in events:  # newest first
+        reason, status = event.get("ResourceStatusReason", ""), event["ResourceStatus"]
+        if event["ResourceType"] == "AWS::CloudFormation::Stack":
+            if status in ("CREATE_IN_PROGRESS", "UPDATE_IN_PROGRESS"):
+                break
+        elif status in ("CREATE_FAILED", "UPDATE_FAILED") and "cancelled" not in reason.lower():
+            found = f"{event['LogicalResourceId']}: {reason}"
+    return found
+
+
 def parameters(name: str) -> dict[str, str]:
     """The parameters of a stack by key."""
     stack = client("cloudformation").describe_stacks(StackName=name)["Stacks"][0]

@@ -7,7 +7,7 @@ from typing import Any
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from lambdas.ports import models
+from lambdas.ports import models, stacks
 from lambdas.release.decide import version
 from lambdas.settings import ReleaseSettings
 
@@ -22,10 +22,17 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     try:
         endpoint, served = models.served_package(settings.endpoint_name)
     except FileNotFoundError as missing:
-        return {"served": False, "model_package_arn": "", "reason": str(missing)}
+        return {"served": False, "model_package_arn": "", "reason": _explained(str(missing))}
     right = served == wanted and endpoint.status == "InService"
     reason = f"the endpoint is {endpoint.status} with version {version(served)}"
     if endpoint.failure:
         reason += f": {endpoint.failure}"
+    if not right:
+        reason = _explained(reason)
     logger.info("looked", extra={"served": right, "reason": reason})
     return {"served": right, "model_package_arn": served, "reason": reason}
+
+
+def _explained(reason: str) -> str:
+    """With what CloudFormation said of the update that did not go through, if it said anything."""
+    return "; ".join(filter(None, (reason, stacks.failure(settings.endpoint_stack))))
