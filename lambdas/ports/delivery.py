@@ -2,27 +2,50 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import TimeoutError as LateError
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from lambdas.ports.clients import client, impatient_client
+from lambdas.ports.clients import client, client_within
+from reviews.errors import NotReadyError
 
 
-def offer(stream: str, records: Sequence[bytes], timeout_milliseconds: int) -> int:
-    """Hand records over once and within a time limit; returns how many were not taken."""
-    try:
-        answer = impatient_client("firehose", timeout_milliseconds).put_record_batch(
-            DeliveryStreamName=stream, Records=[{"Data": record} for record in records]
+class Offer:
+    """Hands records to a stream once, and gives up after a time: for what may be dropped.
+
+    The time is that of the whole call, names and handshakes included, which no setting of a
+    client bounds; so the call runs beside us.
+    """
+
+    def __init__(self, stream: str, seconds: float) -> None:
+        self._stream = stream
+        self._seconds = seconds
+        self._pool = ThreadPoolExecutor(max_workers=2, thread_name_prefix="offer")
+        self._put: Callable[..., dict[str, int]]
+        self._put = client_within("firehose", seconds).put_record_batch
+
+    def __call__(self, records: Sequence[bytes]) -> int:
+        """Hand records over; returns how many were not taken, or not in time."""
+        call = self._pool.submit(
+            self._put,
+            DeliveryStreamName=self._stream,
+            Records=[{"Data": record} for record in records],
         )
-    except (BotoCoreError, ClientError):
-        return len(records)
-    return int(answer.get("FailedPutCount", 0))
+        try:
+            return int(call.result(self._seconds).get("FailedPutCount", 0))
+        except (LateError, BotoCoreError, ClientError):
+            call.cancel()
+            return len(records)
 
 
 def put(stream: str, record: bytes) -> None:
     """Hand one record over, trying again where that helps.
 
-    Raises ClientError or BotoCoreError where it could not be stored.
+    Raises NotReadyError where it could not be stored.
     """
-    client("firehose").put_record(DeliveryStreamName=stream, Record={"Data": record})
+    try:
+        client("firehose").put_record(DeliveryStreamName=stream, Record={"Data": record})
+    except (BotoCoreError, ClientError) as error:
+        raise NotReadyError(f"the stream did not take it: {type(error).__name__}") from None

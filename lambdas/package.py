@@ -1,0 +1,202 @@
+"""`python -m lambdas.package --stage S`: one folder a function, ready to be uploaded.
+
+Binary wheels for the stage's runtime, and the modules of ours that the function imports; the
+same bytes twice; left alone where nothing has changed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import os
+import platform
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from lambdas.contents import FUNCTIONS, is_useless, modules, services
+
+ROOT = Path(__file__).resolve().parent.parent
+OUT = Path(".build/lambdas")
+NOT_STAGES = {"model", "drift"}
+HERE = f"{sys.version_info.major}.{sys.version_info.minor}"
+LIMIT_BYTES = 250_000_000  # unzipped, of Lambda
+WHEN = 315_532_800  # 1980-01-01, the first time that a zip can tell
+PLATFORMS = {"x86_64": "x86_64-manylinux_2_28", "arm64": "aarch64-manylinux_2_28"}
+
+
+class PackageError(Exception):
+    """A package cannot be built; the message says what to do."""
+
+
+@dataclass(frozen=True)
+class Target:
+    """The runtime of a stage. native: this interpreter and this machine, whatever they are."""
+
+    python: str
+    architecture: str
+    native: bool
+
+    @classmethod
+    def of_stage(cls, stage: str, configs: Path = ROOT / "configs") -> Target:
+        """Read a stage's runtime. Raises PackageError that lists the known stages."""
+        known = sorted(path.stem for path in configs.glob("*.yaml") if path.stem not in NOT_STAGES)
+        if stage not in known:
+            raise PackageError(f"no stage {stage!r}: known are {', '.join(known)}")
+        content: dict[str, Any] = msgspec.yaml.decode((configs / f"{stage}.yaml").read_bytes())
+        runtime = content["runtime"]
+        if runtime["python"] == "same":
+            return cls(HERE, platform.machine(), True)
+        return cls(str(runtime["python"]), runtime["architecture"], False)
+
+    def uv_flags(self) -> list[str]:
+        """How uv picks wheels for it."""
+        flags = ["--python", sys.executable]
+        if not self.native:
+            wheels = PLATFORMS[self.architecture]
+            flags += ["--python-version", self.python, "--python-platform", wheels]
+        return flags
+
+    def compiler(self) -> str | None:
+        """An interpreter of its version on this machine; byte code of another is worthless."""
+        if self.python == HERE:
+            return sys.executable
+        name = f"python{self.python}"
+        if shutil.which(name) is None:
+            return None
+        tried = subprocess.run([name, "-c", ""], capture_output=True, check=False)
+        return name if tried.returncode == 0 else None
+
+
+@dataclass(frozen=True)
+class Built:
+    """One package, its size in bytes, and whether it was made anew."""
+
+    function: str
+    size: int
+    fresh: bool
+
+
+def build(function: str, target: Target, compiler: str | None, out: Path) -> Built:
+    """Make one package, unless its inputs are those of the folder that is there.
+
+    Raises PackageError where uv cannot install or the folder is larger than Lambda takes.
+    """
+    files = modules(function, ROOT)
+    lock = ROOT / "lambdas" / function / "requirements.txt"
+    digest = _digest([*(ROOT / path for path in files), lock], repr((target, compiler)))
+    folder, stamp = out / function, out / f"{function}.stamp"
+    if folder.is_dir() and stamp.is_file() and stamp.read_text() == digest:
+        return Built(function, size_bytes(folder), fresh=False)
+    out.mkdir(parents=True, exist_ok=True)
+    stamp.unlink(missing_ok=True)
+    with tempfile.TemporaryDirectory(dir=out, prefix=f".{function}-") as place:
+        made = Path(place) / function
+        _install(lock, target, made)
+        _prune(made, services(files, ROOT))
+        for path in files:
+            (made / path).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(ROOT / path, made / path)
+        if compiler:
+            _compile(made, compiler)
+        _settle(made)
+        size = size_bytes(made)
+        if size > LIMIT_BYTES:
+            raise PackageError(f"{function} has {size / 1e6:.0f} MB, Lambda takes 250 MB")
+        shutil.rmtree(folder, ignore_errors=True)
+        made.replace(folder)
+    stamp.write_text(digest)
+    return Built(function, size, fresh=True)
+
+
+def size_bytes(folder: Path) -> int:
+    """What all files of a folder hold."""
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+
+
+def _install(lock: Path, target: Target, folder: Path) -> None:
+    words = [_uv(), "pip", "install", "-q", "--target", str(folder), *target.uv_flags()]
+    words += ["--only-binary", ":all:", "--require-hashes", "--link-mode", "copy", "-r", str(lock)]
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        raise PackageError(f"uv could not install {lock}:\n{done.stderr}")
+
+
+def _uv() -> str:
+    options = (os.environ.get("UV"), str(ROOT / ".local/venvs/uv/bin/uv"), shutil.which("uv"))
+    for option in options:
+        if option and Path(option).exists():
+            return option
+    raise PackageError("uv is not here: run `make setup`, or name it in the variable UV")
+
+
+def _prune(folder: Path, kept_services: set[str]) -> None:
+    has_scipy = (folder / "scipy").is_dir()
+    for path in sorted(folder.rglob("*"), reverse=True):
+        if path.is_dir():
+            if not any(path.iterdir()):
+                path.rmdir()
+        elif is_useless(path.relative_to(folder), kept_services, has_scipy=has_scipy):
+            path.unlink()
+
+
+def _compile(folder: Path, compiler: str) -> None:
+    """Byte code that no time stamp can make stale, with the paths that it has in Lambda."""
+    words = [compiler, "-m", "compileall", "-q", "--invalidation-mode", "unchecked-hash"]
+    words += ["-s", str(folder), "-p", "/var/task", str(folder)]
+    environment = {**os.environ, "PYTHONHASHSEED": "0"}  # sets of constants keep their order
+    subprocess.run(words, env=environment, capture_output=True, check=False)
+
+
+def _settle(folder: Path) -> None:
+    """One time and one mode for everything: only content makes a package differ."""
+    for path in [folder, *folder.rglob("*")]:
+        path.chmod(0o755 if path.is_dir() or path.suffix == ".so" else 0o644)
+        os.utime(path, (WHEN, WHEN))
+
+
+def _digest(inputs: Sequence[Path], more: str) -> str:
+    rules = [Path(__file__), Path(__file__).with_name("contents.py")]
+    found = hashlib.sha256(more.encode())
+    for path in (*rules, *inputs):
+        found.update(f"{path.relative_to(ROOT)}\0".encode())
+        found.update(hashlib.sha256(path.read_bytes()).digest())
+    return found.hexdigest()
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Build every package; 2 for an unknown stage, 1 where one cannot be built."""
+    parser = argparse.ArgumentParser(prog="python -m lambdas.package", description=__doc__)
+    parser.add_argument("--stage", default=os.environ.get("STAGE", "local"))
+    parser.add_argument("--out", type=Path, default=OUT)
+    options = parser.parse_args(arguments)
+    try:
+        target = Target.of_stage(options.stage)
+    except PackageError as error:
+        print(f"package: {error}", file=sys.stderr)
+        return 2
+    compiler = target.compiler()
+    if compiler is None:
+        print(f"package: no Python {target.python} here, so no byte code: cold starts take longer")
+    try:
+        with ThreadPoolExecutor(2) as pool:
+            made = pool.map(lambda name: build(name, target, compiler, options.out), FUNCTIONS)
+            for built in made:
+                state = "built" if built.fresh else "up to date"
+                print(f"package: {built.function:<10} {built.size / 1e6:6.1f} MB  {state}")
+    except PackageError as error:
+        print(f"package: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
