@@ -21,6 +21,9 @@ def client(service: str) -> Any:
 @cache
 def client_within(service: str, seconds: float, attempts: int = 1) -> Any:
     """A client that waits so long for a connection, so long for an answer, and asks so often."""
-    limits = {"connect_timeout": seconds, "read_timeout": seconds}
-    retries = {"mode": "standard", "total_max_attempts": attempts}
-    return _make(service, config=Config(**limits, retries=retries))
+    config = Config(
+        connect_timeout=seconds,
+        read_timeout=seconds,
+        retries={"mode": "standard", "total_max_attempts": attempts},
+    )
+    return _make(service, config=config)

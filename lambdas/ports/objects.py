@@ -4,14 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
-from botocore.exceptions import ClientError
+from botocore.exceptions import BotoCoreError, ClientError
 
 from lambdas.ports.clients import client
+from reviews.errors import NotReadyError
 
 DELETE_BATCH = 1000
+REOPENINGS = 5  # of one stream whose connection breaks off
+ABSENT = ("404", "NoSuchKey", "NoSuchVersion", "NotFound")
+FORBIDDEN = ("403", "AccessDenied", "Forbidden")
 
 
 @dataclass(frozen=True)
@@ -22,6 +27,48 @@ class Stored:
     size: int
     etag: str
     version: str
+    modified: datetime
+
+
+class Stream:
+    """An object's bytes as they arrive; a connection that breaks off is opened again in place.
+
+    Reads one version, or fails: if the object was overwritten meanwhile, the ETag differs.
+    """
+
+    def __init__(self, bucket: str, key: str, version: str | None, start: int) -> None:
+        self._what = {"Bucket": bucket, "Key": key, **_of(version)}
+        self._at = start
+        self._left = REOPENINGS
+        self._body = self._open()
+
+    def read(self, size: int = -1) -> bytes:
+        """At most `size` bytes, all of the rest without it, none at the end.
+
+        Raises NotReadyError where the connection breaks off again and again.
+        """
+        while True:
+            try:
+                piece: bytes = self._body.read(None if size < 0 else size)
+                self._at += len(piece)
+                return piece
+            except BotoCoreError as error:
+                self._left -= 1
+                if self._left < 0:
+                    name = type(error).__name__
+                    raise NotReadyError(f"{self._what['Key']} breaks off: {name}") from None
+                self._body = self._open()
+
+    def close(self) -> None:
+        """Let the connection go, read to its end or not."""
+        self._body.close()
+
+    def _open(self) -> Any:
+        if self._at:
+            self._what["Range"] = f"bytes={self._at}-"
+        answer = _found(client("s3").get_object, **self._what)
+        self._what["IfMatch"] = answer["ETag"]
+        return answer["Body"]
 
 
 def head(bucket: str, key: str, version: str | None = None) -> Stored:
@@ -29,13 +76,13 @@ def head(bucket: str, key: str, version: str | None = None) -> Stored:
 
     Raises FileNotFoundError where there is none.
     """
-    more = {"VersionId": version} if version and version != "null" else {}
-    answer = _found(client("s3").head_object, bucket, key, **more)
+    answer = _found(client("s3").head_object, Bucket=bucket, Key=key, **_of(version))
     return Stored(
         key,
         answer["ContentLength"],
         answer["ETag"].strip('"'),
         answer.get("VersionId") or "null",
+        answer["LastModified"],
     )
 
 
@@ -44,23 +91,28 @@ def read(bucket: str, key: str, version: str | None = None) -> bytes:
 
     Raises FileNotFoundError where there is none.
     """
-    more = {"VersionId": version} if version and version != "null" else {}
-    body: bytes = _found(client("s3").get_object, bucket, key, **more)["Body"].read()
+    answer = _found(client("s3").get_object, Bucket=bucket, Key=key, **_of(version))
+    body: bytes = answer["Body"].read()
     return body
 
 
-def stream(
-    bucket: str, key: str, version: str | None = None, start: int = 0, end: int | None = None
-) -> IO[bytes]:
-    """An object's bytes from `start` up to, not including, `end`, as they arrive.
+def read_first(bucket: str, key: str, size: int, version: str | None = None) -> bytes:
+    """The first bytes of an object that is not empty.
 
     Raises FileNotFoundError where there is none.
     """
-    more: dict[str, str] = {"VersionId": version} if version and version != "null" else {}
-    if start or end is not None:
-        more["Range"] = f"bytes={start}-{'' if end is None else end - 1}"
-    body: IO[bytes] = _found(client("s3").get_object, bucket, key, **more)["Body"]
+    part = {"Range": f"bytes=0-{size - 1}", **_of(version)}
+    answer = _found(client("s3").get_object, Bucket=bucket, Key=key, **part)
+    body: bytes = answer["Body"].read()
     return body
+
+
+def stream(bucket: str, key: str, version: str | None = None, start: int = 0) -> Stream:
+    """An object's bytes from `start` on, as they arrive.
+
+    Raises FileNotFoundError where there is none.
+    """
+    return Stream(bucket, key, version, start)
 
 
 def split_uri(uri: str) -> tuple[str, str]:
@@ -89,17 +141,28 @@ def put_file(bucket: str, key: str, path: Path) -> None:
     client("s3").upload_file(str(path), bucket, key)
 
 
-def list_objects(bucket: str, prefix: str) -> Iterator[Stored]:
-    """Newest versions under a prefix, in the order of their keys."""
-    pages = client("s3").get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
-    for page in pages:
+def put_whole(bucket: str, key: str, path: Path) -> str:
+    """Upload a file of at most 5 GB in one request: there whole or not at all.
+
+    Returns its version ("null" in a bucket without versions).
+    """
+    with path.open("rb") as body:
+        answer = client("s3").put_object(Bucket=bucket, Key=key, Body=body)
+    return answer.get("VersionId") or "null"
+
+
+def list_objects(bucket: str, prefix: str, after: str = "") -> Iterator[Stored]:
+    """Newest versions under a prefix, in the order of their keys; those greater than `after`."""
+    what = {"Bucket": bucket, "Prefix": prefix, **({"StartAfter": after} if after else {})}
+    for page in client("s3").get_paginator("list_objects_v2").paginate(**what):
         for item in page.get("Contents", []):
-            yield Stored(item["Key"], item["Size"], item["ETag"].strip('"'), "")
+            etag = item["ETag"].strip('"')
+            yield Stored(item["Key"], item["Size"], etag, "", item["LastModified"])
 
 
 def list_keys(bucket: str, prefix: str, after: str = "") -> list[str]:
     """Keys under a prefix, in order, from the first one greater than `after`."""
-    return [item.key for item in list_objects(bucket, prefix) if item.key > after]
+    return [item.key for item in list_objects(bucket, prefix, after)]
 
 
 def empty(bucket: str) -> int:
@@ -116,10 +179,18 @@ def empty(bucket: str) -> int:
     return deleted
 
 
-def _found(call: Any, bucket: str, key: str, **more: str) -> Any:
+def _of(version: str | None) -> dict[str, str]:
+    return {"VersionId": version} if version and version != "null" else {}
+
+
+def _found(call: Any, **what: str) -> Any:
     try:
-        return call(Bucket=bucket, Key=key, **more)
+        return call(**what)
     except ClientError as error:
-        if error.response["Error"]["Code"] in ("404", "NoSuchKey", "NoSuchVersion", "NotFound"):
-            raise FileNotFoundError(f"s3://{bucket}/{key}") from None
+        place = f"s3://{what['Bucket']}/{what['Key']}"
+        code = error.response["Error"]["Code"]
+        if code in ABSENT:
+            raise FileNotFoundError(place) from None
+        if code in FORBIDDEN:  # also what is absent, to one who may not list
+            raise PermissionError(f"{place} is not there, or may not be read") from None
         raise

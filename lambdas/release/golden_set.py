@@ -7,10 +7,17 @@ import json
 import tarfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import IO, Any
+from typing import IO, Any, Protocol, cast
 
 NAME = "golden.jsonl"
 TOLERANCE = 1e-5  # two ways of adding up float32 differ by less
+
+
+class Readable(Protocol):
+    """What can be read from."""
+
+    def read(self, size: int = -1, /) -> bytes:
+        """At most `size` bytes."""
 
 
 @dataclass(frozen=True)
@@ -28,12 +35,12 @@ class Compared:
         return self.asked > 0 and self.asked == self.matched
 
 
-def questions(archive: IO[bytes]) -> list[dict[str, Any]]:
+def questions(archive: Readable) -> list[dict[str, Any]]:
     """The golden set out of a model.tar.gz.
 
     Raises FileNotFoundError where the archive holds none.
     """
-    with tarfile.open(fileobj=archive, mode="r|gz") as tar:
+    with tarfile.open(fileobj=cast(IO[bytes], archive), mode="r|gz") as tar:
         for member in tar:
             if member.name.removeprefix("./") == NAME and member.isfile():
                 body = tar.extractfile(member) or io.BytesIO()

@@ -1,0 +1,82 @@
+"""A large .gz as several small ones: gzip has one beginning, so only its reader can part it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+from isal import isal_zlib
+
+from reviews.errors import UnreadableSourceError
+
+LEVEL = 1
+GZIP_WINDOW = 31  # of zlib: the gzip form, with no time in its head
+LONGEST_LINE_BYTES = 1 << 26  # beyond it a line without end would fill the disk
+
+
+@dataclass(frozen=True)
+class Part:
+    """A .gz of whole lines. offset: of its first byte, line: how many lines stand before it, in
+    the source after decompression."""
+
+    path: Path
+    offset: int
+    line: int
+
+
+def parts(pieces: Iterator[bytes], folder: Path, part_bytes: int) -> Iterator[Part]:
+    """Cut plain bytes after the first newline at or past `part_bytes`, again and again.
+
+    Each part is there until the next one is asked for. The same bytes give the same parts.
+    Raises UnreadableSourceError for a line longer than LONGEST_LINE_BYTES.
+    """
+    offset = line = 0
+    with ExitStack() as stack:
+        writer: _Writer | None = None
+        for whole in pieces:
+            piece = whole
+            while piece:
+                if writer is None:
+                    writer = _Writer(stack, folder / "part.gz", offset, line)
+                taken = piece[: writer.room(piece, part_bytes)]
+                piece = piece[len(taken) :]
+                writer.write(taken)
+                offset += len(taken)
+                line += taken.count(b"\n")
+                if writer.size >= part_bytes and taken.endswith(b"\n"):
+                    yield writer.close()
+                    writer = None
+        if writer is not None:
+            yield writer.close()
+
+
+class _Writer:
+    """One part on its way to the disk."""
+
+    def __init__(self, stack: ExitStack, path: Path, offset: int, line: int) -> None:
+        self.size = 0
+        self._part = Part(path, offset, line)
+        self._file: IO[bytes] = stack.enter_context(path.open("wb"))
+        self._deflate: Any = isal_zlib.compressobj(LEVEL, isal_zlib.DEFLATED, GZIP_WINDOW)
+
+    def room(self, piece: bytes, part_bytes: int) -> int:
+        """How much of a piece still belongs to this part: up to the newline that ends it."""
+        cut = piece.find(b"\n", max(part_bytes - self.size - 1, 0)) + 1
+        if not cut and self.size > part_bytes + LONGEST_LINE_BYTES:
+            raise UnreadableSourceError(
+                f"a line has no end within {LONGEST_LINE_BYTES:,} bytes, "
+                f"from byte {self._part.offset:,} on"
+            )
+        return cut or len(piece)
+
+    def write(self, data: bytes) -> None:
+        self.size += len(data)
+        self._file.write(self._deflate.compress(data))
+
+    def close(self) -> Part:
+        self._file.write(self._deflate.flush())
+        self._file.close()
+        return self._part

@@ -1,0 +1,139 @@
+"""A dataset: the newest version of every raw object, by the exact Parquet objects. Pure."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from lambdas.preprocess.results import Made, Refined, Written
+from lambdas.preprocess.source import Source
+from reviews.counts import Counts
+
+
+class SourceRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """A refined source. event_time: when S3 stored the raw object, UTC."""
+
+    source_id: str
+    key: str
+    version: str
+    etag: str
+    size: int
+    event_time: datetime
+    counts: dict[str, Any]
+    parquet: list[Written]
+    rejected: list[Written]
+    text_rules: str
+    configuration_digest: str
+    code_version: str
+
+
+class Dataset(msgspec.Struct, frozen=True, kw_only=True):
+    """What stands beside a manifest. counts: of all sources together.
+
+    Where sources were refined differently, what differs is joined by `+`.
+    """
+
+    id: str
+    listed_at: datetime
+    sources: list[dict[str, Any]]
+    counts: dict[str, Any]
+    manifest_uri: str
+    manifest_version_id: str
+    manifest_sha256: str
+    text_rules: str
+    configuration_digest: str
+    code_version: str
+
+
+def record_of(
+    source: Source, refined: Refined, made: Made, *, etag: str, size: int, event_time: str
+) -> SourceRecord:
+    """The record of a source; a function of the source, so that a repeated run writes it again."""
+    return SourceRecord(
+        source_id=source.id,
+        key=source.key,
+        version=source.version,
+        etag=etag,
+        size=size,
+        event_time=datetime.fromisoformat(event_time),
+        counts=refined.counts,
+        parquet=refined.parquet,
+        rejected=refined.rejected,
+        **msgspec.structs.asdict(made),
+    )
+
+
+def newest(records: Iterable[SourceRecord]) -> list[SourceRecord]:
+    """Of each raw key the version that S3 stored last, in the order of keys.
+
+    S3 tells seconds: of two versions of one second the greater id counts.
+    """
+    found: dict[str, SourceRecord] = {}
+    for record in records:
+        known = found.get(record.key)
+        if known is None or _age(known) < _age(record):
+            found[record.key] = record
+    return [found[key] for key in sorted(found)]
+
+
+def manifest(bucket: str, records: Sequence[SourceRecord]) -> bytes:
+    """The Parquet objects in SageMaker's ManifestFile form."""
+    keys = [written.key for record in records for written in record.parquet]
+    return msgspec.json.encode([{"prefix": f"s3://{bucket}/"}, *keys])
+
+
+def dataset_id(listed_at: datetime, manifest: bytes) -> str:
+    """An id that sorts by the time of listing, to the microsecond."""
+    head = f"{listed_at:%Y%m%dT%H%M%SZ}"
+    return f"{head}-{listed_at.microsecond:05x}{hashlib.sha256(manifest).hexdigest()[:3]}"
+
+
+def describe(
+    records: Sequence[SourceRecord],
+    *,
+    id: str,
+    listed_at: datetime,
+    manifest: bytes,
+    manifest_uri: str,
+    manifest_version_id: str,
+) -> Dataset:
+    """The record of a dataset whose manifest is written."""
+    counts = Counts()
+    for record in records:
+        counts += Counts.from_dict(record.counts)
+    counts.check()
+    return Dataset(
+        id=id,
+        listed_at=listed_at,
+        sources=[_short(record) for record in records],
+        counts=counts.to_dict(),
+        manifest_uri=manifest_uri,
+        manifest_version_id=manifest_version_id,
+        manifest_sha256=hashlib.sha256(manifest).hexdigest(),
+        text_rules=_all(record.text_rules for record in records),
+        configuration_digest=_all(record.configuration_digest for record in records),
+        code_version=_all(record.code_version for record in records),
+    )
+
+
+def _age(record: SourceRecord) -> tuple[datetime, str]:
+    return record.event_time, record.version
+
+
+def _short(record: SourceRecord) -> dict[str, Any]:
+    return {
+        "source_id": record.source_id,
+        "key": record.key,
+        "version": record.version,
+        "event_time": record.event_time,
+        "rows": record.counts["kept"],
+        "parquet": record.parquet,
+    }
+
+
+def _all(values: Iterable[str]) -> str:
+    return "+".join(sorted(set(values)))

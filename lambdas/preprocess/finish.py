@@ -1,0 +1,131 @@
+"""Last step: the source adds up, a new dataset lists it, and whoever learns is told."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+from aws_lambda_powertools import Logger, Metrics
+from aws_lambda_powertools.metrics import MetricUnit
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from lambdas.ports import events, objects
+from lambdas.preprocess import dataset
+from lambdas.preprocess.dataset import Dataset, SourceRecord
+from lambdas.preprocess.results import Made, Result, add_up
+from lambdas.preprocess.shards import Shard, from_lines
+from lambdas.preprocess.source import Source, result_key
+from lambdas.settings import PreprocessSettings
+from reviews.errors import NotReadyError
+from reviews.refine import Options
+
+settings = PreprocessSettings.from_env()
+logger = Logger(service="preprocess")
+metrics = Metrics(namespace=settings.metrics_namespace)
+metrics.set_default_dimensions(stage=settings.stage)
+options = Options(keep_columns=tuple(filter(None, settings.keep_columns.split(","))))
+made = Made.of_settings(options.keep_columns, options.detector, settings.code_version)
+READERS = 16  # at a time, of small objects
+LISTINGS = 20  # sources that finish meanwhile make us list again
+
+
+@logger.inject_lambda_context
+def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+    """From plan's output to a dataset and the event DatasetReady; `counts` are the source's.
+
+    Raises PartialFailureError, UnreadableSourceError or CountMismatchError; then nothing is listed.
+    """
+    source = Source(event["bucket"], event["key"], event["version"])
+    found = from_lines(objects.read(settings.curated_bucket, event["shards_key"]))
+    refined = add_up(source, found, _results(found), made)
+    record = dataset.record_of(
+        source,
+        refined,
+        made,
+        etag=event["etag"],
+        size=event["size"],
+        event_time=event["event_time"],
+    )
+    _put(source.record_key, record)
+    _measure(refined.counts)
+    listed = _list()
+    detail = {"dataset_id": listed.id, "manifest_uri": listed.manifest_uri}
+    events.publish(f"review-stars.{settings.stage}", "DatasetReady", detail)
+    logger.info("dataset ready", extra={"source_id": source.id, **detail})
+    return {**detail, "counts": refined.counts}
+
+
+def _results(shards: list[Shard]) -> dict[int, Result]:
+    """The results that workers have left."""
+
+    def read(shard: Shard) -> Result | None:
+        try:
+            body = objects.read(settings.curated_bucket, result_key(shard.source_id, shard.shard))
+        except FileNotFoundError:
+            return None
+        return msgspec.json.decode(body, type=Result)
+
+    with ThreadPoolExecutor(READERS) as pool:
+        found = pool.map(read, shards)
+        return {result.shard.shard: result for result in found if result}
+
+
+def _list() -> Dataset:
+    """List all sources as a dataset; again, if others were added before ours was written.
+
+    Of sources that finish together the latest dataset so has all, whatever their clocks say.
+    """
+    listed_at, listed = datetime.now(UTC), _sources()
+    for _ in range(LISTINGS):
+        found = _write(listed_at, sorted(listed))
+        listed_at, before, listed = datetime.now(UTC), listed, _sources()
+        if listed == before:
+            return found
+    raise NotReadyError(f"sources changed {LISTINGS} times while they were listed")
+
+
+def _sources() -> dict[str, str]:
+    """Every source record by its key, with its ETag."""
+    found = objects.list_objects(settings.curated_bucket, "sources/")
+    return {stored.key: stored.etag for stored in found}
+
+
+def _write(listed_at: datetime, keys: list[str]) -> Dataset:
+    bucket = settings.curated_bucket
+    with ThreadPoolExecutor(READERS) as pool:
+        bodies = list(pool.map(lambda key: objects.read(bucket, key), keys))
+    records = dataset.newest(msgspec.json.decode(body, type=SourceRecord) for body in bodies)
+    manifest = dataset.manifest(bucket, records)
+    id = dataset.dataset_id(listed_at, manifest)
+    key = f"datasets/{id}/manifest.json"
+    version = objects.put_bytes(bucket, key, manifest, "application/json")
+    described = dataset.describe(
+        records,
+        id=id,
+        listed_at=listed_at,
+        manifest=manifest,
+        manifest_uri=f"s3://{bucket}/{key}",
+        manifest_version_id=version,
+    )
+    _put(f"datasets/{id}/dataset.json", described)  # last: it makes the dataset be there
+    return described
+
+
+def _put(key: str, content: msgspec.Struct) -> None:
+    body = msgspec.json.format(msgspec.json.encode(content), indent=1)
+    objects.put_bytes(settings.curated_bucket, key, body, "application/json")
+
+
+def _measure(counts: dict[str, Any]) -> None:
+    aside = sum(counts["rejected"].values())
+    for name, value in (
+        ("RecordsRead", counts["read"]),
+        ("RecordsKept", counts["kept"]),
+        ("RecordsDuplicate", counts["duplicates"]),
+        ("RecordsSetAside", aside),
+    ):
+        metrics.add_metric(name, MetricUnit.Count, value)
+    metrics.add_metric("RejectedShare", MetricUnit.NoUnit, aside / counts["read"])
+    metrics.flush_metrics()

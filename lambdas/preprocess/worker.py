@@ -1,0 +1,113 @@
+"""The step between: one shard to Parquet, what is set aside beside it, and the result last."""
+
+from __future__ import annotations
+
+import hashlib
+import tempfile
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from aws_lambda_powertools import Logger
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from lambdas.ports import objects
+from lambdas.preprocess.results import Made, Result, Written
+from lambdas.preprocess.shards import Shard
+from lambdas.preprocess.source import parquet_key, rejected_key, result_key
+from lambdas.settings import PreprocessSettings
+from reviews import parquet
+from reviews.counts import Counts
+from reviews.errors import UnreadableSourceError
+from reviews.record import Rejected
+from reviews.refine import Options, Refined, Refiner
+
+settings = PreprocessSettings.from_env()
+logger = Logger(service="preprocess")
+options = Options(keep_columns=tuple(filter(None, settings.keep_columns.split(","))))
+made = Made.of_settings(options.keep_columns, options.detector, settings.code_version)
+
+
+@logger.inject_lambda_context
+def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+    """Refine one line of shards.jsonl; what was done before, with the same code, stays as it is.
+
+    Raises UnreadableSourceError, and leaves it as the result, where trying again cannot help.
+    """
+    shard = Shard.of_event(event)
+    result = _known(shard) or _refine(shard)
+    counts = {"read": result.counts["read"], "kept": result.counts["kept"]}
+    logger.info("refined", extra={"source_id": shard.source_id, "shard": shard.shard, **counts})
+    return {"shard": shard.shard, **counts}
+
+
+def _known(shard: Shard) -> Result | None:
+    """The result of an earlier run: a repeated event makes nothing new, not even versions."""
+    try:
+        body = objects.read(settings.curated_bucket, result_key(shard.source_id, shard.shard))
+    except (FileNotFoundError, PermissionError):  # S3 tells who may not list no more than that
+        return None
+    result = msgspec.json.decode(body, type=Result)
+    is_valid = result.shard == shard and result.made == made and not result.failure
+    return result if is_valid else None
+
+
+def _refine(shard: Shard) -> Result:
+    id, number = shard.source_id, shard.shard
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            counts = refine(shard, options, Path(folder))
+        except UnreadableSourceError as error:
+            _leave(Result(shard, made, failure=str(error)))
+            raise
+        counts.check()
+        aside = counts.rejected.total()
+        rows = _put(Path(folder, "rows"), parquet_key(id, number), counts.kept)
+        rejected = _put(Path(folder, "rejected"), rejected_key(id, number), aside)
+    result = Result(shard, made, counts.to_dict(), rows, rejected)
+    _leave(result)
+    return result
+
+
+def refine(shard: Shard, options: Options, folder: Path) -> Counts:
+    """Write the files `rows` (Parquet) and `rejected` (JSON lines) of a shard into a folder."""
+    with ExitStack() as stack:
+        file = stack.enter_context(Path(folder, "rejected").open("wb"))
+
+        def set_aside(line: Rejected) -> None:
+            whole = replace(
+                line, offset=line.offset + shard.offset, number=line.number + shard.line
+            )
+            file.write(whole.to_json())
+
+        refined = _refined(shard, Refiner(options, set_aside), stack)
+        with Path(folder, "rows").open("w+b") as rows:
+            parquet.write(refined, rows)
+        return refined.counts
+
+
+def _refined(shard: Shard, refiner: Refiner, stack: ExitStack) -> Refined:
+    def read_from(start: int) -> objects.Stream:
+        body = objects.stream(shard.bucket, shard.key, shard.version, start)
+        stack.callback(body.close)
+        return body
+
+    if shard.start is None or shard.end is None:
+        return refiner.stream(read_from(0))
+    return refiner.range(read_from, shard.start, shard.end)
+
+
+def _put(path: Path, key: str, rows: int) -> Written | None:
+    """Upload a file that has rows, whole."""
+    if rows == 0:
+        return None
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    return Written(key, objects.put_whole(settings.curated_bucket, key, path), digest, rows)
+
+
+def _leave(result: Result) -> None:
+    key = result_key(result.shard.source_id, result.shard.shard)
+    objects.put_bytes(settings.curated_bucket, key, msgspec.json.encode(result))

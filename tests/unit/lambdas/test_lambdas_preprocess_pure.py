@@ -1,0 +1,206 @@
+"""Sharing out, adding up, listing: the Preprocess machine without AWS."""
+
+from __future__ import annotations
+
+import gzip
+import itertools
+import json
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lambdas.preprocess import dataset, shards
+from lambdas.preprocess.cutting import parts
+from lambdas.preprocess.dataset import SourceRecord
+from lambdas.preprocess.results import Made, Result, Written, add_up
+from lambdas.preprocess.shards import Shard
+from lambdas.preprocess.source import Source
+from reviews.counts import Counts
+from reviews.errors import CountMismatchError, PartialFailureError, UnreadableSourceError
+
+SOURCE = Source("raw", "incoming/a.jsonl", "v.1")
+MADE = Made("1", "digest", "commit")
+WHEN = datetime(2026, 11, 24, 10, 0, 0, 5, tzinfo=UTC)
+
+
+def result(shard: Shard, read: int = 3, kept: int = 2, rows: int | None = None) -> Result:
+    counts = Counts(read=read, kept=kept)
+    counts.rejected["no_text"] = read - kept
+    counts.languages["en"] = counts.ratings["5"] = kept
+    written = Written(f"reviews/{shard.shard}", "v", "sha", kept if rows is None else rows)
+    return Result(shard, MADE, counts.to_dict(), written if kept else None)
+
+
+def record(key: str, version: str, seconds: int = 0) -> SourceRecord:
+    source = Source("raw", key, version)
+    refined = add_up(
+        source, [one := shards.of_whole(source, gzip=False)[0]], {0: result(one)}, MADE
+    )
+    when = (WHEN + timedelta(seconds=seconds)).isoformat()
+    return dataset.record_of(source, refined, MADE, etag="e", size=1, event_time=when)
+
+
+def test_a_source_has_the_same_keys_whenever_it_is_named() -> None:
+    assert Source("raw", "incoming/a.jsonl", "v.1") == SOURCE
+    assert SOURCE.id == Source("raw", "incoming/a.jsonl", "v.1").id
+    assert SOURCE.id != Source("raw", "incoming/a.jsonl", "v.2").id
+    assert SOURCE.id != Source("raw", "incoming/b.jsonl", "v.1").id
+    assert "/" not in Source("raw", "k", "../x/y").id
+
+
+@given(size=st.integers(1, 10**12), most=st.integers(1, 10**9))
+def test_ranges_cover_a_file_once_and_none_is_too_large(size: int, most: int) -> None:
+    if size // most > 2_000:
+        most = size // 2_000 + 1
+    found = shards.of_ranges(SOURCE, size, most)
+    edges = [(shard.start, shard.end) for shard in found]
+    assert edges[0][0] == 0
+    assert edges[-1][1] == size
+    assert all(a[1] == b[0] for a, b in itertools.pairwise(edges))
+    assert all(0 < (end or 0) - (start or 0) <= most for start, end in edges)
+    assert [shard.shard for shard in found] == list(range(len(found)))
+
+
+def test_shards_survive_their_file_and_an_event() -> None:
+    found = [*shards.of_ranges(SOURCE, 100, 30), shards.of_part(SOURCE, "c", 4, offset=9, line=2)]
+    assert shards.from_lines(shards.to_lines(found)) == found
+    assert Shard.of_event(json.loads(shards.to_lines(found[-1:]))) == found[-1]
+
+
+@pytest.mark.parametrize(
+    ("magic", "expected"), [(b"\x1f\x8b\x08", True), (b'{"rati', False), (b"", False)]
+)
+def test_the_first_bytes_decide_what_is_gzip(magic: bytes, expected: bool) -> None:
+    assert shards.is_gzip(magic, "s3://raw/x.txt") is expected
+
+
+def test_what_is_neither_gzip_nor_lines_is_refused_by_name() -> None:
+    with pytest.raises(UnreadableSourceError, match="zip archive"):
+        shards.is_gzip(b"PK\x03\x04..", "s3://raw/x.jsonl")
+
+
+def test_a_gzip_too_large_to_cut_is_refused_with_its_size_and_the_command() -> None:
+    shards.check_can_be_cut("s3://raw/x", 15_000_000_000)
+    with pytest.raises(UnreadableSourceError, match=r"31\.0 GB.*python -m reviews refine"):
+        shards.check_can_be_cut("s3://raw/x", 31_000_000_000)
+
+
+@given(
+    lines=st.lists(st.binary(max_size=40).map(lambda b: b.replace(b"\n", b"")), max_size=30),
+    ends=st.booleans(),
+    part_bytes=st.integers(1, 200),
+    piece_bytes=st.integers(1, 50),
+)
+def test_parts_join_to_what_was_cut_and_know_their_place(
+    tmp_path_factory: pytest.TempPathFactory,
+    lines: list[bytes],
+    ends: bool,
+    part_bytes: int,
+    piece_bytes: int,
+) -> None:
+    whole = b"\n".join(lines) + (b"\n" if ends and lines else b"")
+    pieces = (whole[i : i + piece_bytes] for i in range(0, len(whole), piece_bytes))
+    folder = tmp_path_factory.mktemp("parts")
+    joined = b""
+    for part in parts(pieces, folder, part_bytes):
+        assert not joined or joined.endswith(b"\n")
+        assert part.offset == len(joined)
+        assert part.line == joined.count(b"\n")
+        content = gzip.decompress(part.path.read_bytes())
+        assert content
+        joined += content
+    assert joined == whole
+
+
+def test_the_same_bytes_give_the_same_parts(tmp_path: Path) -> None:
+    def cut() -> list[bytes]:
+        found = parts(iter([b"one\ntwo\n", b"three\n"]), tmp_path, 5)
+        return [part.path.read_bytes() for part in found]
+
+    first = cut()
+    assert len(first) == 2
+    assert cut() == first
+
+
+def test_a_source_adds_up() -> None:
+    found = shards.of_ranges(SOURCE, 100, 40)
+    refined = add_up(SOURCE, found, {shard.shard: result(shard) for shard in found}, MADE)
+    assert (refined.counts["read"], refined.counts["kept"]) == (9, 6)
+    assert [written.rows for written in refined.parquet] == [2, 2, 2]
+
+
+def test_shards_without_a_result_are_listed() -> None:
+    found = shards.of_ranges(SOURCE, 100, 30)
+    results = {0: result(found[0]), 3: Result(found[3], MADE, failure="breaks off")}
+    with pytest.raises(PartialFailureError, match=r"3 of 4 shards.*1: no.*3: breaks off") as error:
+        add_up(SOURCE, found, results, MADE)
+    assert error.value.shards == (1, 2, 3)
+
+
+def test_a_result_of_other_code_or_of_another_cut_is_none() -> None:
+    old, new = shards.of_ranges(SOURCE, 100, 30), shards.of_ranges(SOURCE, 100, 50)
+    for results in ({0: result(old[0])}, {0: msgspec.structs.replace(result(new[0]), made=None)}):
+        with pytest.raises(PartialFailureError):
+            add_up(SOURCE, new, {**results, 1: result(new[1])}, MADE)  # type: ignore[arg-type]
+
+
+def test_rows_that_went_missing_stop_the_run() -> None:
+    one = shards.of_whole(SOURCE, gzip=False)
+    with pytest.raises(CountMismatchError, match="2 rows were kept and 1 written"):
+        add_up(SOURCE, one, {0: result(one[0], rows=1)}, MADE)
+    lost = msgspec.structs.replace(result(one[0]), counts={**result(one[0]).counts, "read": 9})
+    with pytest.raises(CountMismatchError):
+        add_up(SOURCE, one, {0: lost}, MADE)
+
+
+def test_one_unreadable_file_says_why_in_a_sentence() -> None:
+    one = shards.of_whole(SOURCE, gzip=True)
+    failed = Result(one[0], MADE, failure="the gzip stream breaks off after 9 bytes")
+    with pytest.raises(UnreadableSourceError, match=r"^s3://raw/incoming/a\.jsonl: the gzip"):
+        add_up(SOURCE, one, {0: failed}, MADE)
+
+
+def test_a_file_without_any_review_says_what_its_lines_are() -> None:
+    one = shards.of_whole(SOURCE, gzip=False)
+    with pytest.raises(UnreadableSourceError, match=r"none of 3 lines.*no_text 3.*rejected/"):
+        add_up(SOURCE, one, {0: result(one[0], kept=0)}, MADE)
+    with pytest.raises(UnreadableSourceError, match="blank"):
+        add_up(SOURCE, one, {0: result(one[0], read=0, kept=0)}, MADE)
+
+
+def test_a_dataset_holds_the_newest_version_of_every_key() -> None:
+    records = [record("b", "v1", 9), record("a", "v2", 5), record("a", "v1", 7), record("a", "v3")]
+    assert [(r.key, r.version) for r in dataset.newest(records)] == [("a", "v1"), ("b", "v1")]
+    assert dataset.newest(reversed(records)) == dataset.newest(records)
+
+
+def test_a_manifest_names_exact_objects() -> None:
+    manifest = json.loads(dataset.manifest("curated", [record("a", "v1")]))
+    assert manifest == [{"prefix": "s3://curated/"}, "reviews/0"]
+
+
+def test_ids_of_datasets_sort_by_the_time_of_listing() -> None:
+    times = [WHEN + timedelta(microseconds=n) for n in (0, 1, 90_000, 999_990, 2_000_000)]
+    ids = [dataset.dataset_id(when, b"z%d" % n) for n, when in enumerate(times)]
+    assert ids == sorted(ids)
+    assert all(len(id) == len("20261124T100000Z-00000000") for id in ids)
+
+
+def test_a_dataset_says_where_its_sources_were_refined_differently() -> None:
+    one = record("a", "v1")
+    other = msgspec.structs.replace(record("b", "v1"), text_rules="2")
+    described = dataset.describe(
+        [one, other],
+        id="id",
+        listed_at=WHEN,
+        manifest=b"[]",
+        manifest_uri="s3://curated/m",
+        manifest_version_id="v",
+    )
+    assert described.text_rules == "1+2"
+    assert described.code_version == "commit"
+    assert described.counts["kept"] == 4
