@@ -8,8 +8,10 @@ from concurrent.futures import TimeoutError as LateError
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from lambdas.ports.clients import client, client_within
+from lambdas.ports.clients import client_within
 from reviews.errors import NotReadyError
+
+PUT_SECONDS, PUT_ATTEMPTS = 4.0, 3  # within the patience of a caller
 
 
 class Offer:
@@ -46,6 +48,8 @@ def put(stream: str, record: bytes) -> None:
     Raises NotReadyError where it could not be stored.
     """
     try:
-        client("firehose").put_record(DeliveryStreamName=stream, Record={"Data": record})
+        client_within("firehose", PUT_SECONDS, PUT_ATTEMPTS).put_record(
+            DeliveryStreamName=stream, Record={"Data": record}
+        )
     except (BotoCoreError, ClientError) as error:
         raise NotReadyError(f"the stream did not take it: {type(error).__name__}") from None

@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterator
 from types import ModuleType
 from typing import Any
 
-import boto3
 import pytest
 from moto import mock_aws
 
@@ -39,19 +38,14 @@ class Context:
 
 
 @pytest.fixture(autouse=True)
-def nobody_is_called(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Credentials that are no one's, and clients that no other test has made."""
+def nobody_is_called(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Credentials that are no one's."""
     for name in ("AWS_ENDPOINT_URL", "AWS_CA_BUNDLE", "AWS_PROFILE"):
         monkeypatch.delenv(name, raising=False)
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.setenv(name, "testing")
     for name in ("AWS_DEFAULT_REGION", "AWS_REGION"):
         monkeypatch.setenv(name, REGION)
-    clients.client.cache_clear()
-    clients.client_within.cache_clear()
-    yield
-    clients.client.cache_clear()
-    clients.client_within.cache_clear()
 
 
 @pytest.fixture
@@ -64,7 +58,7 @@ def aws(nobody_is_called: None) -> Iterator[None]:
 @pytest.fixture
 def s3(aws: None) -> Any:
     """Four versioned buckets."""
-    client = boto3.client("s3", region_name=REGION)
+    client = clients.client("s3")
     for bucket in BUCKETS:
         client.create_bucket(Bucket=bucket)
         client.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})

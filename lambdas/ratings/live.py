@@ -1,0 +1,57 @@
+"""Which package answers: the live record, remembered for a moment."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from lambdas.ports.endpoint import NotDeployedError
+from reviews.errors import NotReadyError
+
+NONE = "none"
+SECONDS = 10.0
+NONE_SECONDS = 1.0  # a first release must be seen at once
+
+
+class Live:
+    """The live record.
+
+    read: asks for it; clock: seconds that never go back.
+    """
+
+    def __init__(
+        self, read: Callable[[], str], clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._read = read
+        self._clock = clock
+        self._package = ""
+        self._served = ""
+        self._until = float("-inf")
+
+    def package(self, served: str = "") -> str:
+        """The ARN of the live package.
+
+        served: what the endpoint calls its model; another one than before means a release.
+        Raises NotDeployedError where nothing is released, NotReadyError where nobody knows.
+        """
+        is_new = bool(served) and served != self._served
+        if is_new or self._clock() >= self._until:
+            self._ask()
+            self._served = served or self._served
+        if self._package == NONE:
+            raise NotDeployedError("no model is released")
+        return self._package
+
+    def _ask(self) -> None:
+        try:
+            self._package = self._read()
+        except NotReadyError:
+            if not self._package:
+                raise
+        seconds = NONE_SECONDS if self._package == NONE else SECONDS
+        self._until = self._clock() + seconds
+
+
+def version(package_arn: str) -> str:
+    """The version at the end of a package's ARN."""
+    return package_arn.rsplit("/", 1)[-1]

@@ -1,0 +1,72 @@
+"""What is kept of a prediction and of feedback: who and when, by default no words. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from lambdas.ratings.live import version
+from lambdas.ratings.rating import Answered
+from lambdas.ratings.request import Feedback, Question
+
+
+@dataclass(frozen=True)
+class Caller:
+    """Who asks: account and role (or user) as `account/name`, whatever its session."""
+
+    id: str
+    is_probe: bool
+
+    @classmethod
+    def of(cls, user_arn: str | None, probe_roles: Collection[str]) -> Caller:
+        """From the ARN that the gateway tells: `arn:aws:sts::1:assumed-role/name/session`."""
+        parts = (user_arn or "").split(":", 5)
+        if len(parts) < 6:
+            return cls("", False)
+        kind, _, name = parts[5].partition("/")
+        name = name.split("/")[0] if kind == "assumed-role" else name or kind
+        return cls(f"{parts[4]}/{name}", kind == "assumed-role" and name in probe_roles)
+
+
+def of_ratings(
+    question: Question,
+    answered: Answered,
+    *,
+    request_id: str,
+    caller: Caller,
+    time: datetime,
+    package_arn: str,
+    with_words: bool,
+) -> Iterator[bytes]:
+    """One JSON line a review; `monitoring.observations` reads them. with_words: title and text."""
+    for index, (review, rated) in enumerate(zip(question.reviews, answered.ratings, strict=True)):
+        record: dict[str, Any] = {
+            **rated.observation,
+            "request_id": request_id,
+            "index": index,
+            "time": time,
+            "caller": caller.id,
+            "probe": caller.is_probe,
+            "model_version": version(package_arn),
+            "model_package_arn": package_arn,
+            "verified_purchase": review.verified_purchase,
+        }
+        if with_words:
+            record |= {"title": review.title, "text": review.text}
+        yield msgspec.json.encode(record) + b"\n"
+
+
+def of_feedback(feedback: Feedback, caller: Caller, time: datetime) -> bytes:
+    """One JSON line; `monitoring.feedback` joins it with its prediction."""
+    record = {
+        "request_id": feedback.request_id,
+        "index": feedback.index,
+        "stars": feedback.stars,
+        "caller": caller.id,
+        "time": time,
+    }
+    return msgspec.json.encode(record) + b"\n"

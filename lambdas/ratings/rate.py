@@ -1,0 +1,159 @@
+"""The API's entry point: routes, and nothing that reaches it is answered with 500."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import traceback
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+from aws_lambda_powertools import Logger, Metrics
+from aws_lambda_powertools.logging import correlation_paths
+from aws_lambda_powertools.metrics import MetricUnit
+from aws_lambda_powertools.utilities.data_classes import APIGatewayProxyEvent, event_source
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from lambdas.ports import delivery, endpoint, parameters
+from lambdas.ratings import observation, rating
+from lambdas.ratings.documents import openapi, page
+from lambdas.ratings.live import Live, version
+from lambdas.ratings.observation import Caller
+from lambdas.ratings.problem import (
+    MethodError,
+    Response,
+    UnknownRouteError,
+    answer,
+    document,
+    is_ours,
+    problem,
+)
+from lambdas.ratings.request import check_media_type, parse_feedback, parse_question
+from lambdas.settings import RatingsSettings
+from reviews.errors import ModelError, RequestError, ReviewStarsError
+
+CAPTURE_SECONDS = 0.15
+settings = RatingsSettings.from_env()
+probe_roles = frozenset(filter(None, settings.probe_roles.split(",")))
+logger = Logger(service="ratings")
+metrics = Metrics(namespace=settings.metrics_namespace)
+metrics.set_default_dimensions(stage=settings.stage)
+live = Live(lambda: parameters.read(settings.live_parameter))
+capture = delivery.Offer(settings.predictions_stream, CAPTURE_SECONDS)
+
+
+@event_source(data_class=APIGatewayProxyEvent)
+@logger.inject_lambda_context(correlation_id_path=correlation_paths.API_GATEWAY_REST)
+@metrics.log_metrics
+def handler(event: APIGatewayProxyEvent, context: LambdaContext) -> Response:
+    """Answer one request of the API."""
+    error: Exception | None = None
+    try:
+        response = _route(event)(event)
+    except Exception as caught:
+        error = caught
+        response = problem(error, event.request_context.request_id or "")
+        _tell(error, response["statusCode"])
+    metrics.add_metric("Requests", MetricUnit.Count, 1)
+    if event.path not in OPEN:
+        is_failed = error is not None and is_ours(error)
+        metrics.add_metric("ServerErrors", MetricUnit.Count, int(is_failed))
+    return response
+
+
+def rate(event: APIGatewayProxyEvent) -> Response:
+    """POST /v1/ratings: stars of one review or of a batch."""
+    question = parse_question(_body(event))
+    request_id = question.request_id or event.request_context.request_id or ""
+    said = endpoint.invoke(settings.endpoint_name, rating.to_endpoint(question), request_id)
+    answered = rating.from_endpoint(said, question)
+    package = live.package(answered.model_version)
+    lines = observation.of_ratings(
+        question,
+        answered,
+        request_id=request_id,
+        caller=_caller(event),
+        time=datetime.now(UTC),
+        package_arn=package,
+        with_words=settings.capture_words,
+    )
+    if dropped := capture(list(lines)):
+        logger.warning("observations dropped", extra={"dropped": dropped})
+        metrics.add_metric("ObservationsDropped", MetricUnit.Count, dropped)
+    return answer(rating.to_caller(question, answered, request_id, version(package)))
+
+
+def feedback(event: APIGatewayProxyEvent) -> Response:
+    """POST /v1/feedback: the true stars of a review that was rated before."""
+    told = parse_feedback(_body(event))
+    line = observation.of_feedback(told, _caller(event), datetime.now(UTC))
+    delivery.put(settings.feedback_stream, line)
+    return answer({"request_id": told.request_id}, 202)
+
+
+def model(event: APIGatewayProxyEvent) -> Response:
+    """GET /v1/model: which package answers."""
+    package = live.package()
+    return answer({"model_version": version(package), "model_package_arn": package})
+
+
+def health(event: APIGatewayProxyEvent) -> Response:
+    """GET /v1/health: that we answer; says nothing of the model."""
+    return answer({"status": "ok"})
+
+
+def contract(event: APIGatewayProxyEvent) -> Response:
+    """GET /v1/openapi.json."""
+    return document(openapi(), "application/json")
+
+
+def docs(event: APIGatewayProxyEvent) -> Response:
+    """GET /v1/docs: the contract as a page."""
+    policy = "default-src 'none'; style-src 'unsafe-inline'"
+    return document(page(), "text/html; charset=utf-8", Content_Security_Policy=policy)
+
+
+ROUTES: dict[str, dict[str, Callable[[APIGatewayProxyEvent], Response]]] = {
+    "/v1/ratings": {"POST": rate},
+    "/v1/feedback": {"POST": feedback},
+    "/v1/model": {"GET": model},
+    "/v1/health": {"GET": health},
+    "/v1/openapi.json": {"GET": contract},
+    "/v1/docs": {"GET": docs},
+}
+OPEN = ("/v1/health", "/v1/openapi.json", "/v1/docs")
+
+
+def _route(event: APIGatewayProxyEvent) -> Callable[[APIGatewayProxyEvent], Response]:
+    methods = ROUTES.get(event.path)
+    if methods is None:
+        raise UnknownRouteError("there is nothing at this path; GET /v1/docs lists what there is")
+    if event.http_method not in methods:
+        raise MethodError(", ".join(methods))
+    return methods[event.http_method]
+
+
+def _body(event: APIGatewayProxyEvent) -> bytes:
+    check_media_type(event.headers.get("content-type") or "")
+    text = event.body or ""
+    try:
+        return base64.b64decode(text) if event.is_base64_encoded else text.encode()
+    except (UnicodeEncodeError, binascii.Error):
+        raise RequestError("the body is not UTF-8") from None
+
+
+def _caller(event: APIGatewayProxyEvent) -> Caller:
+    return Caller.of(event.request_context.identity.user_arn, probe_roles)
+
+
+def _tell(error: Exception, status: int) -> None:
+    """Log an error: its words where they are ours, else only where it came from."""
+    if isinstance(error, ModelError):
+        metrics.add_metric("ModelErrors", MetricUnit.Count, 1)
+    if isinstance(error, ReviewStarsError):
+        write = logger.warning if is_ours(error) else logger.info
+        write(str(error), extra={"status": status, "error": type(error).__name__})
+        return
+    frames = traceback.extract_tb(error.__traceback__)
+    places = [f"{frame.filename.rpartition('/')[2]}:{frame.lineno}" for frame in frames]
+    logger.error("a bug", extra={"error": type(error).__name__, "at": places[-5:]})
