@@ -40,14 +40,17 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
 
 
 def _point(package_arn: str) -> None:
-    """Add what follows from the run's prefix; approval is not touched, so no release starts."""
-    run = models.describe_package(package_arn).metadata["run_prefix"]
+    """Add what follows from where Evaluate wrote; approval is not touched, so nothing is released.
+
+    A cached Evaluate wrote under an earlier run: only its own prefix is sure.
+    """
+    evaluation = models.describe_package(package_arn).metadata["evaluation_prefix"].rstrip("/")
     models.add_metadata(
         package_arn,
         {
-            "evaluation_uri": f"{run}/evaluation/evaluation.json",
-            "report_uri": f"{run}/evaluation/report.html",
-            "model_card_uri": f"{run}/evaluation/model_card.md",
-            "baseline_uri": f"{run}/evaluation/baseline/",
+            "evaluation_uri": f"{evaluation}/evaluation.json",
+            "report_uri": f"{evaluation}/report.html",
+            "model_card_uri": f"{evaluation}/model_card.md",
+            "baseline_uri": f"{evaluation}/baseline/",
         },
     )

@@ -46,6 +46,19 @@ def goes_on(own: str, running: Sequence[tuple[str, float]]) -> bool:
     return not running or min(running, key=lambda item: (item[1], item[0]))[0] == own
 
 
+def why_refused(reason: str, dataset_id: str, live_dataset_id: str) -> str:
+    """Why a run for this reason has nothing to learn; empty where it has.
+
+    live_dataset_id: what the live model learned from, empty where nothing is live.
+    """
+    if reason == "drift" and dataset_id == live_dataset_id:
+        return (
+            f"drift, but dataset {dataset_id} is what the live model has learned from: "
+            "upload recent reviews first"
+        )
+    return ""
+
+
 def token(dataset_id: str, configuration_digest: str, image_uri: str, execution_name: str) -> str:
     """The ClientRequestToken of a run: the same run, asked for twice, starts once."""
     words = "\n".join((dataset_id, configuration_digest, image_uri, execution_name))

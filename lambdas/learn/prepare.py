@@ -8,7 +8,15 @@ from typing import Any
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from lambdas.learn.plan import NONE, Dataset, goes_on, newest, parameters, token
+from lambdas.learn.plan import (
+    NONE,
+    Dataset,
+    goes_on,
+    newest,
+    parameters,
+    token,
+    why_refused,
+)
 from lambdas.ports import machines, models, objects
 from lambdas.ports import parameters as live
 from lambdas.settings import LearnSettings
@@ -32,13 +40,19 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     dataset = _dataset(event.get("dataset_id"))
     if dataset is None:
         return {"proceed": False, "why": "there is no dataset yet: upload raw reviews first"}
+    live_package = _live()
+    learned = live_package.metadata.get("dataset_id", "") if live_package else ""
+    if why := why_refused(event["reason"], dataset.id, learned):
+        logger.info("nothing new", extra={"dataset_id": dataset.id})
+        return {"proceed": False, "why": why}
+    champion = live_package.model_data_url if live_package else _no_champion()
     digest = settings.configuration_digest
     logger.info("a run begins", extra={"dataset_id": dataset.id, "reason": event["reason"]})
     return {
         "proceed": True,
         "dataset_id": dataset.id,
         "token": token(dataset.id, digest, settings.image_uri, event["execution_name"]),
-        "parameters": parameters(dataset, _champion(), digest, settings.git_commit),
+        "parameters": parameters(dataset, champion, digest, settings.git_commit),
     }
 
 
@@ -50,11 +64,14 @@ def _dataset(wanted: str | None) -> Dataset | None:
     return Dataset.read(json.loads(objects.read(bucket, f"datasets/{id}/dataset.json")))
 
 
-def _champion() -> str:
-    """Where the live model lies; a prefix that holds no model where nothing is live."""
+def _live() -> models.Package | None:
+    """The package that is live; None where nothing is."""
     arn = live.read(settings.live_parameter)
-    if arn != NONE:
-        return models.describe_package(arn).model_data_url
+    return None if arn == NONE else models.describe_package(arn)
+
+
+def _no_champion() -> str:
+    """A prefix that holds no model: the pipeline always has a champion to look for."""
     bucket = settings.models_bucket
     if not objects.list_keys(bucket, NO_CHAMPION):
         objects.put_bytes(bucket, f"{NO_CHAMPION}README", NO_CHAMPION_WORDS)

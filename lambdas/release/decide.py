@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -51,14 +52,25 @@ def decide(
     return Decision("release", f"version {package.version} goes out")
 
 
+def rollout(package_arn: str, live: str, *, force: bool) -> str:
+    """`canary`, or `at_once` for a first release, for an undo, and where it is forced.
+
+    An alarm that rings already must not undo an undo.
+    """
+    if force or live == NONE or int(version(package_arn)) < int(version(live)):
+        return "at_once"
+    return "canary"
+
+
 def stale(names: Sequence[str], prefix: str, keep: Sequence[str]) -> list[str]:
     """Models or configurations of this endpoint that belong to no kept package version.
 
-    names: as `<prefix>-<version>-<digest>-<release>`; keep: versions.
+    names: as `<prefix>-<version>-<digest>-<release>`; others, such as those of a stage whose name
+    begins with ours, are left alone. keep: versions.
     """
-    head = f"{prefix}-"
-    versions = {name: name.removeprefix(head).split("-")[0] for name in names}
-    return sorted(n for n, v in versions.items() if n.startswith(head) and v not in keep)
+    form = re.compile(rf"{re.escape(prefix)}-([0-9]+)-[0-9a-f]{{6}}-[0-9a-z]+")
+    found = {name: form.fullmatch(name) for name in names}
+    return sorted(name for name, match in found.items() if match and match[1] not in keep)
 
 
 def version(package_arn: str) -> str:

@@ -51,10 +51,12 @@ def questions(archive: Readable) -> list[dict[str, Any]]:
 def compare(
     golden: Sequence[dict[str, Any]],
     ask: Callable[[list[dict[str, Any]]], list[dict[str, Any]]],
+    batch: int,
 ) -> Compared:
-    """Ask all questions in one batch; equal stars and probabilities within TOLERANCE match."""
+    """Ask all, so many at a time; equal stars and probabilities within TOLERANCE match."""
     fields = ("title", "text", "verified_purchase")
-    answers = ask([{name: row[name] for name in fields} for row in golden])
+    asked = [{name: row[name] for name in fields} for row in golden]
+    answers = [rated for i in range(0, len(asked), batch) for rated in ask(asked[i : i + batch])]
     pairs = list(zip(golden, answers, strict=False))
     differing = [n for n, (row, answer) in enumerate(pairs, 1) if not _same(row, answer)]
     differing += range(len(pairs) + 1, len(golden) + 1)

@@ -16,7 +16,8 @@ from lambdas.settings import ReleaseSettings
 
 settings = ReleaseSettings.from_env()
 logger = Logger(service="release")
-metrics = Metrics(namespace=settings.metrics_namespace, service="release")
+metrics = Metrics(namespace=settings.metrics_namespace)
+metrics.set_default_dimensions(stage=settings.stage)
 
 
 @logger.inject_lambda_context
@@ -36,7 +37,6 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     name = f"{now:%Y%m%dT%H%M%SZ}-{event['execution'].rsplit(':', 1)[-1]}"
     body = json.dumps(record, indent=2).encode()
     objects.put_bytes(settings.models_bucket, f"releases/{name}.json", body, "application/json")
-    metrics.add_dimension("stage", settings.stage)
     metrics.add_metric(f"Release{outcome.capitalize()}", MetricUnit.Count, 1)
     message = f"version {version(arn)} {outcome}: {record['reason']}"
     if outcome == "released":

@@ -8,7 +8,7 @@ from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from lambdas.ports import alarms, models, parameters, stacks
-from lambdas.release.decide import NONE, decide
+from lambdas.release.decide import NONE, decide, rollout
 from lambdas.settings import ReleaseSettings
 
 settings = ReleaseSettings.from_env()
@@ -39,7 +39,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
         "action": action,
         "reason": reason,
         "previous_package_arn": "" if live == NONE else live,
-        "rollout": "at_once" if force or live == NONE else "canary",
+        "rollout": rollout(arn, live, force=force),
     }
 
 
