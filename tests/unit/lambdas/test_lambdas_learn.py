@@ -1,0 +1,194 @@
+"""The Learn machine's two functions: which run goes on, on what, and what came of it."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from lambdas.learn.plan import goes_on, newest, step_of, token, why_refused
+from lambdas.ports.machines import Execution
+from lambdas.ports.models import Package, Step
+from lambdas.settings import LearnSettings
+from tests.unit.lambdas.conftest import CURATED, MODELS, Context, Load
+
+ARN = "arn:aws:sagemaker:us-east-1:123456789012:model-package/review-stars-local/7"
+NOW = datetime(2026, 11, 24, tzinfo=UTC)
+OLD, NEW = "20261123T000000Z-00000000", "20261124T000000Z-00000000"
+SETTINGS = LearnSettings(
+    stage="local",
+    curated_bucket=CURATED,
+    models_bucket=MODELS,
+    pipeline_name="review-stars-local",
+    live_parameter="/review-stars-local/live",
+    model_package_group="review-stars-local",
+    configuration_digest="digest",
+    image_uri="image",
+    git_commit="commit",
+)
+
+
+def package(**metadata: str) -> Package:
+    return Package(ARN, 7, "Completed", "Approved", NOW, "g", "s3://models/m.tar.gz", metadata)
+
+
+def put_dataset(s3: Any, id: str) -> None:
+    record = {
+        "id": id,
+        "manifest_uri": f"s3://{CURATED}/datasets/{id}/manifest.json",
+        "manifest_version_id": "v",
+        "manifest_sha256": "sha",
+        "text_rules": "1",
+    }
+    s3.put_object(Bucket=CURATED, Key=f"datasets/{id}/manifest.json", Body=b"[]")
+    s3.put_object(Bucket=CURATED, Key=f"datasets/{id}/dataset.json", Body=json.dumps(record))
+
+
+class Prepare:
+    """The handler with a live record and running executions of its own."""
+
+    def __init__(self, load: Load, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.module: ModuleType = load("lambdas.learn.prepare", SETTINGS)
+        self.live = "none"
+        self.running = [Execution("arn", "mine", "RUNNING", NOW)]
+        self.metadata = {"dataset_id": OLD}
+        monkeypatch.setattr(self.module.live, "read", lambda _: self.live)
+        monkeypatch.setattr(self.module.machines, "executions", lambda *_: self.running)
+        monkeypatch.setattr(
+            self.module.models, "describe_package", lambda _: package(**self.metadata)
+        )
+
+    def __call__(self, reason: str = "dataset", **more: str) -> dict[str, Any]:
+        event = {"machine_arn": "m", "execution_name": "mine", "reason": reason, **more}
+        answer: dict[str, Any] = json.loads(json.dumps(self.module.handler(event, Context())))
+        return answer
+
+    def parameters(self) -> dict[str, str]:
+        return {item["Name"]: item["Value"] for item in self()["parameters"]}
+
+
+@pytest.fixture
+def prepare(load: Load, monkeypatch: pytest.MonkeyPatch, s3: Any) -> Prepare:
+    return Prepare(load, monkeypatch)
+
+
+def test_without_a_dataset_nothing_is_learned(prepare: Prepare) -> None:
+    answer = prepare()
+    assert answer["proceed"] is False
+    assert "no dataset" in answer["why"]
+
+
+def test_the_newest_dataset_is_taken_and_the_first_model_has_no_champion(
+    prepare: Prepare, s3: Any
+) -> None:
+    put_dataset(s3, OLD)
+    put_dataset(s3, NEW)
+    s3.put_object(Bucket=CURATED, Key="datasets/20270101T000000Z-00000000/manifest.json", Body=b"")
+    parameters = prepare.parameters()
+    assert parameters["DatasetId"] == NEW
+    assert parameters["ChampionModelUri"] == f"s3://{MODELS}/champion-none/"
+    assert s3.list_objects_v2(Bucket=MODELS, Prefix="champion-none/")["KeyCount"] == 1
+    assert set(parameters) == {
+        "DatasetManifestUri",
+        "DatasetId",
+        "DatasetVersionId",
+        "DatasetSha256",
+        "TextRules",
+        "ChampionModelUri",
+        "ConfigurationDigest",
+        "GitCommit",
+    }
+
+
+def test_the_live_model_is_the_champion(prepare: Prepare, s3: Any) -> None:
+    put_dataset(s3, NEW)
+    prepare.live = ARN
+    assert prepare.parameters()["ChampionModelUri"] == "s3://models/m.tar.gz"
+
+
+def test_only_the_earliest_of_several_runs_goes_on(prepare: Prepare, s3: Any) -> None:
+    put_dataset(s3, NEW)
+    prepare.running.append(Execution("arn", "other", "RUNNING", NOW - timedelta(seconds=1)))
+    assert prepare()["proceed"] is False
+    prepare.running[1] = Execution("arn", "other", "RUNNING", NOW + timedelta(seconds=1))
+    assert prepare()["proceed"] is True
+
+
+def test_drift_without_new_data_starts_no_run(prepare: Prepare, s3: Any) -> None:
+    put_dataset(s3, OLD)
+    prepare.live = ARN
+    assert "upload recent reviews" in prepare("drift")["why"]
+    assert prepare("person")["proceed"] is True
+    put_dataset(s3, NEW)
+    assert prepare("drift")["proceed"] is True
+
+
+def test_who_goes_on_of_those_that_start_in_one_moment() -> None:
+    assert goes_on("a", [("a", 1.0), ("b", 1.0)])
+    assert not goes_on("b", [("a", 1.0), ("b", 1.0)])
+    assert goes_on("a", [])
+
+
+def test_a_token_is_that_of_one_run() -> None:
+    assert token("d", "c", "i", "e") == token("d", "c", "i", "e")
+    assert (
+        len({token("d", "c", "i", "e"), token("dc", "", "i", "e"), token("d", "c", "i", "f")}) == 3
+    )
+
+
+def test_only_finished_datasets_count() -> None:
+    assert newest(["datasets/b/manifest.json", "datasets/a/dataset.json"]) == "a"
+    assert newest([]) is None
+    assert why_refused("drift", "a", "") == ""
+
+
+@pytest.mark.parametrize(
+    ("steps", "outcome", "reason"),
+    [
+        ([("Train", "Failed", "too few rows")], "failed", "step Train failed: too few rows"),
+        (
+            [("Train", "Succeeded", ""), ("Refused", "Failed", "accuracy is 0.4")],
+            "refused",
+            "accuracy is 0.4",
+        ),
+    ],
+)
+def test_a_run_without_a_model_says_why(
+    load: Load,
+    monkeypatch: pytest.MonkeyPatch,
+    s3: Any,
+    steps: list[tuple[str, str, str]],
+    outcome: str,
+    reason: str,
+) -> None:
+    conclude = load("lambdas.learn.conclude", SETTINGS)
+    found = [Step(*step, metadata={}) for step in steps]
+    monkeypatch.setattr(conclude.models, "pipeline_steps", lambda _: found)
+    answer = conclude.handler({"pipeline_execution_arn": "p", "dataset_id": OLD}, Context())
+    assert (answer["outcome"], answer["reason"]) == (outcome, reason)
+
+
+def test_a_registered_package_gets_its_pointers_and_no_approval(
+    load: Load, monkeypatch: pytest.MonkeyPatch, s3: Any
+) -> None:
+    put_dataset(s3, NEW)
+    conclude = load("lambdas.learn.conclude", SETTINGS)
+    added: dict[str, str] = {}
+    step = Step("Register", "Succeeded", "", {"RegisterModel": {"Arn": ARN}})
+    origin = package(evaluation_prefix="s3://models/runs/0/evaluation")
+    monkeypatch.setattr(conclude.models, "pipeline_steps", lambda _: [step])
+    monkeypatch.setattr(conclude.models, "describe_package", lambda _: origin)
+    monkeypatch.setattr(conclude.models, "add_metadata", lambda _, found: added.update(found))
+    answer = conclude.handler({"pipeline_execution_arn": "p", "dataset_id": OLD}, Context())
+    assert answer["outcome"] == "registered"
+    assert answer["model_package_arn"] == ARN
+    assert answer["newer_dataset"] is True
+    assert added["baseline_uri"] == "s3://models/runs/0/evaluation/baseline/"
+    assert added["evaluation_uri"] == "s3://models/runs/0/evaluation/evaluation.json"
+
+
+def test_a_failed_step_is_named_and_the_gate_speaks_for_itself() -> None:
+    assert step_of([("A", "Succeeded", "")]) == "the pipeline failed without naming a step"
