@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 FUNCTIONS = ("preprocess", "ratings", "learn", "release", "monitor")
@@ -16,11 +17,13 @@ SERVICE = re.compile(r"client(?:_within)?\(\s*\"([a-z0-9-]+)\"")
 # numpy's own tests, so of tests only data and the modules named test_* go.
 USELESS_FOLDERS = {"bin", "examples", "include", "__pycache__", "_pyinstaller", "distutils"}
 POWERTOOLS = "aws_lambda_powertools"
-ONLY_FOR_SCIPY = {"f2py", "fft", "ma", "polynomial", "testing"}  # of numpy, loaded on demand
-KEPT_UTILITIES = {"__init__.py", "data_classes", "typing"}  # of Powertools: what our handlers use
+ONLY_FOR_SCIPY = {"f2py", "fft", "polynomial", "testing"}  # of numpy, loaded on demand
+ALWAYS_KEPT = {"__init__.py", "typing", "jmespath_utils"}  # utilities of Powertools that it needs
+UTILITY = re.compile(r"aws_lambda_powertools\.utilities\.([a-z_]+)")
 USELESS_FILES = re.compile(
     r"\.(pyi|pyx|pxd|pxi|h|c|cpp|hpp|f90|f|pyc|a|md|rst|build|sav|mat|wav|nc|arff)$|/test_[^/]+\.py$"
-    r"|/tests/data/|/numpy/_core/_simd\.|/nanoarrow/_ipc_lib\.|\.dist-info/(?!METADATA$)|\.lock$|/py\.typed$"
+    r"|/tests/data/|/dateutil/zoneinfo/.*gz$|/contrib/emscripten/|/numpy/_core/_simd\."
+    r"|/nanoarrow/_ipc_lib\.|\.dist-info/(?!METADATA$)|\.lock$|/py\.typed$"
 )
 
 
@@ -59,25 +62,36 @@ def imported(tree: ast.Module) -> Iterator[str]:
         yield from (name for name in names if name.partition(".")[0] in ROOMS)
 
 
-def services(files: list[Path], root: Path) -> set[str]:
-    """The AWS services that these files make clients of."""
-    found: set[str] = set()
-    for path in files:
-        if path.suffix == ".py":
-            found |= set(SERVICE.findall((root / path).read_text()))
-    return found
+@dataclass(frozen=True)
+class Uses:
+    """What our files use of the libraries that are larger than that.
+
+    services: of AWS, those that they make clients of; utilities: of Powertools; scipy: which
+    reaches into parts of numpy that nobody else does.
+    """
+
+    services: frozenset[str]
+    utilities: frozenset[str]
+    scipy: bool = False
+
+    @classmethod
+    def of(cls, files: list[Path], root: Path, *, scipy: bool) -> Uses:
+        """Read it out of our files."""
+        text = "\n".join((root / path).read_text() for path in files if path.suffix == ".py")
+        utilities = ALWAYS_KEPT | set(UTILITY.findall(text))
+        return cls(frozenset(SERVICE.findall(text)), frozenset(utilities), scipy)
 
 
-def is_useless(path: Path, kept_services: set[str], *, has_scipy: bool) -> bool:
+def is_useless(path: Path, uses: Uses) -> bool:
     """Whether a file of a library, relative to the package, can stay out of it."""
     parts = path.parts
-    if parts[0] == "numpy" and parts[1] in ONLY_FOR_SCIPY and not has_scipy:
+    if parts[0] == "numpy" and parts[1] in ONLY_FOR_SCIPY and not uses.scipy:
         return True
     if parts[:2] == ("botocore", "data"):
-        return len(parts) > 3 and parts[2] not in kept_services
+        return len(parts) > 3 and parts[2] not in uses.services
     if parts[:2] == (POWERTOOLS, "event_handler"):
         return True
-    if parts[:2] == (POWERTOOLS, "utilities") and parts[2] not in KEPT_UTILITIES:
+    if parts[:2] == (POWERTOOLS, "utilities") and parts[2] not in uses.utilities:
         return True
     if parts[:2] == ("boto3", "data") or USELESS_FOLDERS & set(parts[:-1]):
         return True

@@ -7,6 +7,7 @@ same bytes twice; left alone where nothing has changed.
 from __future__ import annotations
 
 import argparse
+import gzip
 import hashlib
 import os
 import platform
@@ -22,7 +23,7 @@ from typing import Any
 
 import msgspec
 
-from lambdas.contents import FUNCTIONS, is_useless, modules, services
+from lambdas.contents import FUNCTIONS, Uses, is_useless, modules
 
 ROOT = Path(__file__).resolve().parent.parent
 OUT = Path(".build/lambdas")
@@ -85,12 +86,14 @@ class Built:
     fresh: bool
 
 
-def build(function: str, target: Target, compiler: str | None, out: Path) -> Built:
+def build(
+    function: str, files: list[Path], target: Target, compiler: str | None, out: Path
+) -> Built:
     """Make one package, unless its inputs are those of the folder that is there.
 
-    Raises PackageError where uv cannot install or the folder is larger than Lambda takes.
+    files: ours. Raises PackageError where uv cannot install or the folder is larger than Lambda
+    takes.
     """
-    files = modules(function, ROOT)
     lock = ROOT / "lambdas" / function / "requirements.txt"
     digest = _digest([*(ROOT / path for path in files), lock], repr((target, compiler)))
     folder, stamp = out / function, out / f"{function}.stamp"
@@ -101,7 +104,8 @@ def build(function: str, target: Target, compiler: str | None, out: Path) -> Bui
     with tempfile.TemporaryDirectory(dir=out, prefix=f".{function}-") as place:
         made = Path(place) / function
         _install(lock, target, made)
-        _prune(made, services(files, ROOT))
+        _prune(made, Uses.of(files, ROOT, scipy=(made / "scipy").is_dir()))
+        _squeeze(made)
         for path in files:
             (made / path).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(ROOT / path, made / path)
@@ -138,14 +142,20 @@ def _uv() -> str:
     raise PackageError("uv is not here: run `make setup`, or name it in the variable UV")
 
 
-def _prune(folder: Path, kept_services: set[str]) -> None:
-    has_scipy = (folder / "scipy").is_dir()
+def _prune(folder: Path, uses: Uses) -> None:
     for path in sorted(folder.rglob("*"), reverse=True):
         if path.is_dir():
             if not any(path.iterdir()):
                 path.rmdir()
-        elif is_useless(path.relative_to(folder), kept_services, has_scipy=has_scipy):
+        elif is_useless(path.relative_to(folder), uses):
             path.unlink()
+
+
+def _squeeze(folder: Path) -> None:
+    """botocore reads its data packed, too; of its files one comes unpacked, a whole megabyte."""
+    plain = folder / "botocore/data/endpoints.json"
+    plain.with_suffix(".json.gz").write_bytes(gzip.compress(plain.read_bytes(), mtime=0))
+    plain.unlink()
 
 
 def _compile(folder: Path, compiler: str) -> None:
@@ -186,9 +196,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     compiler = target.compiler()
     if compiler is None:
         print(f"package: no Python {target.python} here, so no byte code: cold starts take longer")
+    # Not in the threads: until 3.13 the parser counts its depth for all of them together.
+    files = {function: modules(function, ROOT) for function in FUNCTIONS}
     try:
         with ThreadPoolExecutor(2) as pool:
-            made = pool.map(lambda name: build(name, target, compiler, options.out), FUNCTIONS)
+            made = pool.map(
+                lambda name: build(name, files[name], target, compiler, options.out), FUNCTIONS
+            )
             for built in made:
                 state = "built" if built.fresh else "up to date"
                 print(f"package: {built.function:<10} {built.size / 1e6:6.1f} MB  {state}")

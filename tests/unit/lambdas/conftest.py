@@ -38,8 +38,8 @@ class Context:
 
 
 @pytest.fixture(autouse=True)
-def nobody_is_called(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Credentials that are no one's."""
+def nobody_is_called(monkeypatch: pytest.MonkeyPatch, socket_disabled: None) -> None:
+    """Credentials that are no one's, and no way out of this process."""
     for name in ("AWS_ENDPOINT_URL", "AWS_CA_BUNDLE", "AWS_PROFILE"):
         monkeypatch.delenv(name, raising=False)
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):

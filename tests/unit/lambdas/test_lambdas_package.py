@@ -1,0 +1,96 @@
+"""What goes into a package, without installing anything."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from lambdas.contents import FUNCTIONS, Uses, is_useless, modules
+from lambdas.package import HERE, ROOT, PackageError, Target, main
+
+USES = Uses(frozenset({"s3"}), frozenset({"typing"}))
+
+
+def names(function: str) -> set[str]:
+    return {path.as_posix() for path in modules(function, ROOT)}
+
+
+def test_a_function_carries_what_it_imports_and_no_other_function() -> None:
+    for function in FUNCTIONS:
+        found = names(function)
+        assert {"lambdas/__init__.py", "lambdas/settings.py", "reviews/errors.py"} <= found
+        others = [f"lambdas/{other}/" for other in FUNCTIONS if other != function]
+        assert not [name for name in found if name.startswith(tuple(others))]
+        assert not [name for name in found if "requirements" in name or "package" in name]
+
+
+def test_rooms_go_only_where_they_are_imported() -> None:
+    assert "monitoring/drift.py" in names("monitor")
+    assert "monitoring/page.py" in names("monitor")
+    assert "reviews/bulk/refinery.py" in names("preprocess")
+    assert "lambdas/ratings/openapi.json" in names("ratings")
+    for function in ("ratings", "learn", "release"):
+        assert {n for n in names(function) if n.startswith("reviews/")} == {
+            "reviews/__init__.py",
+            "reviews/errors.py",
+        }
+        assert not [n for n in names(function) if n.startswith("monitoring/")]
+
+
+def test_a_package_has_the_services_that_its_ports_ask() -> None:
+    def of(function: str) -> frozenset[str]:
+        return Uses.of(modules(function, ROOT), ROOT, scipy=False).services
+
+    assert of("preprocess") == {"s3", "events"}
+    assert of("ratings") == {"sagemaker-runtime", "firehose", "ssm"}
+    assert of("monitor") == {"s3", "sagemaker", "sns", "ssm", "stepfunctions"}
+
+
+@pytest.mark.parametrize(
+    ("path", "useless"),
+    [
+        ("botocore/data/s3/2006-03-01/service-2.json.gz", False),
+        ("botocore/data/ec2/2016-11-15/service-2.json.gz", True),
+        ("botocore/data/endpoints.json", False),
+        ("numpy/_core/tests/test_umath.py", True),
+        ("numpy/_core/tests/_natype.py", False),
+        ("numpy/random/_generator.so", False),
+        ("numpy/f2py/__init__.py", True),
+        ("msgspec-0.22.0.dist-info/METADATA", False),
+        ("msgspec-0.22.0.dist-info/RECORD", True),
+        ("aws_lambda_powertools/event_handler/api_gateway.py", True),
+        ("aws_lambda_powertools/utilities/typing/__init__.py", False),
+        ("aws_lambda_powertools/utilities/parser/__init__.py", True),
+        ("py3langid/data/model.npz.xz", False),
+    ],
+)
+def test_of_libraries_only_what_runs_is_kept(path: str, useless: bool) -> None:
+    assert is_useless(Path(path), USES) is useless
+
+
+def test_scipy_needs_all_of_numpy() -> None:
+    assert not is_useless(Path("numpy/f2py/__init__.py"), replace(USES, scipy=True))
+
+
+def test_an_unknown_stage_lists_the_known_ones(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--stage", "nowhere"]) == 2
+    assert "known are dev, local, prod" in capsys.readouterr().err
+    with pytest.raises(PackageError):
+        Target.of_stage("model")
+
+
+def test_a_stage_names_its_runtime_or_takes_ours() -> None:
+    assert Target.of_stage("local").native
+    assert Target.of_stage("local").python == HERE
+    wanted = Target.of_stage("prod")
+    assert not wanted.native
+    flags = wanted.uv_flags()
+    assert flags[flags.index("--python-version") + 1] == wanted.python
+    assert "x86_64-manylinux_2_28" in flags
+
+
+def test_byte_code_is_made_by_the_same_version_or_not_at_all() -> None:
+    assert Target("3.99", "arm64", native=False).compiler() is None
+    assert Target(HERE, "x86_64", native=False).compiler()

@@ -1,0 +1,268 @@
+"""The ports against moto, and against errors that moto does not make."""
+
+from __future__ import annotations
+
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError, IncompleteReadError, ReadTimeoutError
+from botocore.stub import Stubber
+
+from lambdas.ports import (
+    alarms,
+    delivery,
+    endpoint,
+    events,
+    machines,
+    models,
+    objects,
+    parameters,
+    queues,
+    stacks,
+    topics,
+)
+from lambdas.ports.clients import client, client_within
+from reviews.errors import DeadlineError, ModelError, NotReadyError
+from tests.unit.lambdas.conftest import RAW
+
+
+class Broken:
+    """A body that breaks off after some bytes."""
+
+    def __init__(self, data: bytes) -> None:
+        self.data = data
+
+    def read(self, size: int | None = None) -> bytes:
+        if not self.data:
+            raise IncompleteReadError(actual_bytes=1, expected_bytes=2)
+        data, self.data = self.data, b""
+        return data
+
+    def close(self) -> None:
+        pass
+
+
+def test_an_object_is_described_and_read_by_its_version(s3: Any) -> None:
+    first = s3.put_object(Bucket=RAW, Key="k", Body=b"one")["VersionId"]
+    s3.put_object(Bucket=RAW, Key="k", Body=b"second")
+    assert objects.read(RAW, "k", first) == b"one"
+    assert objects.read(RAW, "k", "null") == objects.read(RAW, "k") == b"second"
+    assert (objects.head(RAW, "k", first).size, objects.head(RAW, "k").size) == (3, 6)
+    assert objects.read_first(RAW, "k", 2) == b"se"
+    for call in (objects.head, objects.read, objects.stream):
+        with pytest.raises(FileNotFoundError, match="s3://raw/absent"):
+            call(RAW, "absent")
+
+
+def test_what_may_not_be_read_is_said_in_words(s3: Any) -> None:
+    with Stubber(client("s3")) as stub:
+        stub.add_client_error("get_object", "AccessDenied", "no", 403)
+        with pytest.raises(PermissionError, match="s3://raw/k is not there, or may not be read"):
+            objects.read(RAW, "k")
+
+
+def test_a_stream_begins_where_it_is_told_to(s3: Any) -> None:
+    s3.put_object(Bucket=RAW, Key="k", Body=b"0123456789")
+    body = objects.stream(RAW, "k", start=4)
+    assert (body.read(3), body.read(), body.read(1)) == (b"456", b"789", b"")
+    body.close()
+
+
+def test_a_stream_that_breaks_off_goes_on_in_place(
+    s3: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    s3.put_object(Bucket=RAW, Key="k", Body=b"0123456789")
+    body = objects.stream(RAW, "k")
+    body._body = Broken(b"0123")
+    assert body.read(4) + body.read() == b"0123456789"
+    monkeypatch.setattr(body, "_open", lambda: Broken(b""))
+    body._body = Broken(b"")
+    with pytest.raises(NotReadyError, match="breaks off"):
+        body.read()
+
+
+def test_a_stream_never_joins_two_versions(s3: Any) -> None:
+    s3.put_object(Bucket=RAW, Key="k", Body=b"0123456789")
+    body = objects.stream(RAW, "k")
+    s3.put_object(Bucket=RAW, Key="k", Body=b"9876543210")
+    body._body = Broken(b"0123")
+    body.read(4)
+    with pytest.raises(ClientError):
+        body.read()
+
+
+def test_keys_come_in_order_and_after_one(s3: Any, tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    file.write_bytes(b"words")
+    for key in ("a/2", "a/1", "a/3", "b/1"):
+        objects.put_whole(RAW, key, file)
+    assert objects.list_keys(RAW, "a/") == ["a/1", "a/2", "a/3"]
+    assert objects.list_keys(RAW, "a/", after="a/1") == ["a/2", "a/3"]
+    assert objects.empty(RAW) == 4
+    assert objects.list_keys(RAW, "") == []
+
+
+def test_a_parameter_is_read_or_its_absence_is_said() -> None:
+    with Stubber(client("ssm")) as stub:
+        stub.add_response("get_parameter", {"Parameter": {"Value": "none"}}, {"Name": "/live"})
+        assert parameters.read("/live") == "none"
+        stub.add_client_error("get_parameter", "ParameterNotFound")
+        with pytest.raises(NotReadyError, match="/absent cannot be read: ParameterNotFound"):
+            parameters.read("/absent")
+
+
+def test_an_event_and_a_message_arrive(aws: None) -> None:
+    queue = client("sqs").create_queue(QueueName="inbox")["QueueUrl"]
+    arn = client("sqs").get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])
+    topic = client("sns").create_topic(Name="alerts")["TopicArn"]
+    endpoint_arn = arn["Attributes"]["QueueArn"]
+    client("sns").subscribe(TopicArn=topic, Protocol="sqs", Endpoint=endpoint_arn)
+    topics.publish(topic, "x" * 300, "words")
+    (message,) = queues.receive_all(queue)
+    content = json.loads(message.body)
+    assert (content["Message"], len(content["Subject"])) == ("words", 100)
+    events.publish("review-stars.local", "DatasetReady", {"dataset_id": "d"})
+
+
+def test_an_event_that_is_not_taken_is_an_error() -> None:
+    with Stubber(client("events")) as stub:
+        refused = {"FailedEntryCount": 1, "Entries": [{"ErrorCode": "ThrottlingException"}]}
+        stub.add_response("put_events", refused)
+        with pytest.raises(NotReadyError, match="DatasetReady: ThrottlingException"):
+            events.publish("review-stars.local", "DatasetReady", {})
+
+
+def test_records_reach_their_stream(s3: Any) -> None:
+    for name in ("predictions", "feedback"):
+        client("firehose").create_delivery_stream(
+            DeliveryStreamName=name,
+            S3DestinationConfiguration={
+                "RoleARN": "arn:aws:iam::123456789012:role/firehose",
+                "BucketARN": f"arn:aws:s3:::{RAW}",
+                "Prefix": f"{name}/",
+            },
+        )
+    assert delivery.Offer("predictions", 5.0)([b"one\n", b"two\n"]) == 0
+    delivery.put("feedback", b"three\n")
+    found = {key: objects.read(RAW, key) for key in objects.list_keys(RAW, "")}
+    assert sorted(body for body in found.values()) == [b"one\ntwo\n", b"three\n"]
+
+
+@pytest.mark.parametrize(
+    ("code", "expected"),
+    [
+        ("ValidationError", endpoint.NotDeployedError),
+        ("ThrottlingException", NotReadyError),
+        ("ModelError", ModelError),
+        ("AccessDeniedException", ModelError),
+    ],
+)
+def test_what_the_endpoint_says_becomes_what_one_can_do(
+    code: str, expected: type[Exception]
+) -> None:
+    runtime = client_within("sagemaker-runtime", endpoint.SECONDS, endpoint.ATTEMPTS)
+    with Stubber(runtime) as stub:
+        stub.add_client_error("invoke_endpoint", code, "Customers' words", 424)
+        with pytest.raises(expected) as error:
+            endpoint.invoke("name", b"{}")
+        assert type(error.value) is expected
+        assert "words" not in str(error.value)
+
+
+def test_an_endpoint_that_takes_too_long_is_a_deadline(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    runtime = client_within("sagemaker-runtime", endpoint.SECONDS, endpoint.ATTEMPTS)
+
+    def late(**_: Any) -> None:
+        raise ReadTimeoutError(endpoint_url="https://runtime")
+
+    monkeypatch.setattr(runtime, "invoke_endpoint", late)
+    with pytest.raises(DeadlineError):
+        endpoint.invoke("name", b"{}")
+
+
+def test_the_patience_of_all_attempts_ends_before_the_gateways() -> None:
+    assert endpoint.SECONDS * endpoint.ATTEMPTS < 29
+    assert delivery.PUT_SECONDS * delivery.PUT_ATTEMPTS < 29
+
+
+def test_the_endpoint_is_asked_once_and_its_answer_comes_as_it_is() -> None:
+    runtime = client_within("sagemaker-runtime", endpoint.SECONDS, endpoint.ATTEMPTS)
+    with Stubber(runtime) as stub:
+        body = io.BytesIO(b'{"ratings":[]}')
+        stub.add_response("invoke_endpoint", {"Body": body})
+        assert endpoint.invoke("name", b"{}", "request-1") == b'{"ratings":[]}'
+
+
+def test_only_the_named_alarms_that_ring_are_told() -> None:
+    with Stubber(client("cloudwatch")) as stub:
+        found = [{"AlarmName": name} for name in ("one", "other")]
+        asked = {"AlarmNames": ["one", "two"], "StateValue": "ALARM"}
+        stub.add_response("describe_alarms", {"MetricAlarms": found}, asked)
+        assert alarms.ringing(["one", "two"]) == ["one"]
+    assert alarms.ringing([]) == []
+
+
+def test_a_machine_is_started_listed_and_stopped(aws: None) -> None:
+    definition = json.dumps({"StartAt": "A", "States": {"A": {"Type": "Wait", "Seconds": 60}}})
+    role = "arn:aws:iam::123456789012:role/machine"
+    machine = client("stepfunctions").create_state_machine(
+        name="learn", definition=definition, roleArn=role
+    )["stateMachineArn"]
+    arn = machines.start(machine, {"reason": "drift"}, "drift-1")
+    (running,) = machines.executions(machine, "RUNNING")
+    assert (running.arn, running.name) == (arn, "drift-1")
+    assert machines.stop_all(machine) == 1
+    assert machines.executions(machine, "RUNNING") == []
+    assert machines.describe(arn).status == "ABORTED"
+
+
+def test_an_absent_package_and_an_absent_endpoint_are_said_to_be_so() -> None:
+    sagemaker = client("sagemaker")
+    with Stubber(sagemaker) as stub:
+        words = "ModelPackage x does not exist."
+        stub.add_client_error("describe_model_package", "ValidationException", words)
+        with pytest.raises(FileNotFoundError):
+            models.describe_package("arn")
+        words = 'Could not find endpoint "x".'
+        stub.add_client_error("describe_endpoint", "ValidationException", words)
+        with pytest.raises(FileNotFoundError):
+            models.served_package("x")
+
+
+def test_outputs_and_failures_of_a_stack() -> None:
+    with Stubber(client("cloudformation")) as stub:
+        words = "Stack with id absent does not exist"
+        stub.add_client_error("describe_stacks", "ValidationError", words)
+        assert stacks.outputs("absent") == {}
+        stub.add_response("describe_stack_events", {"StackEvents": failed_update()})
+        assert stacks.failure("endpoint") == "Endpoint: an alarm rang"
+
+
+def failed_update() -> list[dict[str, Any]]:
+    """Newest first, as CloudFormation tells them."""
+    stack, model = "AWS::CloudFormation::Stack", "AWS::SageMaker::Endpoint"
+    told = [
+        (stack, "UPDATE_ROLLBACK_COMPLETE", ""),
+        (model, "UPDATE_FAILED", "Resource update cancelled"),
+        (model, "UPDATE_FAILED", "an alarm rang"),
+        (stack, "UPDATE_IN_PROGRESS", "User Initiated"),
+        (model, "UPDATE_FAILED", "of an earlier update"),
+    ]
+    return [
+        {
+            "StackId": "s",
+            "EventId": str(n),
+            "StackName": "endpoint",
+            "Timestamp": "2026-11-24T00:00:00Z",
+            "LogicalResourceId": "Endpoint",
+            "ResourceType": kind,
+            "ResourceStatus": status,
+            "ResourceStatusReason": reason,
+        }
+        for n, (kind, status, reason) in enumerate(told)
+    ]
