@@ -79,7 +79,7 @@ def _cut_up(source: Source, size: int, remaining: Callable[[], int]) -> list[Sha
     found: list[Shard] = []
     with tempfile.TemporaryDirectory() as folder:
         try:
-            pieces = plain_pieces(body)
+            pieces = shards.or_say_what_to_do(plain_pieces(body))
             for part in parts(pieces, Path(folder), settings.max_shard_bytes):
                 shard = shards.of_part(
                     source, bucket, len(found), offset=part.offset, line=part.line

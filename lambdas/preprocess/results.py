@@ -79,7 +79,8 @@ def add_up(
     if counts.kept == 0:
         raise UnreadableSourceError(
             f"{source.uri}: none of {counts.read:,} lines is a review ({_reasons(counts)}); they "
-            f"stand under rejected/{source.id}/ in the curated bucket"
+            f"stand under rejected/{source.id}/ in the curated bucket. A line is a JSON object "
+            "with `rating` and `text`"
         )
     ordered = [results[shard.shard] for shard in shards]
     return Refined(

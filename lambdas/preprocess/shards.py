@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, Literal
 
 import msgspec
@@ -17,6 +17,7 @@ GZIP_RATIO = 4
 CUT_BYTES_PER_SECOND = 25_000_000
 CUT_SECONDS = 720
 MAGIC_BYTES = 6
+REMEDY = "upload the whole file again"
 FOREIGN = {
     b"PK\x03\x04": "a zip archive",
     b"BZh": "compressed by bzip2",
@@ -106,6 +107,14 @@ def too_large(uri: str, size_bytes: int) -> str:
         "Processing job on the training image, with the command `python -m reviews refine "
         "--in /opt/ml/processing/input --out /opt/ml/processing/output`"
     )
+
+
+def or_say_what_to_do(pieces: Iterator[bytes]) -> Iterator[bytes]:
+    """The pieces of a source; where it cannot be read to its end, the error says what to do."""
+    try:
+        yield from pieces
+    except UnreadableSourceError as error:
+        raise UnreadableSourceError(f"{error}; {REMEDY}") from None
 
 
 def to_lines(shards: Sequence[Shard]) -> bytes:

@@ -15,7 +15,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from lambdas.ports import objects
 from lambdas.preprocess.results import Made, Result, Written
-from lambdas.preprocess.shards import Shard
+from lambdas.preprocess.shards import REMEDY, Shard
 from lambdas.preprocess.source import parquet_key, rejected_key, result_key
 from lambdas.settings import PreprocessSettings
 from reviews import parquet
@@ -60,8 +60,9 @@ def _refine(shard: Shard) -> Result:
         try:
             counts = refine(shard, options, Path(folder))
         except UnreadableSourceError as error:
-            _leave(Result(shard, made, failure=str(error)))
-            raise
+            failure = f"{error}; {REMEDY}"
+            _leave(Result(shard, made, failure=failure))
+            raise UnreadableSourceError(failure) from None
         counts.check()
         aside = counts.rejected.total()
         rows = _put(Path(folder, "rows"), parquet_key(id, number), counts.kept)

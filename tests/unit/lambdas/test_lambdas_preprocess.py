@@ -66,7 +66,11 @@ def lines(n: int, first: int = 0) -> bytes:
     found = []
     for i in range(first, first + n):
         noise = hashlib.sha256(b"%d" % i).hexdigest()  # so that gzip cannot make it small
-        review = {"rating": 1 + i % 5, "title": f"Title {i}", "text": f"It is good, {i} {noise}"}
+        review = {
+            "rating": 1 + i % 5,
+            "title": f"Title {i}",
+            "text": f"It is what I like, and it was for me, {i} {noise}",
+        }
         found.append(b"{broken" if i % 10 == 9 else json.dumps(review).encode())
     return b"\n".join(found) + b"\n"
 
@@ -204,7 +208,9 @@ def test_a_truncated_gzip_leaves_no_half_object(machine: Machine, s3: Any) -> No
     planned = machine.planned()
     with pytest.raises(UnreadableSourceError, match="breaks off"):
         machine.work(planned, s3)
-    with pytest.raises(UnreadableSourceError, match=r"reviews\.jsonl: the gzip .*breaks off"):
+    with pytest.raises(
+        UnreadableSourceError, match=r"reviews\.jsonl: the gzip .*breaks off.*; upload"
+    ):
         call(machine.finish, planned)
     assert keys(s3, "reviews/") == []
     assert keys(s3, "rejected/") == []
@@ -212,7 +218,7 @@ def test_a_truncated_gzip_leaves_no_half_object(machine: Machine, s3: Any) -> No
 
 def test_a_large_truncated_gzip_is_told_when_it_is_cut_up(machine: Machine, s3: Any) -> None:
     s3.put_object(Bucket=RAW, Key=KEY, Body=gzip.compress(lines(500))[:-30])
-    with pytest.raises(UnreadableSourceError, match=r"s3://raw/.*breaks off"):
+    with pytest.raises(UnreadableSourceError, match=r"s3://raw/.*breaks off.*; upload the whole"):
         machine.planned()
 
 
