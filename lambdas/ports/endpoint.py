@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from botocore.exceptions import (
     BotoCoreError,
     ClientError,
@@ -22,6 +24,11 @@ class NotDeployedError(NotReadyError):
     """No endpoint serves: nothing was released, or the stage sleeps."""
 
 
+def runtime() -> Any:
+    """The client that asks the endpoint; made by the first call."""
+    return client_within("sagemaker-runtime", SECONDS, ATTEMPTS)
+
+
 def invoke(endpoint_name: str, body: bytes, inference_id: str = "") -> bytes:
     """One question to the model, its answer as it came.
 
@@ -30,7 +37,7 @@ def invoke(endpoint_name: str, body: bytes, inference_id: str = "") -> bytes:
     """
     more = {"InferenceId": inference_id} if inference_id else {}
     try:
-        answer = client_within("sagemaker-runtime", SECONDS, ATTEMPTS).invoke_endpoint(
+        answer = runtime().invoke_endpoint(
             EndpointName=endpoint_name, Body=body, ContentType="application/json", **more
         )
         return bytes(answer["Body"].read())

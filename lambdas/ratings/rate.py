@@ -15,6 +15,7 @@ from aws_lambda_powertools.utilities.data_classes import APIGatewayProxyEvent, e
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from lambdas.ports import delivery, endpoint, parameters
+from lambdas.ports.clients import client
 from lambdas.ratings import observation, rating
 from lambdas.ratings.documents import openapi, page
 from lambdas.ratings.live import Live, version
@@ -40,6 +41,9 @@ metrics = Metrics(namespace=settings.metrics_namespace)
 metrics.set_default_dimensions(stage=settings.stage)
 live = Live(lambda: parameters.read(settings.live_parameter))
 capture = delivery.Offer(settings.predictions_stream, CAPTURE_SECONDS)
+# Made now, while nobody waits.
+client("ssm")
+endpoint.runtime()
 
 
 @event_source(data_class=APIGatewayProxyEvent)

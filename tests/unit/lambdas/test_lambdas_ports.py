@@ -24,7 +24,8 @@ from lambdas.ports import (
     stacks,
     topics,
 )
-from lambdas.ports.clients import client, client_within
+from lambdas.ports.api import base_url
+from lambdas.ports.clients import client
 from reviews.errors import DeadlineError, ModelError, NotReadyError
 from tests.unit.lambdas.conftest import RAW
 
@@ -163,8 +164,7 @@ def test_records_reach_their_stream(s3: Any) -> None:
 def test_what_the_endpoint_says_becomes_what_one_can_do(
     code: str, expected: type[Exception]
 ) -> None:
-    runtime = client_within("sagemaker-runtime", endpoint.SECONDS, endpoint.ATTEMPTS)
-    with Stubber(runtime) as stub:
+    with Stubber(endpoint.runtime()) as stub:
         stub.add_client_error("invoke_endpoint", code, "Customers' words", 424)
         with pytest.raises(expected) as error:
             endpoint.invoke("name", b"{}")
@@ -175,12 +175,10 @@ def test_what_the_endpoint_says_becomes_what_one_can_do(
 def test_an_endpoint_that_takes_too_long_is_a_deadline(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    runtime = client_within("sagemaker-runtime", endpoint.SECONDS, endpoint.ATTEMPTS)
-
     def late(**_: Any) -> None:
         raise ReadTimeoutError(endpoint_url="https://runtime")
 
-    monkeypatch.setattr(runtime, "invoke_endpoint", late)
+    monkeypatch.setattr(endpoint.runtime(), "invoke_endpoint", late)
     with pytest.raises(DeadlineError):
         endpoint.invoke("name", b"{}")
 
@@ -191,8 +189,7 @@ def test_the_patience_of_all_attempts_ends_before_the_gateways() -> None:
 
 
 def test_the_endpoint_is_asked_once_and_its_answer_comes_as_it_is() -> None:
-    runtime = client_within("sagemaker-runtime", endpoint.SECONDS, endpoint.ATTEMPTS)
-    with Stubber(runtime) as stub:
+    with Stubber(endpoint.runtime()) as stub:
         body = io.BytesIO(b'{"ratings":[]}')
         stub.add_response("invoke_endpoint", {"Body": body})
         assert endpoint.invoke("name", b"{}", "request-1") == b'{"ratings":[]}'
@@ -266,3 +263,11 @@ def failed_update() -> list[dict[str, Any]]:
         }
         for n, (kind, status, reason) in enumerate(told)
     ]
+
+
+def test_the_address_of_the_api_follows_the_endpoint_setting(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert base_url("id", "dev") == "https://id.execute-api.us-east-1.amazonaws.com/dev"
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "https://localhost:4566")
+    assert base_url("id", "dev") == "https://localhost:4566/restapis/id/dev/_user_request_"
