@@ -173,12 +173,16 @@ def read_parts(folder: Path, head: Head) -> Parts:
     stack = _stack(box, head) if head.nets else None
     if stack is not None and len(stack.mean) <= width * len(heads):
         raise ArtefactError("the nets do not fit the heads")
-    topics = box.take("topics", np.float16, 2)
-    if len(topics) > size:
-        raise ArtefactError("the topics do not fit the vocabulary")
+    projection = Projection(
+        box.take("topics.ngrams", np.int32, 1),
+        box.take("topics.weights", np.float16, 2).astype(np.float32),
+    )
+    if len(projection.ngrams) != len(projection.weights) or not _are_within(
+        projection.ngrams, size
+    ):
+        raise ArtefactError("the topics do not match the vocabulary")
     if box.arrays:
         raise ArtefactError("weights.npz holds arrays that no model has")
-    projection = Projection(topics.astype(np.float32))
     return Parts(ngrams, head.slots, heads, stack, projection, head.edge_tokens)
 
 
@@ -208,12 +212,17 @@ def _heads(box: _Box, view: str, size: int) -> Heads:
     fits = (
         heads.idf.shape == ngrams.shape
         and heads.weights.shape == (len(ngrams), len(heads.bias))
-        and bool((np.diff(ngrams) > 0).all())
-        and (len(ngrams) == 0 or (ngrams[0] >= 0 and ngrams[-1] < size))
+        and _are_within(ngrams, size)
     )
     if not fits:
         raise ArtefactError(f"the weights of {view} do not match the vocabulary")
     return heads
+
+
+def _are_within(ngrams: Array, size: int) -> bool:
+    """Whether places ascend and lie in a vocabulary of that size."""
+    ascend = bool((np.diff(ngrams) > 0).all())
+    return ascend and (len(ngrams) == 0 or (ngrams[0] >= 0 and ngrams[-1] < size))
 
 
 def _stack(box: _Box, head: Head) -> Stack:
@@ -233,7 +242,10 @@ def _stack(box: _Box, head: Head) -> Stack:
 
 
 def _arrays(parts: Parts) -> dict[str, Array]:
-    arrays: dict[str, Array] = {"topics": parts.projection.weights.astype(np.float16)}
+    arrays: dict[str, Array] = {
+        "topics.ngrams": parts.projection.ngrams,
+        "topics.weights": parts.projection.weights.astype(np.float16),
+    }
     for view, heads in parts.heads.items():
         for name in ("ngrams", "idf", "weights", "bias"):
             arrays[f"{view}.{name}"] = getattr(heads, name)

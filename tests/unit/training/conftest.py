@@ -37,7 +37,8 @@ def make_parts(seed: int = 0) -> Parts:
     nets = tuple(Net(numbers(width, 6), numbers(6), numbers(6, 5), numbers(5)) for _ in range(2))
     stack = Stack(numbers(width), 1 + np.abs(numbers(width)), 8.0, nets)
     topics = numbers(6, 3).astype(np.float16).astype(np.float32)
-    return Parts(NGRAMS, 0, heads, stack, Projection(topics), 40)
+    places = np.array([0, 1, 2, 4, 5, 8], np.int32)
+    return Parts(NGRAMS, 0, heads, stack, Projection(places, topics), 40)
 
 
 def make_reviews(rows: int, seed: int = 0) -> tuple[list[str], list[str]]:
