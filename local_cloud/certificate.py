@@ -69,9 +69,7 @@ def _make(found: Certificate) -> None:
     found.chain.write_bytes(leaf.public_bytes(pem) + authority.public_bytes(pem))
     found.key.touch(mode=0o600)
     found.key.write_bytes(
-        leaf_key.private_bytes(
-            pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-        )
+        leaf_key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
     )
 
 

@@ -42,9 +42,7 @@ def implied(action: str, resource: str) -> Iterator[KeyUse]:
         yield from _uses(actions, key, "sqs", {"kms:EncryptionContext:aws:sqs:arn": resource})
 
 
-def _uses(
-    actions: list[str], key: str, service: str, context: dict[str, str]
-) -> Iterator[KeyUse]:
+def _uses(actions: list[str], key: str, service: str, context: dict[str, str]) -> Iterator[KeyUse]:
     if not key:
         return
     via = {"kms:ViaService": f"{service}.{get_region()}.amazonaws.com"}

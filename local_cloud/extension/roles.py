@@ -140,9 +140,8 @@ def service_may_use_key(principal: str, key: str, actions: list[str], *, source_
     record = kms._resolve_key(arn) or {}
     arn = record.get("Arn", arn)
     policy = record.get("Policy")
-    return all(
-        [service_may(principal, a, arn, policy, source_arn=source_arn) for a in actions]
-    )
+    allowed = [service_may(principal, a, arn, policy, source_arn=source_arn) for a in actions]
+    return all(allowed)  # a list first: every decision is logged, also after a refusal
 
 
 def _log(

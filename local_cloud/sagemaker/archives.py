@@ -1,0 +1,41 @@
+"""model.tar.gz: packed so that equal folders give equal bytes, unpacked so that nothing escapes."""
+
+import gzip
+import io
+import tarfile
+from pathlib import Path
+
+_LEVEL = 1  # the arrays inside are compressed already
+
+
+class ArchiveError(ValueError):
+    """An archive that cannot be unpacked; the text says why."""
+
+
+def pack(folder: Path) -> bytes:
+    """The files under `folder` as a gzipped tar, in order of name, without times or owners."""
+    plain = io.BytesIO()
+    with tarfile.open(fileobj=plain, mode="w", format=tarfile.PAX_FORMAT) as archive:
+        for path in files(folder):
+            entry = tarfile.TarInfo(path.relative_to(folder).as_posix())
+            entry.size = path.stat().st_size
+            entry.mode = 0o644
+            with path.open("rb") as content:
+                archive.addfile(entry, content)
+    return gzip.compress(plain.getvalue(), compresslevel=_LEVEL, mtime=0)
+
+
+def unpack(body: bytes, folder: Path) -> None:
+    """Unpack a gzipped tar below `folder`. Raises ArchiveError for one that is broken or unsafe."""
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        with tarfile.open(fileobj=io.BytesIO(body), mode="r:gz") as archive:
+            archive.extractall(folder, filter="data")
+    except (tarfile.TarError, EOFError, OSError) as error:
+        raise ArchiveError(f"cannot unpack the model archive: {error}") from None
+
+
+def files(folder: Path) -> list[Path]:
+    """Regular files below `folder`, in order of their relative names; nothing for no folder."""
+    found = (path for path in folder.rglob("*") if path.is_file() and not path.is_symlink())
+    return sorted(found, key=lambda path: path.relative_to(folder).as_posix())

@@ -1,0 +1,147 @@
+"""The emulator's other services, as far as this SageMaker calls them.
+
+The only file, with `roles` and `resources`, that knows the emulator's modules. They are imported
+inside the functions, so that everything else can be tested without the emulator.
+"""
+
+import contextvars
+import json
+import logging
+import os
+import threading
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+logger = logging.getLogger("local_cloud.sagemaker")
+
+
+class MissingObjectError(LookupError):
+    """A bucket or an object that is not there; the text is S3's."""
+
+
+def current_scope() -> tuple[str, str]:
+    """Account and region of the request being served."""
+    from ministack.core.responses import get_account_id, get_region
+
+    return get_account_id(), get_region()
+
+
+def in_background(name: str, work: Callable[[], None]) -> threading.Thread:
+    """Run `work` in a thread of its own, in the account and region of this request."""
+
+    def guarded() -> None:
+        try:
+            work()
+        except Exception:
+            logger.exception("%s ended by an error of the local cloud itself", name)
+
+    context = contextvars.copy_context()
+    thread = threading.Thread(target=context.run, args=(guarded,), name=name, daemon=True)
+    thread.start()
+    return thread
+
+
+def split_uri(uri: str) -> tuple[str, str]:
+    """Bucket and key of `s3://bucket/key`; raises MissingObjectError for anything else."""
+    bucket, _, key = uri.removeprefix("s3://").partition("/")
+    if not uri.startswith("s3://") or not bucket:
+        raise MissingObjectError(f"{uri!r} is not an S3 URI")
+    return bucket, key
+
+
+def read_object(bucket: str, key: str) -> bytes:
+    """The newest version of an object. Raises MissingObjectError."""
+    from ministack.services import s3
+
+    body = s3._get_object_data(bucket, key)
+    if body is None:
+        raise MissingObjectError(
+            f"NoSuchKey (404): The specified key does not exist: s3://{bucket}/{key}"
+        )
+    return bytes(body)
+
+
+def list_keys(bucket: str, prefix: str) -> list[str]:
+    """Keys that start with `prefix`, sorted. Raises MissingObjectError for an unknown bucket."""
+    from ministack.services import s3
+
+    found = s3._ensure_bucket(bucket)
+    if found is None:
+        raise MissingObjectError(f"NoSuchBucket (404): The bucket does not exist: {bucket}")
+    return sorted(key for key in list(found["objects"]) if key.startswith(prefix))
+
+
+def write_object(bucket: str, key: str, body: bytes, *, kms_key: str = "") -> None:
+    """Put an object; with `kms_key` under that key, otherwise as the bucket's default says."""
+    from ministack.services import s3
+
+    headers = {"content-type": "application/octet-stream"}
+    if kms_key:
+        headers["x-amz-server-side-encryption"] = "aws:kms"
+        headers["x-amz-server-side-encryption-aws-kms-key-id"] = kms_key
+    status, _, answer = s3._put_object(bucket, key, body, headers)
+    if status != 200:
+        raise MissingObjectError(f"PutObject s3://{bucket}/{key} answered {status}: {answer!r}")
+
+
+def bucket_key(bucket: str) -> str:
+    """The KMS key that a bucket encrypts with by default, or nothing."""
+    from ministack.services import s3
+
+    headers = s3._bucket_default_sse_headers(bucket)
+    return str(headers.get("x-amz-server-side-encryption-aws-kms-key-id", ""))
+
+
+def tell(detail_type: str, arn: str, detail: dict[str, Any]) -> None:
+    """Send an event of source aws.sagemaker about one resource to the default bus."""
+    from ministack.services import eventbridge
+
+    entry = {
+        "Source": "aws.sagemaker",
+        "DetailType": detail_type,
+        "Resources": [arn],
+        "Detail": json.dumps(detail),
+    }
+    eventbridge._put_events({"Entries": [entry]}, allow_aws_source=True)
+
+
+def record_metric(name: str, value: float, *, unit: str, dimensions: dict[str, str]) -> None:
+    """One data point in the namespace AWS/SageMaker."""
+    from ministack.services import cloudwatch
+
+    cloudwatch.record_metric("AWS/SageMaker", name, value, unit, dimensions)
+
+
+def ringing_alarms(names: Sequence[str]) -> list[str]:
+    """Those of the named alarms that are in ALARM, judged anew with the metrics of this moment."""
+    from ministack.services import cloudwatch
+
+    ringing = []
+    for name in names:
+        alarm = cloudwatch._alarms.get(name)
+        if alarm is None:
+            continue
+        if alarm.get("StateValue") != "ALARM":
+            cloudwatch._evaluate_alarm(alarm)
+        if alarm.get("StateValue") == "ALARM":
+            ringing.append(name)
+    return ringing
+
+
+def write_log(group: str, stream: str, events: Sequence[tuple[int, str]]) -> None:
+    """Append (milliseconds, line) pairs to a CloudWatch Logs stream, making what is missing."""
+    from ministack.services import cloudwatch_logs
+
+    names = {"logGroupName": group, "logStreamName": stream}
+    if group not in cloudwatch_logs._log_groups:
+        cloudwatch_logs._create_log_group({"logGroupName": group})
+    if stream not in cloudwatch_logs._log_groups[group]["streams"]:
+        cloudwatch_logs._create_log_stream(names)
+    batch: list[dict[str, Any]] = [{"timestamp": at, "message": line} for at, line in events]
+    cloudwatch_logs._put_log_events({**names, "logEvents": batch})
+
+
+def home() -> Path:
+    """Where job folders, server folders and their logs lie on this machine."""
+    return Path(os.environ.get("LOCAL_CLOUD_HOME", ".local")).resolve()
