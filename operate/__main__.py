@@ -1,0 +1,86 @@
+"""`python -m operate COMMAND`: see `--help`; the Makefile calls each one."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from rich.console import Console
+
+from operate import cdk, deployment, releases, run, status, upload
+from operate.destroy import destroy
+from operate.errors import OperateError
+from operate.place import HOME, LOCAL, Place
+from reviews.errors import ReviewStarsError
+
+
+def parser() -> argparse.ArgumentParser:
+    """Every command and its arguments."""
+    top = argparse.ArgumentParser(prog="operate", description=__doc__)
+    commands = top.add_subparsers(dest="command", required=True)
+
+    def add(name: str, words: str) -> argparse.ArgumentParser:
+        command = commands.add_parser(name, help=words, description=words)
+        command.add_argument("--stage", default=LOCAL)
+        command.add_argument("--home", type=Path, default=HOME, help="folder of the local cloud")
+        return command
+
+    loop = add("run", "the whole loop on this machine, then serve")
+    loop.add_argument("--data", help="a .jsonl or .jsonl.gz of raw reviews; default: our sample")
+    loop.add_argument("--once", action="store_true", help="stop after the summary")
+    loop.add_argument("--port", type=int, default=4566, help="port of the local cloud")
+    add("status", "what runs, what is live, what was said in alerts")
+    add("upload", "put a raw file into the stage's raw bucket").add_argument("file", type=Path)
+    add("drift", "run one drift check now")
+    add("sleep", "take the endpoint down; the package is remembered")
+    add("wake", "bring the endpoint back with the package that slept")
+    add("destroy", "empty what must be empty, then delete every stack")
+    approve = add("release", "approve a package and follow its release")
+    approve.add_argument("--version", default="", help="default: the newest that is pending")
+    back = add("rollback", "release an older package")
+    back.add_argument("--version", default="", help="default: the one that was live before")
+    words = add("cdk", "run the CDK CLI with the stage in the environment")
+    words.add_argument("words", nargs=argparse.REMAINDER)
+    return top
+
+
+def main(arguments: list[str]) -> int:
+    """Run one command; returns its exit code (DESIGN 12)."""
+    given = parser().parse_args(arguments)
+    place = Place(given.stage, given.home)
+    try:
+        if given.command == "run":
+            run.run(given.data, once=given.once, home=given.home, port=given.port)
+            return 0
+        if given.command == "cdk":
+            if given.words[:1] not in (["synth"], ["ls"]):
+                place.enter()
+            return cdk.run(given.stage, *given.words)
+        place.enter()
+        if given.command == "destroy":
+            destroy(place)
+            return 0
+        deployed = deployment.read(place)
+        if given.command == "status":
+            status.show(deployed, given.home, Console(highlight=False))
+        elif given.command == "upload":
+            print(upload.upload(deployed, given.file))
+        elif given.command == "drift":
+            releases.check_drift(deployed)
+        elif given.command == "sleep":
+            releases.sleep(deployed)
+        elif given.command == "wake":
+            releases.wake(deployed)
+        elif given.command == "release":
+            releases.release(deployed, given.version)
+        else:
+            releases.rollback(deployed, given.version)
+    except ReviewStarsError as error:
+        print(f"{given.command}: {error}", file=sys.stderr)
+        return error.exit_code if isinstance(error, OperateError) else 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,149 @@
+"""The journey of one raw file: from its upload to the answer of the API and one drift check."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from lambdas.ports import functions, models, objects, parameters
+from lambdas.ports.api import Api
+from operate import client, follow, inbox
+from operate.deployment import Deployment
+from operate.errors import OperateError
+from operate.progress import Progress
+
+PREPROCESS_SECONDS = 1800
+LEARN_SECONDS = 3600
+RELEASE_SECONDS = 900
+EVENT_SECONDS = 60
+
+
+@dataclass
+class Journey:
+    """What one upload has led to so far; each step fills in its part."""
+
+    deployment: Deployment
+    progress: Progress
+    since: datetime = field(default_factory=lambda: datetime.now(UTC))
+    counts: dict[str, Any] = field(default_factory=dict)
+    dataset_id: str = ""
+    package_arn: str = ""
+    evaluation: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def version(self) -> int:
+        """The version of the registered package."""
+        return int(self.package_arn.rsplit("/", 1)[1])
+
+    def upload(self, path: Path) -> str:
+        """Put the file into the raw bucket as a user would; the journey begins now."""
+        key = f"incoming/{path.name}"
+        self.since = datetime.now(UTC).replace(microsecond=0)
+        objects.put_file(self.deployment["RawBucket"], key, path)
+        self.progress.say(f"{path.name}, {path.stat().st_size / 1e6:.1f} MB → raw bucket, {key}")
+        return key
+
+    def preprocess(self) -> None:
+        """Wait for the Preprocess machine that the upload has started.
+
+        Raises OperateError with its reason where it failed.
+        """
+        arn = follow.started_since(
+            self.deployment["PreprocessMachineArn"], self.since, EVENT_SECONDS, "preprocessing"
+        )
+        done = follow.finished(arn, self.progress, PREPROCESS_SECONDS)
+        if not done.succeeded:
+            raise OperateError(f"preprocessing ended {done.status}: {done.reason}")
+        self.counts, self.dataset_id = done.output["counts"], done.output["dataset_id"]
+        counts = self.counts
+        self.progress.say(
+            f"{counts['read']:,} read = {counts['kept']:,} kept + {counts['duplicates']:,} "
+            f"duplicates + {sum(counts['rejected'].values()):,} set aside; "
+            f"dataset {self.dataset_id}"
+        )
+
+    def learn(self) -> None:
+        """Wait for the Learn machine and say each step of its pipeline.
+
+        Raises OperateError with the gate's or the failed step's reason where no model came of it.
+        """
+        arn = follow.started_since(
+            self.deployment["LearnMachineArn"],
+            self.since,
+            EVENT_SECONDS,
+            "a run of the Learn machine",
+        )
+        done = follow.finished(arn, self.progress, LEARN_SECONDS, watch=self._say_pipeline_steps)
+        if not done.succeeded:
+            raise OperateError(f"learning ended {done.status}: {done.reason}")
+        self.package_arn = done.output["model_package_arn"]
+        package = models.describe_package(self.package_arn)
+        self.evaluation = json.loads(objects.read_uri(package.metadata["evaluation_uri"]))
+        self.progress.say(
+            f"version {self.version}: accuracy {self.evaluation['accuracy']:.3f}, "
+            f"macro-F1 {self.evaluation['macro_f1']:.3f} on {self.evaluation['rows']:,} hold-out "
+            f"rows (majority {self.evaluation['majority']:.3f})"
+        )
+        self.progress.say(self.evaluation["gate"]["message"])
+
+    def release(self) -> None:
+        """Wait for the Release machine that the approval has started.
+
+        Raises OperateError with its reason where the version does not serve.
+        """
+        arn = follow.started_since(
+            self.deployment["ReleaseMachineArn"], self.since, EVENT_SECONDS, "a release"
+        )
+        done = follow.finished(arn, self.progress, RELEASE_SECONDS)
+        if not done.succeeded:
+            raise OperateError(f"the release ended {done.status}: {done.reason}")
+        live = parameters.read(self.deployment["LiveParameter"])
+        if live != self.package_arn:
+            raise OperateError(f"the live record says {live}, not {self.package_arn}")
+
+    def endpoint_status(self) -> str:
+        """What SageMaker says of the endpoint."""
+        return models.describe_endpoint(self.deployment["EndpointName"]).status
+
+    def ask(self, environment_file: Path) -> client.Answered:
+        """Ask the API as a client would, with a role that may call it and nothing else.
+
+        Raises OperateError where the API does not answer 200.
+        """
+        credentials = client.client_role(self.deployment["ClientRoleArn"])
+        api = Api(self.deployment["ApiId"], self.deployment["ApiStage"], credentials=credentials)
+        client.write_environment(environment_file, api.base_url, credentials)
+        answered = client.ask(api)
+        if answered.status != 200:
+            raise OperateError(f"the API answered {answered.status}: {answered.last}")
+        self.progress.say(f"stars {answered.stars}, median {answered.p50_milliseconds:.0f} ms")
+        return answered
+
+    def check_drift(self) -> dict[str, Any]:
+        """Run one monitor check now and return what it says."""
+        verdict = functions.invoke(self.deployment["MonitorFunction"], {})
+        self.progress.say(f"{verdict['verdict']}: {verdict.get('reason') or verdict['n']}")
+        return verdict
+
+    def alerts(self, kept: Path) -> list[inbox.Alert]:
+        """Wait until the release has been told, then return every alert in the inbox."""
+        url = self.deployment["InboxUrl"]
+        box = inbox.Inbox(url, kept)
+        follow.until(
+            "an alert in the inbox", lambda: box.collect() or None, timeout_seconds=EVENT_SECONDS
+        )
+        for alert in box.alerts:
+            self.progress.say(f"alert: {alert.subject}")
+        return box.alerts
+
+    def _say_pipeline_steps(self) -> None:
+        execution = models.newest_pipeline_execution(self.deployment["PipelineName"])
+        if execution is None:
+            return
+        steps = models.pipeline_steps(execution.arn)
+        words = [f"{step.name} {step.status}" for step in steps]
+        if words:
+            self.progress.changed("pipeline: " + ", ".join(words))

@@ -1,0 +1,123 @@
+"""Approve, release, roll back, sleep, wake, and one drift check on request."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+
+from rich.console import Console
+
+from lambdas.ports import functions, machines, models, objects, parameters, stacks
+from operate import follow
+from operate.deployment import Deployment
+from operate.errors import InputError, OperateError
+from operate.progress import Progress
+
+NONE = "none"
+ASLEEP = "releases/asleep.json"
+SECONDS = 3600
+
+
+def release(deployment: Deployment, version: str) -> None:
+    """Approve a package with the caller's own rights and follow the release that it starts.
+
+    version: of the package; empty takes the newest that is pending.
+    Raises InputError where there is none, OperateError where the release failed.
+    """
+    group = deployment["ModelPackageGroup"]
+    packages = models.packages(group)
+    if version:
+        found = [package for package in packages if str(package.version) == version]
+    else:
+        found = [package for package in packages if package.approval == "PendingManualApproval"]
+    if not found:
+        known = ", ".join(f"{p.version} ({p.approval})" for p in packages) or "none"
+        wanted = f"version {version}" if version else "a pending version"
+        raise InputError(f"{group} has no {wanted}: known are {known}")
+    since = datetime.now(UTC).replace(microsecond=0)
+    if found[0].approval == "Approved":
+        _start(deployment, found[0].arn)
+        return
+    models.approve(found[0].arn, "approved by make release")
+    arn = follow.started_since(deployment["ReleaseMachineArn"], since, 60, "the release")
+    _follow(arn, f"Release version {found[0].version}")
+
+
+def rollback(deployment: Deployment, version: str) -> None:
+    """Release an older package: the named version, or the last one that was live before.
+
+    Raises InputError where there is none to go back to.
+    """
+    live = parameters.read(deployment["LiveParameter"])
+    if version:
+        arns = [
+            p.arn
+            for p in models.packages(deployment["ModelPackageGroup"])
+            if str(p.version) == version
+        ]
+    else:
+        arns = [arn for arn in _released(deployment) if arn != live]
+    if not arns:
+        raise InputError(f"nothing to go back to: {live.rsplit('/', 1)[-1]} is the first version")
+    _start(deployment, arns[0])
+
+
+def sleep(deployment: Deployment) -> None:
+    """Take the endpoint down; `wake` brings the same package back.
+
+    Raises InputError where nothing is live.
+    """
+    live = parameters.read(deployment["LiveParameter"])
+    if live == NONE:
+        raise InputError("no model is live: there is nothing to put to sleep")
+    objects.put_bytes(
+        deployment["ModelsBucket"], ASLEEP, json.dumps({"model_package_arn": live}).encode()
+    )
+    name = f"{deployment.place.prefix}-endpoint"
+    stacks.update_parameters(name, {"ModelPackageArn": ""}, role_arn=deployment["EndpointRoleArn"])
+    progress = Progress()
+    with progress.step("sleep", f"Take down version {live.rsplit('/', 1)[-1]}"):
+        status = follow.until("the update", lambda: stacks.settled(name), SECONDS)
+    if status != "UPDATE_COMPLETE":
+        raise OperateError(f"{name} is {status}; see its events in CloudFormation")
+
+
+def wake(deployment: Deployment) -> None:
+    """Bring back the package that was put to sleep.
+
+    Raises InputError where none was.
+    """
+    try:
+        record = json.loads(objects.read(deployment["ModelsBucket"], ASLEEP))
+    except FileNotFoundError:
+        raise InputError("no package was put to sleep by `make sleep`") from None
+    _start(deployment, record["model_package_arn"])
+
+
+def check_drift(deployment: Deployment) -> None:
+    """Run one monitor check and print its verdict."""
+    verdict = functions.invoke(deployment["MonitorFunction"], {})
+    Console(highlight=False).print_json(json.dumps(verdict))
+
+
+def _released(deployment: Deployment) -> list[str]:
+    """Packages that have gone live, newest first, each once."""
+    bucket = deployment["ModelsBucket"]
+    keys = sorted((k for k in objects.list_keys(bucket, "releases/") if k != ASLEEP), reverse=True)
+    records = [json.loads(objects.read(bucket, key)) for key in keys]
+    live = [r["model_package_arn"] for r in records if r["outcome"] == "released"]
+    return list(dict.fromkeys(live))
+
+
+def _start(deployment: Deployment, package_arn: str) -> None:
+    arn = machines.start(deployment["ReleaseMachineArn"], {"model_package_arn": package_arn})
+    _follow(arn, f"Release version {package_arn.rsplit('/', 1)[-1]}")
+
+
+def _follow(arn: str, title: str) -> None:
+    progress = Progress()
+    with progress.step("release", title):
+        done = follow.finished(arn, progress, SECONDS)
+        if not done.succeeded:
+            raise OperateError(f"the release ended {done.status}: {done.reason}")
+        progress.say(str(done.output.get("message", "it serves")))

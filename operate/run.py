@@ -1,0 +1,171 @@
+"""`make run`: bring the local cloud up, follow one file through the whole loop, then serve."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+from types import FrameType
+
+from operate import cdk, deployment, source, summary
+from operate.errors import OperateError
+from operate.inbox import Alert
+from operate.local import LocalCloud
+from operate.loop import Journey
+from operate.place import LOCAL, Place, local_environment
+from operate.progress import Progress
+
+POLICY = "arn:aws:iam::aws:policy/AdministratorAccess"  # CDK's own deploy role, local stage only
+
+
+class _Package(threading.Thread):
+    """Build the Lambda folders and the templates while the cloud starts: they need no AWS."""
+
+    def __init__(self, stage: str, logs: Path) -> None:
+        super().__init__(daemon=True)
+        self.stage, self.logs = stage, logs
+        self.failure: OperateError | None = None
+
+    def run(self) -> None:
+        words = [sys.executable, "-m", "lambdas.package", "--stage", self.stage]
+        done = subprocess.run(words, capture_output=True, text=True, check=False)
+        (self.logs / "package.log").write_text(done.stdout + done.stderr)
+        if done.returncode != 0:
+            self.failure = OperateError(f"make package failed:\n{done.stdout}{done.stderr}")
+            return
+        try:
+            words_of_synth = ("synth", "--quiet", "--all", "--output", "cdk.out")
+            log = self.logs / "synth.log"
+            cdk.quietly(self.stage, "synth", *words_of_synth, log=log, CDK_VALIDATION="false")
+        except OperateError as error:
+            self.failure = error
+
+    def finish(self) -> None:
+        """Wait for the end; raises what went wrong."""
+        self.join()
+        if self.failure:
+            raise self.failure
+
+
+def run(data: str | None, *, once: bool, home: Path, port: int) -> None:
+    """The whole loop on this machine (DESIGN 12); serves until Ctrl-C unless `once`.
+
+    Raises OperateError where no model could be released; everything is stopped before.
+    """
+    progress = Progress()
+    home.mkdir(parents=True, exist_ok=True)
+    for stale in ("summary.json", "client.env"):
+        (home / stale).unlink(missing_ok=True)
+    file = source.choose(data, home)
+    signal.signal(signal.SIGTERM, _stop)
+    cloud = LocalCloud(home, port)
+    try:
+        journey = _bring_up(cloud, progress, home)
+        _follow(journey, file, home)
+        if not once:
+            _serve(journey, cloud, home)
+    except KeyboardInterrupt:
+        progress.console.print("stopping")
+    finally:
+        cloud.stop()
+
+
+def _stop(number: int, frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+def _bring_up(cloud: LocalCloud, progress: Progress, home: Path) -> Journey:
+    place = Place(LOCAL, home)
+    package = _Package(LOCAL, home)
+    with progress.step("start", "Start the local cloud, build the Lambda packages"):
+        package.start()
+        cloud.start()
+        place.enter()
+        package.finish()
+    with progress.step("deploy", "Deploy six stacks with the CDK"):
+        env = local_environment(home)
+        environment = f"aws://{env['CDK_DEFAULT_ACCOUNT']}/{env['CDK_DEFAULT_REGION']}"
+        bootstrap = ("bootstrap", environment, "--cloudformation-execution-policies", POLICY)
+        cdk.quietly(LOCAL, "cdk bootstrap", *bootstrap, "-a", "cdk.out", log=home / "bootstrap.log")
+        deploy = ("deploy", "--all", "-a", "cdk.out", "--require-approval", "never")
+        cdk.quietly(
+            LOCAL, "cdk deploy", *deploy, "--no-previous-parameters=false", log=home / "deploy.log"
+        )
+    return Journey(deployment.read(place), progress)
+
+
+def _follow(journey: Journey, file: Path, home: Path) -> None:
+    progress = journey.progress
+    with progress.step("preprocess", "Preprocess"):
+        journey.upload(file)
+        journey.preprocess()
+    with progress.step("learn", "Train, evaluate, track, gate, register"):
+        journey.learn()
+    with progress.step("release", "Release"):
+        journey.release()
+    with progress.step("ask", "Ask the API"):
+        answered = journey.ask(home / "client.env")
+    with progress.step("drift", "Check drift"):
+        verdict = journey.check_drift()
+    with progress.step("alerts", "Read the inbox"):
+        alerts = journey.alerts(home / "inbox.jsonl")
+    evaluation = journey.evaluation
+    found = summary.Summary(
+        reviews=summary.Reviews(
+            **{name: journey.counts[name] for name in ("read", "kept", "duplicates", "rejected")},
+            blank=journey.counts.get("blank", 0),
+        ),
+        model=summary.Model(
+            version=journey.version,
+            metrics={k: v for k, v in evaluation.items() if isinstance(v, int | float)},
+            gate="passed" if evaluation["gate"]["passed"] else "failed",
+        ),
+        endpoint=summary.Endpoint(journey.endpoint_status(), journey.version),
+        api=summary.Api(
+            journey.deployment["ApiUrl"],
+            answered.status,
+            answered.stars[0],
+            answered.p50_milliseconds,
+        ),
+        drift=summary.Drift(verdict["verdict"], verdict["n"]),
+        alerts=summary.Alerts(len(alerts)),
+        seconds={**progress.seconds, "total": progress.total_seconds()},
+    )
+    found.save(home / "summary.json")
+    summary.show(found, progress.console, _addresses(home))
+
+
+def _addresses(home: Path) -> dict[str, str]:
+    values = dict(line.split("=", 1) for line in (home / "client.env").read_text().splitlines())
+    return {
+        "API": values["API_URL"],
+        "ask it": f"set -a; . {home}/client.env; set +a   then the curl command of the README",
+        "MLflow": "http://127.0.0.1:5566",
+        "cloud": os.environ["AWS_ENDPOINT_URL"],
+    }
+
+
+def _serve(journey: Journey, cloud: LocalCloud, home: Path) -> None:
+    """Stay, and say what happens: alerts as they arrive, a new version as it goes live."""
+    from operate.status import Watch
+
+    journey.progress.console.print("Serving. Another file starts the loop again: ", end="")
+    journey.progress.console.print(
+        "[bold].venv/bin/python -m operate upload FILE[/]; Ctrl-C stops."
+    )
+    watch = Watch(journey.deployment, home)
+    watch.news()
+    while cloud.alive():
+        for line in watch.news():
+            journey.progress.say(line)
+        time.sleep(2)
+    raise OperateError(f"the local cloud has stopped; see {cloud.log}")
+
+
+def told(alert: Alert) -> str:
+    """One line of an alert."""
+    return f"alert: {alert.subject}"

@@ -1,0 +1,64 @@
+"""What runs, what is live, what was said: for a terminal, and for `make run` while it serves."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from lambdas.ports import machines, models, parameters
+from operate.deployment import Deployment
+from operate.inbox import Inbox
+
+MACHINES = ("PreprocessMachineArn", "LearnMachineArn", "ReleaseMachineArn")
+
+
+class Watch:
+    """Remembers what was last seen and tells what is new since."""
+
+    def __init__(self, deployment: Deployment, home: Path) -> None:
+        self.deployment = deployment
+        self.inbox = Inbox(deployment["InboxUrl"], home / "inbox.jsonl")
+        self._told = len(self.inbox.alerts)
+        self._states: dict[str, str] = {}
+        self._live = ""
+
+    def news(self) -> list[str]:
+        """A line for each change: executions, the live version, alerts."""
+        lines = []
+        for key in MACHINES:
+            for execution in machines.executions(self.deployment[key])[:3]:
+                if self._states.get(execution.arn) != execution.status:
+                    self._states[execution.arn] = execution.status
+                    name = self.deployment[key].rsplit(":", 1)[1]
+                    lines.append(f"{name}: {execution.status.lower()}")
+        live = parameters.read(self.deployment["LiveParameter"])
+        if live != self._live:
+            self._live = live
+            lines.append(f"live: {live.rsplit('/', 1)[-1]}")
+        alerts = self.inbox.collect()
+        lines += [f"alert: {alert.subject}" for alert in alerts[self._told :]]
+        self._told = len(alerts)
+        return lines
+
+
+def show(deployment: Deployment, home: Path, console: Console) -> None:
+    """Print the state of a stage."""
+    table = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
+    live = parameters.read(deployment["LiveParameter"])
+    table.add_row("live", live.rsplit("/", 1)[-1] if live != "none" else "no model is released")
+    if live != "none":
+        endpoint = models.describe_endpoint(deployment["EndpointName"])
+        table.add_row("endpoint", f"{endpoint.status}, {endpoint.configuration}")
+    for package in models.packages(deployment["ModelPackageGroup"])[:5]:
+        table.add_row(f"version {package.version}", f"{package.approval}, {package.created:%F %T}")
+    for key in MACHINES:
+        name = deployment[key].rsplit(":", 1)[1]
+        for execution in machines.executions(deployment[key])[:3]:
+            table.add_row(name, f"{execution.status.lower()}, started {execution.started:%F %T}")
+    table.add_row("API", deployment["ApiUrl"])
+    if deployment.get("InboxUrl"):
+        for alert in Inbox(deployment["InboxUrl"], home / "inbox.jsonl").collect()[-5:]:
+            table.add_row("alert", f"{alert.time[:19]} {alert.subject}")
+    console.print(table)

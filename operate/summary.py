@@ -1,0 +1,113 @@
+"""What a run leaves: `.local/summary.json`, and the same in words."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+from rich.console import Console
+from rich.table import Table
+
+
+class Reviews(msgspec.Struct):
+    """Counts of preprocessing; read = kept + duplicates + the sum of rejected."""
+
+    read: int
+    kept: int
+    duplicates: int
+    rejected: dict[str, int]
+    blank: int = 0
+
+
+class Model(msgspec.Struct):
+    """The package that was registered, its metrics by the names of evaluation.json, its gate."""
+
+    version: int
+    metrics: dict[str, float]
+    gate: str
+
+
+class Endpoint(msgspec.Struct):
+    """What serves: the status SageMaker gives and the version behind it."""
+
+    status: str
+    model_version: int
+
+
+class Api(msgspec.Struct):
+    """What the API answered to a few signed questions; stars are those of the first."""
+
+    url: str
+    status: int
+    stars: int | None
+    p50_milliseconds: float
+
+
+class Drift(msgspec.Struct):
+    """The verdict of one monitor check and the rows it saw."""
+
+    verdict: str
+    n: int
+
+
+class Alerts(msgspec.Struct):
+    """Notifications that reached the inbox."""
+
+    delivered: int
+
+
+class Summary(msgspec.Struct):
+    """One run of the loop (DESIGN 12)."""
+
+    reviews: Reviews
+    model: Model
+    endpoint: Endpoint
+    api: Api
+    drift: Drift
+    alerts: Alerts
+    seconds: dict[str, float]
+
+    def save(self, path: Path) -> None:
+        """Write it whole or not at all."""
+        draft = path.with_suffix(".part")
+        draft.write_bytes(msgspec.json.format(msgspec.json.encode(self), indent=2) + b"\n")
+        draft.replace(path)
+
+
+HEADLINES = ("accuracy", "macro_f1", "mae", "qwk", "within_one", "ece", "majority")
+
+
+def show(summary: Summary, console: Console, addresses: dict[str, str]) -> None:
+    """Print the summary as a person reads it."""
+    table = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
+    table.add_column(style="bold")
+    table.add_column()
+    reviews, model = summary.reviews, summary.model
+    aside = sum(reviews.rejected.values())
+    table.add_row(
+        "reviews",
+        f"{reviews.read:,} read = {reviews.kept:,} kept + {reviews.duplicates:,} duplicates "
+        f"+ {aside:,} set aside",
+    )
+    if aside:
+        reasons = sorted(reviews.rejected.items(), key=lambda item: -item[1])
+        table.add_row("", ", ".join(f"{reason} {count:,}" for reason, count in reasons))
+    table.add_row("model", f"version {model.version}, gate {model.gate}")
+    figures = [f"{name} {model.metrics[name]:.3f}" for name in HEADLINES if name in model.metrics]
+    table.add_row("", ", ".join(figures))
+    table.add_row(
+        "endpoint", f"{summary.endpoint.status}, version {summary.endpoint.model_version}"
+    )
+    table.add_row(
+        "API",
+        f"{summary.api.status}, {summary.api.stars} stars, "
+        f"half of the answers within {summary.api.p50_milliseconds:.0f} ms",
+    )
+    table.add_row("drift", f"{summary.drift.verdict} ({summary.drift.n:,} reviews)")
+    table.add_row("alerts", f"{summary.alerts.delivered} delivered to the inbox")
+    table.add_row("time", f"{summary.seconds['total']:.0f} s")
+    for name, address in addresses.items():
+        table.add_row(name, address)
+    console.print()
+    console.print(table)
+    console.print()
