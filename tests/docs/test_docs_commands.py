@@ -1,0 +1,37 @@
+"""Every command that the Makefile offers stands in the README, and the other way round."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+MAKEFILE = (ROOT / "Makefile").read_text()
+README = (ROOT / "README.md").read_text()
+
+
+def documented(text: str) -> set[str]:
+    """The targets that a text names as `make target`, several after one `make` too."""
+    named: set[str] = set()
+    for words in re.findall(r"`make ([a-z][^`\n]*)`|^make ([a-z].*)$", text, re.MULTILINE):
+        for word in (words[0] or words[1]).split("#")[0].split():
+            if re.fullmatch(r"[a-z-]+", word):
+                named.add(word)
+    return named
+
+
+def offered(text: str) -> set[str]:
+    """The targets that `make help` lists."""
+    return set(re.findall(r"^([a-z-]+):.*## ", text, re.MULTILINE))
+
+
+def test_every_target_stands_in_the_readme() -> None:
+    assert offered(MAKEFILE) - documented(README) == set()
+
+
+def test_the_readme_promises_no_target_that_is_missing() -> None:
+    assert documented(README) - offered(MAKEFILE) == set()
+
+
+def test_a_target_without_a_word_in_the_readme_would_be_found() -> None:
+    assert offered("juggle: setup ## Keep three in the air") - documented(README) == {"juggle"}

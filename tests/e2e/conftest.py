@@ -1,0 +1,86 @@
+"""One local cloud for all end-to-end tests: `make run`'s own command, serving while they ask."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+SUMMARY_SECONDS = 420
+STOP_SECONDS = 60
+
+
+@dataclass
+class Running:
+    """A loop that serves: its folder, its summary, the variables of a client."""
+
+    home: Path
+    process: subprocess.Popen[str]
+    summary: dict[str, Any]
+    client: dict[str, str]
+
+    def log(self) -> str:
+        """What `make run` has printed so far."""
+        return (self.home / "run.log").read_text(errors="replace")
+
+
+def operate(*words: str) -> list[str]:
+    """The words that start one command of ours."""
+    return [sys.executable, "-m", "operate", *words]
+
+
+def our_processes() -> list[str]:
+    """Command lines of this project's processes: emulator, tracking server, jobs, endpoints."""
+    marks = ("local_cloud", "ministack", "-m training", "mlflow", "gunicorn", "operate run")
+    found = []
+    for entry in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            words = entry.read_bytes().replace(b"\0", b" ").decode(errors="replace").strip()
+        except OSError:
+            continue
+        if any(mark in words for mark in marks) and str(os.getpid()) != entry.parent.name:
+            found.append(f"{entry.parent.name} {words[:160]}")
+    return found
+
+
+@pytest.fixture(scope="session")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    """`make run` with our sample, up to its summary, then serving until the tests are done."""
+    home = tmp_path_factory.mktemp("home")
+    log = (home / "run.log").open("w")
+    process = subprocess.Popen(
+        operate("run", "--home", str(home)),
+        cwd=ROOT,
+        stdout=log,
+        stderr=subprocess.STDOUT,
+        stdin=subprocess.DEVNULL,
+        text=True,
+        start_new_session=True,
+    )
+    try:
+        deadline = time.monotonic() + SUMMARY_SECONDS
+        while not (home / "summary.json").exists():
+            if process.poll() is not None or time.monotonic() > deadline:
+                pytest.fail(f"no summary:\n{(home / 'run.log').read_text()[-6000:]}")
+            time.sleep(0.5)
+        lines = (home / "client.env").read_text().splitlines()
+        client = dict(line.split("=", 1) for line in lines)
+        yield Running(home, process, json.loads((home / "summary.json").read_text()), client)
+    finally:
+        if process.poll() is None:
+            process.send_signal(signal.SIGINT)
+            try:
+                process.wait(STOP_SECONDS)
+            except subprocess.TimeoutExpired:
+                process.kill()
+        log.close()

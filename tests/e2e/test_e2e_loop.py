@@ -1,0 +1,116 @@
+"""The loop as a user sees it: a file in, a rating out, an alert heard, a second file, version 2."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import time
+from typing import Any
+
+import pytest
+
+from tests.e2e.conftest import ROOT, Running, operate, our_processes
+
+pytestmark = pytest.mark.e2e
+REVIEW = json.dumps({"title": "Love it", "text": "Works great, highly recommend!"})
+VERSION_2_SECONDS = 240
+
+
+def curl(running: Running, path: str, body: str | None, *, signed: bool) -> tuple[int, Any]:
+    """One request by curl, as the README shows it; returns status and parsed body."""
+    client = running.client
+    words = ["curl", "-s", "-w", "\n%{http_code}", "--cacert", client["AWS_CA_BUNDLE"]]
+    if signed:
+        words += ["--aws-sigv4", f"aws:amz:{client['AWS_REGION']}:execute-api"]
+        words += ["--user", f"{client['AWS_ACCESS_KEY_ID']}:{client['AWS_SECRET_ACCESS_KEY']}"]
+        words += ["-H", f"x-amz-security-token: {client['AWS_SESSION_TOKEN']}"]
+    if body is not None:
+        words += ["-H", "content-type: application/json", "-d", body]
+    done = subprocess.run(
+        [*words, client["API_URL"] + path], capture_output=True, text=True, check=True, timeout=60
+    )
+    answer, status = done.stdout.rsplit("\n", 1)
+    return int(status), json.loads(answer) if answer.strip() else None
+
+
+def test_the_summary_adds_up(running: Running) -> None:
+    reviews = running.summary["reviews"]
+    aside = sum(reviews["rejected"].values())
+    assert reviews["read"] == reviews["kept"] + reviews["duplicates"] + aside
+    assert reviews["kept"] > 0
+    assert aside > 0
+
+
+def test_the_model_passed_its_gate_and_serves(running: Running) -> None:
+    assert running.summary["model"]["gate"] == "passed"
+    metrics = running.summary["model"]["metrics"]
+    assert metrics["accuracy"] > metrics["majority"]
+    assert running.summary["endpoint"] == {"status": "InService", "model_version": 1}
+
+
+def test_drift_was_judged_and_an_alert_was_heard(running: Running) -> None:
+    assert running.summary["drift"]["verdict"] in ("ok", "drift", "insufficient")
+    assert running.summary["alerts"]["delivered"] >= 1
+
+
+def test_a_signed_request_is_answered(running: Running) -> None:
+    status, answer = curl(running, "/v1/ratings", REVIEW, signed=True)
+    assert status == 200, answer
+    assert answer["stars"] in (1, 2, 3, 4, 5)
+    assert len(answer["probabilities"]) == 5
+    assert sum(answer["probabilities"]) == pytest.approx(1, abs=1e-6)
+
+
+def test_an_unsigned_request_is_refused(running: Running) -> None:
+    status, _ = curl(running, "/v1/ratings", REVIEW, signed=False)
+    assert status == 403
+
+
+def test_health_needs_no_signature(running: Running) -> None:
+    status, _ = curl(running, "/v1/health", None, signed=False)
+    assert status == 200
+
+
+def test_a_bad_request_names_the_field_and_repeats_no_value(running: Running) -> None:
+    body = json.dumps({"text": 7, "title": "a secret"})
+    status, answer = curl(running, "/v1/ratings", body, signed=True)
+    assert status == 400
+    assert "text" in json.dumps(answer)
+    assert "a secret" not in json.dumps(answer)
+
+
+def test_a_second_run_says_that_another_is_going(running: Running) -> None:
+    words = operate("run", "--once", "--home", str(running.home))
+    done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode != 0
+    assert "another" in done.stdout + done.stderr
+
+
+def test_a_second_file_makes_version_2_while_the_api_keeps_answering(running: Running) -> None:
+    file = running.home / "more.jsonl"
+    words = ["-m", "reviews", "sample", "--rows", "4000", "--seed", "11", "--out", str(file)]
+    python = operate()[0]
+    subprocess.run([python, *words], cwd=ROOT, check=True, timeout=60)
+    upload = operate("upload", "--home", str(running.home), str(file))
+    subprocess.run(upload, cwd=ROOT, check=True, timeout=60)
+    statuses: set[int] = set()
+    versions: list[str] = []
+    deadline = time.monotonic() + VERSION_2_SECONDS
+    while time.monotonic() < deadline and (not versions or not versions[-1].endswith("2")):
+        status, answer = curl(running, "/v1/ratings", REVIEW, signed=True)
+        statuses.add(status)
+        if status == 200 and str(answer["model_version"]) not in versions[-1:]:
+            versions.append(str(answer["model_version"]))
+        time.sleep(0.2)
+    assert versions[-1].endswith("2"), running.log()[-3000:]
+    assert statuses == {200}
+
+
+def test_after_the_end_no_process_of_ours_is_left(running: Running) -> None:
+    running.process.send_signal(signal.SIGINT)
+    assert running.process.wait(60) == 0, running.log()[-3000:]
+    deadline = time.monotonic() + 10
+    while our_processes() and time.monotonic() < deadline:
+        time.sleep(0.2)
+    assert our_processes() == []
