@@ -6,8 +6,6 @@ left aside because it also takes port 443 when it runs as root, and leaves Lambd
 
 import asyncio
 import contextlib
-import importlib
-import logging
 import os
 import signal
 import threading
@@ -17,7 +15,7 @@ import ministack.app as ministack
 from hypercorn.asyncio import serve
 from hypercorn.config import Config
 
-from local_cloud import certificate, extension, processes
+from local_cloud import certificate, extension, processes, sagemaker
 
 
 def main() -> None:
@@ -25,9 +23,8 @@ def main() -> None:
     authority = Path(os.environ["LOCAL_CLOUD_AUTHORITY"])
     tls = certificate.ensure(authority.parent)
     os.environ["MINISTACK_SSL_CERT"], os.environ["MINISTACK_SSL_KEY"] = str(tls.chain), str(tls.key)
+    sagemaker.register()
     extension.install()
-    _register_sagemaker()
-    extension.install_last()
     try:
         asyncio.run(_serve(tls))
     finally:
@@ -35,16 +32,6 @@ def main() -> None:
             extension.drain()
         processes.stop_all()
         ministack._reset_all_state()  # ends the Lambda workers
-
-
-def _register_sagemaker() -> None:
-    try:
-        sagemaker = importlib.import_module("local_cloud.sagemaker")
-        register = sagemaker.register
-    except (ImportError, AttributeError) as error:
-        logging.getLogger(__name__).warning("the local cloud has no SageMaker: %s", error)
-        return
-    register()
 
 
 async def _serve(tls: certificate.Certificate) -> None:

@@ -18,6 +18,7 @@ from local_cloud.home import ACCOUNT, REGION, BrokenError, Cloud, held, require_
 
 PROJECT = Path(__file__).resolve().parents[1]
 START_SECONDS = 60.0  # the emulator needs 1 to 3 on an idle machine
+WAIT_SCALE = "0.05"  # of a state machine's waits and retries: jobs take seconds here, not minutes
 TRACKING_SECONDS = 120.0  # MLflow imports for several and makes its tables
 
 
@@ -143,6 +144,7 @@ def emulator_environment(plan: Plan, own: Mapping[str, str]) -> dict[str, str]:
         "MINISTACK_REGION": REGION,
         "IOT_MTLS_ENABLED": "0",
         "SFTP_ENABLED": "0",
+        "SFN_WAIT_SCALE": WAIT_SCALE,
         "LOG_LEVEL": kept.get("LOCAL_CLOUD_LOG_LEVEL", "WARNING"),
         "TMPDIR": str(plan.home / "tmp"),
         "S3_DATA_DIR": str(plan.home / "tmp" / "s3"),

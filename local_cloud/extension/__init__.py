@@ -4,18 +4,41 @@ Nothing is patched on disk. Each module closes one gap and names the condition f
 `tests/contract/test_emulator_hooks.py` fails when a hook that we use has moved.
 """
 
-from local_cloud.extension import authorization, requests
+from local_cloud.extension import (
+    alarms,
+    authorization,
+    events,
+    interpreters,
+    machines,
+    metrics,
+    queues,
+    requests,
+    stacks,
+    streams,
+    templates,
+    trails,
+)
 
 
 def install() -> None:
-    """Close every gap that does not depend on the order of registration."""
-    requests.install()
-    authorization.install()
-
-
-def install_last() -> None:
-    """Wrap what others have registered by now."""
+    """Close every gap; SageMaker's types must be registered before, for `stacks` wraps them."""
+    for module in (
+        requests,
+        authorization,
+        interpreters,
+        templates,
+        trails,
+        metrics,
+        queues,
+        alarms,
+        machines,
+        events,
+        streams,
+        stacks,
+    ):
+        module.install()
 
 
 def drain() -> None:
     """Deliver what is still buffered."""
+    streams.drain()

@@ -1,16 +1,14 @@
 """Authorize each call of the API in full, and keep a log of every decision.
 
-Gap: MiniStack's evaluator knows neither PassRole nor the keys behind encrypted buckets and topics,
-checks one resource where a call names several, and does not know SageMaker's ARNs.
+Gap: MiniStack's evaluator knows neither PassRole nor the keys behind encrypted buckets and
+topics, and checks one resource where a call names several.
 Delete, part by part, when MiniStack does it: `resources.py` and `encryption.py` name the parts.
 """
 
-import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ministack.core import iam_actions
 from ministack.core import iam_evaluator as evaluator
 from ministack.core.responses import get_account_id, get_region
 
@@ -59,7 +57,6 @@ def install() -> None:
         return None
 
     evaluator.enforce = enforce
-    _teach_sagemaker()
 
 
 def _is_limited(caller: Any) -> bool:
@@ -98,41 +95,3 @@ def _log(caller: Any, question: Question, answer: Any, region: str) -> None:
             implied=question.implied,
         )
     )
-
-
-def _teach_sagemaker() -> None:
-    """Give SageMaker's actions their namespace and their ARNs."""
-    iam_actions.SERVICE_TO_IAM_NAMESPACE["sagemaker"] = "sagemaker"
-    iam_actions._BOTOCORE_SERVICE_MAP["sagemaker"] = ["sagemaker-runtime"]
-    extract: Callable[..., str] = iam_actions.extract_resource_arn
-
-    def extract_resource_arn(
-        service: str,
-        method: str,
-        path: str,
-        headers: Mapping[str, str],
-        body: bytes,
-        params: Any,
-        region: str,
-        account: str,
-    ) -> str:
-        if service != "sagemaker":
-            return extract(service, method, path, headers, body, params, region, account)
-        parts = path.strip("/").split("/")
-        if parts[0] == "endpoints" and len(parts) > 2:
-            return f"arn:aws:sagemaker:{region}:{account}:endpoint/{parts[1].lower()}"
-        return sagemaker_arn(headers.get("x-amz-target", "").split(".")[-1], body)
-
-    iam_actions.extract_resource_arn = extract_resource_arn
-
-
-def sagemaker_arn(operation: str, body: bytes) -> str:
-    """Give the ARN that a SageMaker call is authorized against."""
-    from local_cloud import sagemaker
-
-    try:
-        words = json.loads(body or b"{}")
-    except ValueError:
-        return "*"
-    find: Callable[[str, dict[str, Any]], str] | None = getattr(sagemaker, "resource_arn", None)
-    return find(operation, words) if find else "*"

@@ -81,6 +81,10 @@ def condition_keys(action: str, words: Words) -> dict[str, str]:
     keys: dict[str, str] = {}
     if action == "cloudwatch:PutMetricData" and words.get("Namespace"):
         keys["cloudwatch:namespace"] = str(words["Namespace"])
+    if action == "events:PutEvents":
+        sources = {str(entry.get("Source")) for entry in words.get("Entries") or []}
+        if len(sources) == 1:  # of several none is given, so that a condition on it refuses
+            keys["events:source"] = sources.pop()
     if action.startswith("cloudformation:") and words.get("RoleARN"):
         keys["cloudformation:RoleArn"] = str(words["RoleARN"])
     return keys

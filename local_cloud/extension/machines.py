@@ -1,0 +1,155 @@
+"""Step Functions: more services, the machine's own role, metrics of executions.
+
+Gap: MiniStack calls neither CloudFormation nor SageMaker from a state, asks nothing of the role
+of a machine, and counts no executions.
+Delete, part by part, when it does.
+"""
+
+import contextvars
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from ministack.core.responses import get_account_id, get_region
+from ministack.services import cloudwatch
+from ministack.services import stepfunctions as states
+
+from local_cloud.extension import roles
+from local_cloud.sagemaker import arns
+
+Words = dict[str, Any]
+Call = tuple[str, str, dict[str, str]]  # action, resource, context
+
+OUTCOMES = {
+    "SUCCEEDED": "ExecutionsSucceeded",
+    "FAILED": "ExecutionsFailed",
+    "TIMED_OUT": "ExecutionsTimedOut",
+    "ABORTED": "ExecutionsAborted",
+}
+ERROR_PREFIX = {"lambda": "Lambda", "sns": "SNS", "events": "EventBridge", "s3": "S3"}
+
+_role: contextvars.ContextVar[str] = contextvars.ContextVar("machine_role", default="")
+
+
+class UnknownCallError(Exception):
+    """A state calls what this file has no rule for; a silent pass would prove nothing."""
+
+
+def install() -> None:
+    """Add the services, then wrap what runs executions, states and item readers."""
+    _add_services()
+    run: Callable[[str], None] = states._run_execution
+    invoke: Callable[[str, Any], Any] = states._invoke_resource
+    read: Callable[..., Any] = states._read_map_items
+
+    def run_execution(arn: str) -> None:
+        execution = states._executions.get(arn) or {}
+        machine_arn = execution.get("stateMachineArn", "")
+        machine = states._state_machines.get(machine_arn) or {}
+        _role.set(machine.get("roleArn", ""))
+        _count("ExecutionsStarted", machine_arn)
+        run(arn)
+        status = (states._executions.get(arn) or {}).get("status", "")
+        if status in OUTCOMES:
+            _count(OUTCOMES[status], machine_arn)
+
+    def invoke_resource(resource: str, words: Any) -> Any:
+        try:
+            for action, touched, context in calls(resource, words):
+                _require(action, touched, context)
+        except roles.DeniedError as error:
+            service = resource.split(":")[2 if ":lambda:" in resource else 5]
+            service = resource.split(":")[6] if "aws-sdk:" in resource else service
+            prefix = states._AWS_SDK_ERROR_PREFIX.get(service, ERROR_PREFIX.get(service, service))
+            raise states._ExecutionError(f"{prefix}.{prefix}Exception", str(error)) from None
+        except UnknownCallError as error:
+            raise states._ExecutionError("States.Runtime", str(error)) from None
+        return invoke(resource, words)
+
+    def read_map_items(reader: Words, effective: Any, context: Any) -> Any:
+        words = states._resolve_params_obj(reader.get("Parameters") or {}, effective, context)
+        try:
+            _require("s3:GetObject", f"arn:aws:s3:::{words.get('Bucket')}/{words.get('Key')}", {})
+        except roles.DeniedError as error:
+            raise states._ExecutionError("States.ItemReaderFailed", str(error)) from None
+        return read(reader, effective, context)
+
+    states._run_execution = run_execution
+    states._invoke_resource = invoke_resource
+    states._read_map_items = read_map_items
+
+
+def _add_services() -> None:
+    states._AWS_SDK_SERVICE_MAP["cloudformation"] = {"protocol": "query"}
+    states._AWS_SDK_SERVICE_MAP["sagemaker"] = {"target_prefix": "SageMaker", "protocol": "json"}
+    states._AWS_SDK_ERROR_PREFIX.update(cloudformation="CloudFormation", sagemaker="SageMaker")
+    # Codes that the SDK's model does not name surface as the service's base exception.
+    states._AWS_SDK_ERROR_CODE_OVERRIDES["cloudformation"] = {
+        "ValidationError": "CloudFormationException",
+        "ServiceException": "CloudFormationException",
+    }
+    states._AWS_SDK_ERROR_CODE_OVERRIDES["sagemaker"] = {
+        "ValidationException": "SageMakerException"
+    }
+
+
+def calls(resource: str, words: Any) -> Iterator[Call]:
+    """What a task asks of the machine's role, of the service authorization reference.
+
+    Raises UnknownCallError for a task that is not in this table.
+    """
+    parts = resource.split(":")
+    if parts[2] == "lambda":
+        yield "lambda:InvokeFunction", resource, {}
+    elif resource.startswith("arn:aws:states:::lambda:invoke"):
+        yield "lambda:InvokeFunction", words["FunctionName"], {}
+    elif resource.startswith("arn:aws:states:::sns:publish"):
+        yield "sns:Publish", words["TopicArn"], {}
+    elif resource.startswith("arn:aws:states:::events:putEvents"):
+        for entry in words["Entries"]:
+            bus = entry.get("EventBusName", "default")
+            yield "events:PutEvents", _arn("events", f"event-bus/{bus}"), _of_event(entry)
+    elif parts[5] == "aws-sdk" and parts[6] in ("cloudformation", "sagemaker"):
+        action = parts[7][0].upper() + parts[7][1:]
+        of = _cloudformation if parts[6] == "cloudformation" else _sagemaker
+        yield from of(action, words)
+    else:
+        raise UnknownCallError(f"the local cloud has no rule for the role of {resource}")
+
+
+def _of_event(entry: Words) -> dict[str, str]:
+    return {"events:source": entry["Source"], "events:detail-type": entry["DetailType"]}
+
+
+def _cloudformation(action: str, words: Words) -> Iterator[Call]:
+    from ministack.services.cloudformation import _stacks
+
+    name = str(words.get("StackName", ""))
+    found = _stacks.get(name) or {}
+    arn = (
+        name
+        if name.startswith("arn:")
+        else found.get("StackId") or _arn("cloudformation", f"stack/{name}/*")
+    )
+    role = words.get("RoleARN")
+    yield f"cloudformation:{action}", arn, {"cloudformation:RoleArn": role} if role else {}
+    if role:
+        yield "iam:PassRole", role, {"iam:PassedToService": "cloudformation.amazonaws.com"}
+
+
+def _sagemaker(action: str, words: Words) -> Iterator[Call]:
+    for arn in arns.resources(action, words, get_account_id(), get_region()):
+        yield f"sagemaker:{action}", arn, {}
+
+
+def _arn(service: str, rest: str) -> str:
+    return f"arn:aws:{service}:{get_region()}:{get_account_id()}:{rest}"
+
+
+def _require(action: str, resource: str, context: dict[str, str]) -> None:
+    roles.require(
+        _role.get(), action, resource, service="states", session="states", context=context
+    )
+
+
+def _count(metric: str, machine_arn: str) -> None:
+    cloudwatch.record_metric("AWS/States", metric, 1, "Count", {"StateMachineArn": machine_arn})

@@ -1,0 +1,61 @@
+"""Metrics that AWS makes by itself: from log lines in embedded format, and from queues.
+
+Gap: MiniStack reads no embedded metric format and measures no queue.
+Delete when it does.
+"""
+
+import json
+import logging
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from ministack.services import cloudwatch, lambda_svc, sqs
+
+logger = logging.getLogger(__name__)
+Point = tuple[str, str, float, str, dict[str, str]]  # namespace, name, value, unit, dimensions
+
+
+def install() -> None:
+    """Read each function's log as CloudWatch Logs does."""
+    emit: Callable[..., None] = lambda_svc._emit_lambda_logs
+
+    def emit_lambda_logs(
+        function: dict[str, Any], request: str, text: str, *more: Any, **named: Any
+    ) -> None:
+        for line in (text or "").splitlines():
+            if '"_aws"' in line:
+                _record(line)
+        emit(function, request, text, *more, **named)
+
+    lambda_svc._emit_lambda_logs = emit_lambda_logs
+
+
+def _record(line: str) -> None:
+    try:
+        document = json.loads(line[line.index("{") :])
+        for namespace, name, value, unit, dimensions in points(document):
+            cloudwatch.record_metric(namespace, name, value, unit, dimensions)
+    except (ValueError, KeyError, TypeError) as error:
+        logger.error("a metric in embedded format is broken: %s %s", type(error).__name__, error)
+
+
+def points(document: dict[str, Any]) -> Iterator[Point]:
+    """Every data point of one document; raises KeyError where a name has no value."""
+    for directive in document["_aws"]["CloudWatchMetrics"]:
+        for dimensions in directive.get("Dimensions") or [[]]:
+            where = {name: str(document[name]) for name in dimensions}
+            for metric in directive["Metrics"]:
+                found = document[metric["Name"]]
+                for value in found if isinstance(found, list) else [found]:
+                    unit = metric.get("Unit", "None")
+                    yield directive["Namespace"], metric["Name"], float(value), unit, where
+
+
+def measure_queues() -> None:
+    """One data point for every queue: how many messages wait."""
+    for queue in list(sqs._queues.values()):
+        name = queue.get("name", "")
+        waiting = sum(1 for message in queue.get("messages", []) if message)
+        cloudwatch.record_metric(
+            "AWS/SQS", "ApproximateNumberOfMessagesVisible", waiting, "Count", {"QueueName": name}
+        )

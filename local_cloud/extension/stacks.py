@@ -1,0 +1,147 @@
+"""CloudFormation with the role that it was given.
+
+Gap: MiniStack accepts a stack's role and then does everything as itself.
+Delete when it acts under that role.
+"""
+
+import contextvars
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from ministack.core.responses import get_account_id, get_region
+from ministack.services import cloudformation
+from ministack.services.cloudformation import handlers, provisioners
+
+from local_cloud.extension import roles
+
+Properties = dict[str, Any]
+Call = tuple[str, str, dict[str, str]]
+
+OPERATIONS = (
+    "CreateStack",
+    "UpdateStack",
+    "DeleteStack",
+    "CreateChangeSet",
+    "ExecuteChangeSet",
+    "ContinueUpdateRollback",
+    "RollbackStack",
+)
+SAGEMAKER = {  # type -> (operation's noun, kind in the ARN, property of the name)
+    "AWS::SageMaker::Model": ("Model", "model", "ModelName"),
+    "AWS::SageMaker::EndpointConfig": (
+        "EndpointConfig",
+        "endpoint-config",
+        "EndpointConfigName",
+    ),
+    "AWS::SageMaker::Endpoint": ("Endpoint", "endpoint", "EndpointName"),
+}
+PARAMETER = "AWS::SSM::Parameter"
+ALARM = "AWS::CloudWatch::Alarm"
+
+_role: contextvars.ContextVar[str] = contextvars.ContextVar("stack_role", default="")
+_last_role: dict[tuple[str, str, str], str] = {}  # account, region, stack
+
+
+def install() -> None:
+    """Remember each operation's role, then check it on the types that a release touches."""
+    for name in OPERATIONS:
+        handlers._ACTION_HANDLERS[name] = _with_role(handlers._ACTION_HANDLERS[name])
+    if cloudformation._ACTION_HANDLERS is not handlers._ACTION_HANDLERS:
+        cloudformation._ACTION_HANDLERS.update(handlers._ACTION_HANDLERS)
+    for kind in (*SAGEMAKER, PARAMETER, ALARM):
+        _check(kind, provisioners._RESOURCE_HANDLERS[kind])
+
+
+def _with_role(operation: Callable[[Properties], Any]) -> Callable[[Properties], Any]:
+    """Run an operation under its role; without one the stack's last role counts, as on AWS."""
+
+    def run(parameters: Properties) -> Any:
+        if parameters.get("ResourcesToSkip") in ([""], ""):
+            # `cdk rollback` sends an empty list, which MiniStack reads as one empty name.
+            parameters.pop("ResourcesToSkip")
+        name = _first(parameters, "StackName")
+        name = name.split("/")[1] if name.startswith("arn:") else name
+        key = (get_account_id(), get_region(), name)
+        if role := _first(parameters, "RoleARN"):
+            _last_role[key] = role
+        token = _role.set(_last_role.get(key, ""))
+        try:
+            return operation(parameters)  # the task that it starts copies this context
+        finally:
+            _role.reset(token)
+
+    return run
+
+
+def _first(parameters: Properties, name: str) -> str:
+    value = parameters.get(name) or ""
+    return str(value[0]) if isinstance(value, list) else str(value)
+
+
+def _check(kind: str, found: dict[str, Callable[..., Any]]) -> None:
+    create, update, delete = found["create"], found["update"], found["delete"]
+
+    def created(logical_id: str, properties: Properties, stack: str) -> Any:
+        _require(kind, "Create", properties)
+        return create(logical_id, properties, stack)
+
+    def updated(physical_id: str, old: Properties, new: Properties, stack: str, *more: Any) -> Any:
+        if old != new:
+            _require(kind, "Update", new)
+        return update(physical_id, old, new, stack, *more)
+
+    def deleted(physical_id: str, properties: Properties) -> Any:
+        _require(kind, "Delete", properties)
+        return delete(physical_id, properties)
+
+    found.update(create=created, update=updated, delete=deleted)
+
+
+def _require(kind: str, verb: str, properties: Properties) -> None:
+    """Raise ValueError, which becomes the event's reason, where the role may not do it."""
+    role = _role.get()
+    if not role:
+        return  # the caller's own rights, which were checked at the door
+    for action, resource, context in calls(kind, verb, properties):
+        try:
+            roles.require(
+                role,
+                action,
+                resource,
+                service="cloudformation",
+                session="AWSCloudFormation",
+                context=context,
+            )
+        except roles.DeniedError as error:
+            raise ValueError(
+                f'Resource handler returned message: "{error}" (HandlerErrorCode: AccessDenied)'
+            ) from None
+
+
+def calls(kind: str, verb: str, properties: Properties) -> Iterator[Call]:
+    """What the real resource handler calls for one change."""
+    if kind == PARAMETER:
+        arn = _arn("ssm", f"parameter/{str(properties.get('Name', '*')).lstrip('/')}")
+        yield ("ssm:DeleteParameter" if verb == "Delete" else "ssm:PutParameter"), arn, {}
+        return
+    if kind == ALARM:
+        arn = _arn("cloudwatch", f"alarm:{properties.get('AlarmName', '*')}")
+        yield f"cloudwatch:{'DeleteAlarms' if verb == 'Delete' else 'PutMetricAlarm'}", arn, {}
+        return
+    noun, part, field = SAGEMAKER[kind]
+    arn = _arn("sagemaker", f"{part}/{str(properties.get(field, '*')).lower()}")
+    if verb == "Update" and noun != "Endpoint":
+        verb = "Create"  # every change replaces it
+    yield f"sagemaker:{verb}{noun}", arn, {}
+    if noun == "Endpoint" and verb != "Delete":
+        config = str(properties.get("EndpointConfigName", "*")).rsplit("/", 1)[-1].lower()
+        yield f"sagemaker:{verb}{noun}", _arn("sagemaker", f"endpoint-config/{config}"), {}
+    if noun == "Model" and verb == "Create":
+        passed = {"iam:PassedToService": "sagemaker.amazonaws.com"}
+        yield "iam:PassRole", properties["ExecutionRoleArn"], passed
+    if verb != "Delete":
+        yield f"sagemaker:Describe{noun}", arn, {}
+
+
+def _arn(service: str, rest: str) -> str:
+    return f"arn:aws:{service}:{get_region()}:{get_account_id()}:{rest}"
