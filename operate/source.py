@@ -6,9 +6,8 @@ import gzip
 import zlib
 from pathlib import Path
 
-from reviews.synthetic import write_sample
-
 from operate.errors import InputError
+from reviews.synthetic import write_sample
 
 SAMPLE_ROWS = 8_000
 SAMPLE_SEED = 7

@@ -1,0 +1,116 @@
+"""`python -m reviews COMMAND`: refine, sample.
+
+Exit 0: the output is written, whatever it says. 2: bad arguments, or input that cannot be read at
+all. 1: anything else, such as a file that breaks off half-way (what came before is written).
+"""
+
+import argparse
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from reviews import files, language
+from reviews.counts import Counts
+from reviews.errors import ConfigurationError, ReviewStarsError, UnreadableSourceError
+from reviews.progress import Progress
+from reviews.refine import Options
+from reviews.schema import OPTIONAL_COLUMNS
+from reviews.synthetic import write_sample
+
+UNREADABLE = (ConfigurationError, UnreadableSourceError)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit status."""
+    asked = _parser().parse_args(arguments)
+    try:
+        status: int = asked.run(asked)
+    except (ReviewStarsError, OSError) as error:
+        print(f"{type(error).__name__}: {error}", file=sys.stderr)
+        return 2 if isinstance(error, UNREADABLE) else 1
+    return status
+
+
+def refine(asked: argparse.Namespace) -> int:
+    """Clean raw reviews and write them as Parquet, with what was set aside and all counts."""
+    start = time.perf_counter()
+    sources = files.find_files(asked.sources)
+    options = Options(keep_columns=tuple(asked.keep), detector=asked.detector)
+    say = _quiet
+    if asked.progress:
+        total = sum(path.stat().st_size for path in sources)
+        progress = Progress("refine", total, out=sys.stderr, now=time.monotonic)
+
+        def say(done_bytes: int, counts: Counts) -> None:
+            progress.show(done_bytes, f"{counts.read:,} read")
+
+    outcome = files.refine_files(sources, asked.out, options=options, on_progress=say)
+    counts = outcome.counts
+    if asked.progress:
+        progress.finish(total, f"{counts.read:,} read")
+    outcome.save(asked.out, round(time.perf_counter() - start, 3))
+    print(
+        f"{counts.read:,} read = {counts.kept:,} kept + {counts.duplicates:,} duplicates + "
+        f"{counts.rejected.total():,} set aside; {counts.blank:,} blank lines"
+    )
+    for name, reason in outcome.unreadable.items():
+        print(f"{name}: {reason}", file=sys.stderr)
+    if not outcome.unreadable:
+        return 0
+    return 1 if counts.read else 2
+
+
+def sample(asked: argparse.Namespace) -> int:
+    """Write made-up raw reviews, the same for the same seed; gzip if the name ends in .gz."""
+    asked.out.parent.mkdir(parents=True, exist_ok=True)
+    write_sample(asked.out, rows=asked.rows, seed=asked.seed)
+    print(f"{asked.rows:,} made-up reviews in {asked.out}")
+    return 0
+
+
+def _quiet(done_bytes: int, counts: Counts) -> None:
+    """Say nothing."""
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m reviews", description=__doc__.split("\n")[0])
+    commands = parser.add_subparsers(dest="command", required=True)
+
+    def command(run: Callable[[argparse.Namespace], int]) -> argparse.ArgumentParser:
+        added = commands.add_parser(run.__name__, help=run.__doc__, description=run.__doc__)
+        added.set_defaults(run=run)
+        return added
+
+    one = command(refine)
+    one.add_argument(
+        "--in", dest="sources", type=Path, nargs="+", required=True, metavar="PATH",
+        help="raw files, gzip or plain, or folders of them",
+    )  # fmt: skip
+    one.add_argument("--out", type=Path, required=True, metavar="DIR")
+    one.add_argument("--progress", action="store_true", help="say how far it is")
+    one.add_argument(
+        "--keep", nargs="+", default=[], metavar="COLUMN",
+        help=f"columns that are dropped otherwise: {', '.join(OPTIONAL_COLUMNS)}",
+    )  # fmt: skip
+    one.add_argument(
+        "--detector", default=language.DEFAULT, metavar="NAME",
+        help=f"how languages are told: {', '.join(language.DETECTORS)}",
+    )  # fmt: skip
+
+    one = command(sample)
+    one.add_argument("--rows", type=_count, required=True, metavar="N")
+    one.add_argument("--seed", type=int, required=True, metavar="S")
+    one.add_argument("--out", type=Path, required=True, metavar="FILE")
+    return parser
+
+
+def _count(words: str) -> int:
+    number = int(words)
+    if number < 0:
+        raise argparse.ArgumentTypeError(f"{number} is less than 0")
+    return number
+
+
+if __name__ == "__main__":
+    sys.exit(main())

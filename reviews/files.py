@@ -1,0 +1,136 @@
+"""Raw files on a disk to a folder of curated ones.
+
+OUT/reviews/00000.parquet    the rows of the first file
+OUT/rejected/00000.jsonl     its lines that were set aside
+OUT/manifest/counts.json     what became of every line; written last, so that it says "whole"
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import msgspec
+
+from reviews import parquet
+from reviews.counts import Counts
+from reviews.errors import ConfigurationError, UnreadableSourceError
+from reviews.record import Rejected
+from reviews.refine import DEFAULT, Options, Refiner
+from reviews.source import Stream
+
+SUFFIXES = (".jsonl", ".jsonl.gz")
+MADE = {"reviews": "*.parquet", "rejected": "*.jsonl", "manifest": "counts.json"}
+
+OnProgress = Callable[[int, Counts], None]  # bytes of the files and lines, so far
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a run made. unreadable: why a file could not be read, or not to its end."""
+
+    counts: Counts
+    unreadable: dict[str, str] = field(default_factory=dict)
+
+    def save(self, out: Path, seconds: float) -> None:
+        """Write counts.json."""
+        content = {**self.counts.to_dict(), "unreadable": self.unreadable, "seconds": seconds}
+        text = msgspec.json.format(msgspec.json.encode(content), indent=1)
+        (out / "manifest" / "counts.json").write_bytes(text + b"\n")
+
+
+def find_files(paths: Sequence[Path]) -> list[Path]:
+    """The files named, and of folders those in them that end in .jsonl or .jsonl.gz, by name.
+
+    Raises UnreadableSourceError for a file that cannot be opened, and a folder that holds none.
+    """
+    found: list[Path] = []
+    for path in paths:
+        if path.is_dir():
+            inside = sorted(p for p in path.iterdir() if p.name.endswith(SUFFIXES))
+            if not inside:
+                raise UnreadableSourceError(
+                    f"{path} holds no file that ends in .jsonl or .jsonl.gz"
+                )
+            found += inside
+        else:
+            found.append(path)
+    for path in found:
+        try:
+            path.open("rb").close()
+        except OSError as error:
+            raise UnreadableSourceError(f"{path} cannot be opened: {error.strerror}") from None
+    return found
+
+
+def refine_files(
+    sources: Sequence[Path],
+    out: Path,
+    *,
+    options: Options = DEFAULT,
+    on_progress: OnProgress = lambda done, counts: None,
+) -> Outcome:
+    """Refine files as one: a row that stood in an earlier one is a duplicate.
+
+    What an earlier run left in `out` is removed first. A file that breaks off leaves the rows
+    before that place, and does not stop the others.
+    """
+    _clear(out, sources)
+    run = _Run(out, options, on_progress)
+    for number, source in enumerate(sources):
+        run.refine(number, source)
+    run.refiner.counts.check()
+    return Outcome(run.refiner.counts, run.unreadable)
+
+
+class _Run:
+    """Refines one file after another, each into files of its own."""
+
+    def __init__(self, out: Path, options: Options, on_progress: OnProgress) -> None:
+        self.refiner = Refiner(options, self._set_aside)
+        self.unreadable: dict[str, str] = {}
+        self._out = out
+        self._on_progress = on_progress
+        self._done = 0
+
+    def refine(self, number: int, source: Path) -> None:
+        rows = self._out / "reviews" / f"{number:05}.parquet"
+        with (
+            source.open("rb") as raw,
+            rows.open("w+b") as table,
+            (self._out / "rejected" / f"{number:05}.jsonl").open("wb") as self._rejected,
+        ):
+            try:
+                parquet.write(self.refiner.stream(_Watched(raw, self._moved)), table)
+            except UnreadableSourceError as error:
+                self.unreadable[str(source)] = str(error)
+
+    def _set_aside(self, line: Rejected) -> None:
+        self._rejected.write(line.to_json())
+
+    def _moved(self, size_bytes: int) -> None:
+        self._done += size_bytes
+        self._on_progress(self._done, self.refiner.counts)
+
+
+class _Watched:
+    """A stream that tells how many bytes were taken from it."""
+
+    def __init__(self, stream: Stream, on_read: Callable[[int], None]) -> None:
+        self._stream = stream
+        self._on_read = on_read
+
+    def read(self, size: int, /) -> bytes:
+        data = self._stream.read(size)
+        self._on_read(len(data))
+        return data
+
+
+def _clear(out: Path, sources: Sequence[Path]) -> None:
+    """Make the folders, without what an earlier run made there."""
+    earlier = {path for name, made in MADE.items() for path in (out / name).glob(made)}
+    if own := {path.resolve() for path in earlier}.intersection(p.resolve() for p in sources):
+        raise ConfigurationError(f"{min(own)} is to be read, and would be overwritten by --out")
+    for path in earlier:
+        path.unlink()
+    for name in MADE:
+        (out / name).mkdir(parents=True, exist_ok=True)

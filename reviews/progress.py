@@ -1,0 +1,61 @@
+"""How far a long command has come: a bar where a person looks, plain lines where not."""
+
+from collections.abc import Callable
+from typing import TextIO
+
+BAR_CELLS = 30
+BAR_SECONDS = 0.1  # between two drawings
+LINE_SECONDS = 5.0  # between two plain lines
+CLEAR_LINE = "\x1b[K"
+
+
+class Progress:
+    """Says how many bytes of how many are done.
+
+    total_bytes: None where it is not known. now: seconds of a clock that never goes back.
+    """
+
+    def __init__(
+        self, title: str, total_bytes: int | None, *, out: TextIO, now: Callable[[], float]
+    ) -> None:
+        self._title = title
+        self._total = total_bytes
+        self._out = out
+        self._now = now
+        self._is_watched = out.isatty()
+        self._every = BAR_SECONDS if self._is_watched else LINE_SECONDS
+        self._start = self._last = now()
+
+    def show(self, done_bytes: int, note: str = "") -> None:
+        """Tell of it, unless the last time is a moment ago."""
+        if self._now() - self._last >= self._every:
+            self._write(done_bytes, note)
+
+    def finish(self, done_bytes: int, note: str = "") -> None:
+        """Tell of the end."""
+        self._write(done_bytes, note)
+        if self._is_watched:
+            self._out.write("\n")
+            self._out.flush()
+
+    def _write(self, done: int, note: str) -> None:
+        self._last = self._now()
+        words = f"{self._title}  {self._share(done)}  {self._last - self._start:.0f} s  {note}"
+        line = words.rstrip()
+        self._out.write(f"\r{line}{CLEAR_LINE}" if self._is_watched else f"{line}\n")
+        self._out.flush()
+
+    def _share(self, done: int) -> str:
+        if not self._total:
+            return f"{megabytes(done)} MB"
+        share = min(1.0, done / self._total)
+        words = f"{share:4.0%}  {megabytes(done)} of {megabytes(self._total)} MB"
+        if not self._is_watched:
+            return words.strip()
+        cells = round(share * BAR_CELLS)
+        return f"[{'#' * cells}{'-' * (BAR_CELLS - cells)}] {words}"
+
+
+def megabytes(size_bytes: int) -> str:
+    """Millions of bytes, with one decimal."""
+    return f"{size_bytes / 1e6:,.1f}"
