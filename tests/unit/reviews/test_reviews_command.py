@@ -1,0 +1,174 @@
+import gzip
+import io
+import json
+
+import pyarrow.parquet as pq
+import pytest
+
+from reviews.__main__ import main
+from reviews.progress import Progress
+from reviews.synthetic import raw_lines
+
+LINES = b"\n".join(raw_lines(rows=300, seed=5)) + b"\n"
+GOOD = b'{"rating": 5, "title": "Good", "text": "the best one", "user_id": "u"}\n'
+
+
+@pytest.fixture
+def refine(tmp_path):
+    """Refine files of some names and bytes into `out`; gives the exit status."""
+
+    def run(files, *flags):
+        for name, data in files.items():
+            (tmp_path / name).write_bytes(data)
+        paths = [str(tmp_path / name) for name in files]
+        return main(["refine", "--in", *paths, "--out", str(tmp_path / "out"), *flags])
+
+    return run
+
+
+def counts_of(tmp_path):
+    return json.loads((tmp_path / "out" / "manifest" / "counts.json").read_bytes())
+
+
+def made_by(tmp_path):
+    """All files but counts.json, which holds seconds."""
+    files = [
+        path for name in ("reviews", "rejected") for path in (tmp_path / "out" / name).iterdir()
+    ]
+    return {path.name: path.read_bytes() for path in files}
+
+
+def test_refine_leaves_rows_what_it_set_aside_and_counts(tmp_path, refine, capsys):
+    assert refine({"a.jsonl": LINES, "b.jsonl.gz": gzip.compress(GOOD + b"no json\n" + GOOD)}) == 0
+    counts = counts_of(tmp_path)
+    rows = pq.read_table(tmp_path / "out" / "reviews")
+    set_aside = [
+        json.loads(line)
+        for path in sorted((tmp_path / "out" / "rejected").glob("*.jsonl"))
+        for line in path.read_bytes().splitlines()
+    ]
+    assert counts["read"] == 303
+    assert counts["read"] == counts["kept"] + counts["duplicates"] + len(set_aside)
+    assert rows.num_rows == counts["kept"] == sum(counts["ratings"].values())
+    assert sum(counts["rejected"].values()) == len(set_aside)
+    assert set_aside[-1] == {"reason": "not_json", "offset": len(GOOD), "line": 2, "raw": "no json"}
+    assert counts["seconds"] > 0
+    assert {"blank", "languages"} <= set(counts)
+    assert "303 read" in capsys.readouterr().out
+
+
+def test_the_same_input_gives_the_same_bytes(tmp_path, refine):
+    refine({"a.jsonl": LINES})
+    first = made_by(tmp_path)
+    refine({"a.jsonl": LINES})
+    assert made_by(tmp_path) == first
+
+
+def test_a_row_of_an_earlier_file_is_a_duplicate(tmp_path, refine):
+    refine({"a.jsonl": GOOD, "b.jsonl": GOOD})
+    assert (counts_of(tmp_path)["kept"], counts_of(tmp_path)["duplicates"]) == (1, 1)
+
+
+def test_what_an_earlier_run_made_does_not_stay(tmp_path, refine):
+    refine({"a.jsonl": GOOD, "b.jsonl": LINES})
+    refine({"a.jsonl": GOOD})
+    assert sorted(made_by(tmp_path)) == ["00000.jsonl", "00000.parquet"]
+
+
+def test_a_folder_stands_for_the_raw_files_in_it(tmp_path):
+    (tmp_path / "raw").mkdir()
+    (tmp_path / "raw" / "a.jsonl").write_bytes(GOOD)
+    (tmp_path / "raw" / "b.jsonl.gz").write_bytes(gzip.compress(LINES))
+    (tmp_path / "raw" / "notes.txt").write_bytes(b"no review")
+    assert main(["refine", "--in", str(tmp_path / "raw"), "--out", str(tmp_path / "out")]) == 0
+    assert counts_of(tmp_path)["read"] == 301
+
+
+def test_an_empty_file_has_no_rows_and_is_no_error(tmp_path, refine):
+    assert refine({"a.jsonl": b""}) == 0
+    assert counts_of(tmp_path)["read"] == 0
+    assert pq.read_table(tmp_path / "out" / "reviews").num_rows == 0
+
+
+def test_a_file_that_breaks_off_leaves_the_rows_before_and_says_so(tmp_path, refine, capsys):
+    whole = gzip.compress(LINES, mtime=0)
+    assert refine({"a.jsonl.gz": whole[: len(whole) // 2], "b.jsonl": GOOD}) == 1
+    counts = counts_of(tmp_path)
+    assert 10 < counts["read"] < 300
+    assert pq.read_table(tmp_path / "out" / "reviews").num_rows == counts["kept"]
+    assert list(counts["unreadable"]) == [str(tmp_path / "a.jsonl.gz")]
+    assert "breaks off" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "flags",
+    [
+        ["--in", "{tmp}/absent.jsonl"],
+        ["--in", "{tmp}"],  # a folder without raw files
+        ["--in", "{tmp}/damaged.gz"],
+        ["--in", "{tmp}/good", "--detector", "nobody"],
+        ["--in", "{tmp}/good", "--keep", "nothing"],
+    ],
+    ids=["absent", "no files", "damaged", "detector", "column"],
+)
+def test_what_cannot_be_read_at_all_is_2(tmp_path, flags, capsys):
+    (tmp_path / "damaged.gz").write_bytes(b"\x1f\x8b and no more gzip")
+    (tmp_path / "good").write_bytes(GOOD)
+    words = [flag.format(tmp=tmp_path) for flag in flags]
+    assert main(["refine", *words, "--out", str(tmp_path / "out")]) == 2
+    assert capsys.readouterr().err
+
+
+@pytest.mark.parametrize("words", [[], ["refine"], ["sample", "--rows", "-1"], ["juggle"]])
+def test_bad_arguments_are_2(words, capsys):
+    with pytest.raises(SystemExit, match="2"):
+        main(words)
+
+
+def test_no_output_is_taken_for_input(tmp_path, refine, capsys):
+    refine({"a.jsonl": LINES})
+    own = tmp_path / "out" / "rejected" / "00000.jsonl"
+    assert main(["refine", "--in", str(own), "--out", str(tmp_path / "out")]) == 2
+    assert own.exists()
+
+
+def test_a_place_that_cannot_be_written_to_is_1(tmp_path, refine, capsys):
+    (tmp_path / "out").write_bytes(b"a file, not a folder")
+    assert refine({"a.jsonl": GOOD}) == 1
+
+
+def test_columns_of_the_dictionary_are_kept_on_request(tmp_path, refine):
+    refine({"a.jsonl": GOOD}, "--keep", "user_id")
+    assert pq.read_table(tmp_path / "out" / "reviews")["user_id"].to_pylist() == ["u"]
+
+
+def test_sample_writes_a_file(tmp_path):
+    path = tmp_path / "new" / "s.jsonl.gz"
+    assert main(["sample", "--rows", "30", "--seed", "2", "--out", str(path)]) == 0
+    assert gzip.decompress(path.read_bytes()).splitlines() == list(raw_lines(rows=30, seed=2))
+    assert list(path.parent.iterdir()) == [path]
+
+
+def test_progress_is_silent_unless_asked_for(refine, capsys):
+    refine({"a.jsonl": LINES})
+    assert capsys.readouterr().err == ""
+    refine({"a.jsonl": LINES}, "--progress")
+    assert "100%" in capsys.readouterr().err
+
+
+class Screen(io.StringIO):
+    def isatty(self):
+        return True
+
+
+@pytest.mark.parametrize(("out", "lines"), [(io.StringIO(), 3), (Screen(), 1)])
+def test_progress_is_a_bar_where_a_person_looks_and_lines_where_not(out, lines):
+    seconds = iter(range(0, 1000, 4))
+    progress = Progress("refine", 2_000_000, out=out, now=lambda: next(seconds))
+    for done in range(0, 2_000_000, 500_000):
+        progress.show(done)
+    progress.finish(2_000_000, "9 read")
+    words = out.getvalue()
+    assert words.count("\n") == lines
+    assert ("[####" in words, "\r" in words) == (out.isatty(), out.isatty())
+    assert words.rstrip().removesuffix("\x1b[K").endswith("9 read")
