@@ -15,7 +15,7 @@ class PackageError(FileNotFoundError):
 
 
 class Packages:
-    """The folders that `make package` built; one a function.
+    """The zips that `make package` built; one a function.
 
     folder: None stands for templates alone, where no code is wanted (tests).
     """
@@ -27,7 +27,7 @@ class Packages:
         """The code of one package. Raises PackageError where it has not been built."""
         if self.folder is None:
             return lambda_.Code.from_inline(PLACEHOLDER)
-        path = self.folder / package
-        if not path.is_dir():
+        path = self.folder / f"{package}.zip"
+        if not path.is_file():
             raise PackageError(f"{path} is missing: run `make package` first")
         return lambda_.Code.from_asset(str(path))

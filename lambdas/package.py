@@ -1,4 +1,4 @@
-"""`python -m lambdas.package --stage S`: one folder a function, ready to be uploaded.
+"""`python -m lambdas.package --stage S`: one folder a function, and its zip, ready to upload.
 
 Binary wheels for the stage's runtime, and the modules of ours that the function imports; the
 same bytes twice; left alone where nothing has changed.
@@ -15,6 +15,8 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
+import zipfile
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -97,7 +99,8 @@ def build(
     lock = ROOT / "lambdas" / function / "requirements.txt"
     digest = _digest([*(ROOT / path for path in files), lock], repr((target, compiler)))
     folder, stamp = out / function, out / f"{function}.stamp"
-    if folder.is_dir() and stamp.is_file() and stamp.read_text() == digest:
+    zipped = out / f"{function}.zip"
+    if all(path.exists() for path in (folder, zipped, stamp)) and stamp.read_text() == digest:
         return Built(function, size_bytes(folder), fresh=False)
     out.mkdir(parents=True, exist_ok=True)
     stamp.unlink(missing_ok=True)
@@ -115,8 +118,10 @@ def build(
         size = size_bytes(made)
         if size > LIMIT_BYTES:
             raise PackageError(f"{function} has {size / 1e6:.0f} MB, Lambda takes 250 MB")
+        _zip(made, Path(place) / zipped.name)
         shutil.rmtree(folder, ignore_errors=True)
         made.replace(folder)
+        (Path(place) / zipped.name).replace(zipped)
     stamp.write_text(digest)
     return Built(function, size, fresh=True)
 
@@ -171,6 +176,16 @@ def _settle(folder: Path) -> None:
     for path in [folder, *folder.rglob("*")]:
         path.chmod(0o755 if path.is_dir() or path.suffix == ".so" else 0o644)
         os.utime(path, (WHEN, WHEN))
+
+
+def _zip(folder: Path, file: Path) -> None:
+    """The folder as Lambda takes it. Here, so that a deploy need not do it again each time."""
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, compresslevel=6) as made:
+        for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+            entry = zipfile.ZipInfo(str(path.relative_to(folder)), time.gmtime(WHEN)[:6])
+            entry.external_attr = path.stat().st_mode << 16
+            entry.compress_type = zipfile.ZIP_DEFLATED
+            made.writestr(entry, path.read_bytes())
 
 
 def _digest(inputs: Sequence[Path], more: str) -> str:

@@ -36,8 +36,9 @@ ROUNDS = 5
 
 @dataclass(frozen=True)
 class Answered:
-    """What the API said to our questions."""
+    """What the API said to our questions. base_url: with the stage, without `/v1`."""
 
+    base_url: str
     status: int
     stars: list[int | None]
     last: dict[str, object]
@@ -76,9 +77,11 @@ def ask(api: Api) -> Answered:
             status, body = api.post("/v1/ratings", json.dumps(question).encode())
             took.append((time.perf_counter() - began) * 1000)
             if status != 200:
-                return Answered(status, stars, json.loads(body or b"{}"), median(took))
+                return Answered(
+                    api.base_url, status, stars, json.loads(body or b"{}"), median(took)
+                )
             last = json.loads(body)
             if round_ == 0:
                 value = last.get("stars")
                 stars.append(value if isinstance(value, int) else None)
-    return Answered(status, stars, last, round(median(took), 1))
+    return Answered(api.base_url, status, stars, last, round(median(took), 1))

@@ -58,7 +58,7 @@ def run(data: str | None, *, once: bool, home: Path, port: int) -> None:
     """
     progress = Progress()
     home.mkdir(parents=True, exist_ok=True)
-    for stale in ("summary.json", "client.env"):
+    for stale in ("summary.json", "client.env", "inbox.jsonl"):
         (home / stale).unlink(missing_ok=True)
     file = source.choose(data, home)
     signal.signal(signal.SIGTERM, _stop)
@@ -126,7 +126,7 @@ def _follow(journey: Journey, file: Path, home: Path) -> None:
         ),
         endpoint=summary.Endpoint(journey.endpoint_status(), journey.version),
         api=summary.Api(
-            journey.deployment["ApiUrl"],
+            answered.base_url,
             answered.status,
             answered.stars[0],
             answered.p50_milliseconds,
