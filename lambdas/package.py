@@ -180,7 +180,7 @@ def _settle(folder: Path) -> None:
 
 def _zip(folder: Path, file: Path) -> None:
     """The folder as Lambda takes it. Here, so that a deploy need not do it again each time."""
-    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, compresslevel=6) as made:
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, compresslevel=3) as made:
         for path in sorted(path for path in folder.rglob("*") if path.is_file()):
             entry = zipfile.ZipInfo(str(path.relative_to(folder)), time.gmtime(WHEN)[:6])
             entry.external_attr = path.stat().st_mode << 16
