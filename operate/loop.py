@@ -64,6 +64,10 @@ class Journey:
             f"duplicates + {sum(counts['rejected'].values()):,} set aside; "
             f"dataset {self.dataset_id}"
         )
+        if reasons := counts["rejected"]:
+            words = ", ".join(f"{reason} {n:,}" for reason, n in sorted(reasons.items()))
+            where = f"s3://{self.deployment['CuratedBucket']}/rejected/"
+            self.progress.say(f"set aside, with reasons, in {where}: {words}")
 
     def learn(self) -> None:
         """Wait for the Learn machine and say each step of its pipeline.
@@ -88,6 +92,11 @@ class Journey:
             f"rows (majority {self.evaluation['majority']:.3f})"
         )
         self.progress.say(self.evaluation["gate"]["message"])
+
+    def keep_report(self, path: Path) -> None:
+        """Copy the evaluation's page to this machine, for a browser."""
+        package = models.describe_package(self.package_arn)
+        path.write_bytes(objects.read_uri(package.metadata["report_uri"]))
 
     def release(self) -> None:
         """Wait for the Release machine that the approval has started.

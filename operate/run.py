@@ -58,7 +58,7 @@ def run(data: str | None, *, once: bool, home: Path, port: int) -> None:
     """
     progress = Progress()
     home.mkdir(parents=True, exist_ok=True)
-    for stale in ("summary.json", "client.env", "inbox.jsonl"):
+    for stale in ("summary.json", "client.env", "inbox.jsonl", "report.html"):
         (home / stale).unlink(missing_ok=True)
     file = source.choose(data, home)
     signal.signal(signal.SIGTERM, _stop)
@@ -105,6 +105,7 @@ def _follow(journey: Journey, file: Path, home: Path) -> None:
         journey.preprocess()
     with progress.step("learn", "Train, evaluate, track, gate, register"):
         journey.learn()
+        journey.keep_report(home / "report.html")
     with progress.step("release", "Release"):
         journey.release()
     with progress.step("ask", "Ask the API"):
@@ -144,6 +145,7 @@ def _addresses(home: Path) -> dict[str, str]:
     return {
         "API": values["API_URL"],
         "ask it": f"set -a; . {home}/client.env; set +a   then the curl command of the README",
+        "report": str(home / "report.html"),
         "MLflow": "http://127.0.0.1:5566",
         "cloud": os.environ["AWS_ENDPOINT_URL"],
     }
