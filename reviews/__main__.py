@@ -1,4 +1,4 @@
-"""`python -m reviews COMMAND`: refine, sample.
+"""`python -m reviews COMMAND`: refine, sample, download.
 
 Exit 0: the output is written, whatever it says. 2: bad arguments, or input that cannot be read at
 all. 1: anything else, such as a file that breaks off half-way (what came before is written).
@@ -12,6 +12,8 @@ from pathlib import Path
 
 from reviews import files, language
 from reviews.counts import Counts
+from reviews.download import BASE
+from reviews.download import download as fetch
 from reviews.errors import ConfigurationError, ReviewStarsError, UnreadableSourceError
 from reviews.progress import Progress
 from reviews.refine import Options
@@ -69,6 +71,21 @@ def sample(asked: argparse.Namespace) -> int:
     return 0
 
 
+def download(asked: argparse.Namespace) -> int:
+    """Fetch a raw category of Amazon Reviews 2023; a try that broke off is gone on with."""
+    progress = Progress(asked.category, None, out=sys.stderr, now=time.monotonic)
+
+    def say(done_bytes: int, total: int | None) -> None:
+        progress.total = total
+        progress.show(done_bytes)
+
+    path = fetch(asked.category, asked.out, base=asked.server, on_progress=say, pause=time.sleep)
+    size = path.stat().st_size
+    progress.finish(size, "checked")
+    print(f"{size:,} bytes in {path}, sha256 beside it")
+    return 0
+
+
 def _quiet(done_bytes: int, counts: Counts) -> None:
     """Say nothing."""
 
@@ -102,6 +119,11 @@ def _parser() -> argparse.ArgumentParser:
     one.add_argument("--rows", type=_count, required=True, metavar="N")
     one.add_argument("--seed", type=int, required=True, metavar="S")
     one.add_argument("--out", type=Path, required=True, metavar="FILE")
+
+    one = command(download)
+    one.add_argument("--category", required=True, metavar="NAME", help="such as All_Beauty")
+    one.add_argument("--out", type=Path, required=True, metavar="DIR")
+    one.add_argument("--server", default=BASE, metavar="URL", help="default: %(default)s")
     return parser
 
 

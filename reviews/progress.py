@@ -12,14 +12,14 @@ CLEAR_LINE = "\x1b[K"
 class Progress:
     """Says how many bytes of how many are done.
 
-    total_bytes: None where it is not known. now: seconds of a clock that never goes back.
+    total: None where it is not known, or not yet. now: seconds of a clock that never goes back.
     """
 
     def __init__(
-        self, title: str, total_bytes: int | None, *, out: TextIO, now: Callable[[], float]
+        self, title: str, total: int | None, *, out: TextIO, now: Callable[[], float]
     ) -> None:
         self._title = title
-        self._total = total_bytes
+        self.total = total
         self._out = out
         self._now = now
         self._is_watched = out.isatty()
@@ -46,10 +46,10 @@ class Progress:
         self._out.flush()
 
     def _share(self, done: int) -> str:
-        if not self._total:
+        if not self.total:
             return f"{megabytes(done)} MB"
-        share = min(1.0, done / self._total)
-        words = f"{share:4.0%}  {megabytes(done)} of {megabytes(self._total)} MB"
+        share = min(1.0, done / self.total)
+        words = f"{share:4.0%}  {megabytes(done)} of {megabytes(self.total)} MB"
         if not self._is_watched:
             return words.strip()
         cells = round(share * BAR_CELLS)
