@@ -1,0 +1,153 @@
+"""Streams as they really come: cut off, damaged, with something behind them, with endless lines."""
+
+import gzip
+import io
+import json
+import tracemalloc
+import zlib
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from reviews.errors import UnreadableSourceError
+from reviews.files import refine_files
+from reviews.refine import Refiner, refine_stream
+from reviews.source import chunks, plain_pieces
+from reviews.synthetic import raw_lines
+
+from .reviews_material import by_the_rules, files, refined, rows_of
+from .test_reviews_refine import relaxed
+
+LINES = list(raw_lines(rows=250, seed=9))
+DATA = b"\n".join(LINES) + b"\n"
+ZIPPED = gzip.compress(DATA, mtime=0)
+WHOLE_ROWS, WHOLE_REJECTED, _ = refined(io.BytesIO(DATA))
+
+
+def read(data):
+    """-> (rows, what is set aside, counts, the error that ended it)."""
+    rejected = []
+    found = refine_stream(io.BytesIO(data), on_reject=rejected.append)
+    rows, error = [], None
+    try:
+        for batch in found:
+            rows += rows_of([batch])
+    except UnreadableSourceError as broken:
+        error = str(broken)
+    return rows, rejected, found.counts, error
+
+
+@settings(relaxed, max_examples=40)
+@given(st.integers(2, len(ZIPPED) - 1))
+def test_gzip_that_is_cut_off_gives_all_that_came_before_and_says_where(at):
+    rows, rejected, counts, error = read(ZIPPED[:at])
+    assert f"breaks off after {at:,} bytes" in error
+    assert counts.adds_up()
+    whole_rows, whole_rejected, _ = refined(io.BytesIO(DATA))
+    # The last line is cut as well: it is set aside, or is the whole line without its newline.
+    assert rows == whole_rows[: len(rows)]
+    assert [r.line for r in rejected[:-1]] == [
+        r.line for r in whole_rejected[: max(0, len(rejected) - 1)]
+    ]
+    came = zlib.decompressobj(wbits=31).decompress(ZIPPED[:at])
+    assert abs(counts.read + counts.blank - came.count(b"\n")) <= 1
+
+
+@relaxed
+@given(st.integers(20, len(ZIPPED) - 9), st.integers(1, 255))
+def test_gzip_with_a_wrong_byte_never_crashes_and_counts_add_up(at, change):
+    damaged = bytearray(ZIPPED)
+    damaged[at] ^= change
+    _, _, counts, error = read(bytes(damaged))
+    assert error is not None
+    assert "damaged" in error or "breaks off" in error
+    assert counts.adds_up()
+
+
+@pytest.mark.parametrize("behind", [b"\0" * 300_000, b"\0", b""])
+def test_padding_behind_gzip_is_nothing(behind):
+    assert read(ZIPPED + behind) == read(DATA)
+
+
+@pytest.mark.parametrize("garbage", [b"garbage", b"\0\0garbage", b"<html>" * 99_999])
+def test_garbage_behind_gzip_is_counted_and_does_no_harm(garbage):
+    rows, rejected, counts, error = read(ZIPPED + garbage)
+    assert (rows, rejected, error) == (*read(DATA)[:2], None)
+    assert counts.trailing_bytes == len(garbage.lstrip(b"\0"))
+
+
+@settings(relaxed, max_examples=30)
+@given(files(), files(), st.integers(0, 3))
+def test_gzip_members_are_one_stream(first, second, padding):
+    both = gzip.compress(first) + b"\0" * padding + gzip.compress(second)
+    assert refined(io.BytesIO(both)) == refined(io.BytesIO(first + second))
+
+
+def test_what_a_file_is_called_makes_no_difference(tmp_path):
+    (tmp_path / "plain.jsonl.gz").write_bytes(DATA)
+    (tmp_path / "zipped.jsonl").write_bytes(ZIPPED)
+    plain = refine_files([tmp_path / "plain.jsonl.gz"], tmp_path / "a").counts
+    assert plain == refine_files([tmp_path / "zipped.jsonl"], tmp_path / "b").counts
+
+
+def test_lines_of_ten_megabytes_are_set_aside_whole(tmp_path):
+    long = json.dumps({"rating": 5, "text": "x" * 10_000_000}).encode()
+    rows, rejected, counts, _ = read(LINES[0] + b"\n" + long + b"\n" + LINES[1] + b"\n" + long)
+    assert (len(rows), counts.read, counts.rejected) == (2, 4, {"too_long": 2})
+    assert [(r.line, r.number, r.part) for r in rejected] == [(long, 2, None), (long, 4, None)]
+
+
+def test_an_endless_line_takes_bounded_memory():
+    class Endless:
+        left = 200 << 20
+
+        def read(self, size):
+            self.left -= size
+            return b"x" * size if self.left > 0 else b""
+
+    refiner = Refiner()
+    tracemalloc.start()
+    assert rows_of(refiner.stream(Endless())) == []
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert (refiner.counts.read, refiner.counts.rejected) == (1, {"too_long": 1})
+    assert peak < 80 << 20
+
+
+@pytest.mark.parametrize(
+    "bomb",
+    [
+        "<" * 100_000 + ">" * 100_000,
+        "<b>" * 100_000,
+        "&amp;" * 100_000,
+        "&lt;" * 100_000 + "&gt;" * 100_000,
+        "&#38;" * 100_000,
+        "[[VIDEOID:" * 50_000,
+        "http://" * 50_000,
+        " " * 500_000 + "x",
+        "\u200b\u202e" * 100_000,
+        "\ufdfa" * 20_000,  # one letter that NFKC makes eighteen of
+    ],
+    ids=lambda bomb: bomb[:6].strip() or "blanks",
+)
+def test_bombs_of_markup_take_no_time_and_are_cleaned_as_by_the_rules(bomb):
+    line = json.dumps({"rating": 5, "title": "x", "text": bomb}, ensure_ascii=False).encode()
+    assert refined(io.BytesIO(line)) == by_the_rules(line)
+
+
+@given(st.binary(max_size=300), st.integers(1, 9))
+def test_chunks_are_the_stream_and_nothing_else(data, size):
+    pieces = (data[i : i + size] for i in range(0, len(data), size))
+    joined = b"".join(chunk.data for chunk in chunks(pieces))
+    assert joined.removesuffix(b"\n") == data.removesuffix(b"\n")
+
+
+def test_one_byte_at_a_time_is_enough():
+    one = io.BytesIO(ZIPPED)
+
+    class Slow:
+        def read(self, size):
+            return one.read(1)
+
+    assert b"".join(plain_pieces(Slow())) == DATA
