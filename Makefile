@@ -15,7 +15,8 @@ export PATH := $(CURDIR)/$(NODE):$(PATH)
 export JSII_NODE := $(CURDIR)/$(NODE)/node
 export CDK_HOME := $(CURDIR)/.local/cdk
 export UV_NO_PROGRESS := 1
-export PYTHONDONTWRITEBYTECODE ?=
+# Byte code is kept, whatever the shell says: without it every start of CDK compiles for 4 s.
+unexport PYTHONDONTWRITEBYTECODE
 VERSION := $(shell $(PY) -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null)
 ifeq ($(VERSION),)
   $(error no $(PY) here: install Python 3.11 or later, or name one with PY=...)
@@ -103,10 +104,10 @@ package: setup ## Build the Lambda folders into .build/lambdas (STAGE=)
 
 synth: package ## The stage's templates into cdk.out/ (STAGE=)
 	@rm -rf cdk.out
-	@$(PYTHON) -m operate cdk --stage $(STAGE) synth --quiet --all
+	@$(PYTHON) -m operate cdk --stage $(STAGE) synth --quiet
 
 diff: package ## What a deploy would change (STAGE=)
-	@$(PYTHON) -m operate cdk --stage $(STAGE) diff --all
+	@$(PYTHON) -m operate cdk --stage $(STAGE) diff
 
 deploy: package ## Deploy every stack (STAGE=); approval of IAM changes is asked unless CI=true
 	@$(PYTHON) -m operate cdk --stage $(STAGE) deploy --all $(if $(CI),--require-approval never)

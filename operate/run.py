@@ -38,7 +38,7 @@ class _Package(threading.Thread):
             self.failure = OperateError(f"make package failed:\n{done.stdout}{done.stderr}")
             return
         try:
-            words_of_synth = ("synth", "--quiet", "--all", "--output", "cdk.out")
+            words_of_synth = ("synth", "--quiet", "--output", "cdk.out")
             log = self.logs / "synth.log"
             cdk.quietly(self.stage, "synth", *words_of_synth, log=log, CDK_VALIDATION="false")
         except OperateError as error:
