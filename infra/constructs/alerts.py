@@ -21,7 +21,7 @@ class Alerts(Construct):
         self.topic = sns.Topic(
             self, "Topic", topic_name=stage.name("alerts"), master_key=key, enforce_ssl=True
         )
-        self._let_in("cloudwatch.amazonaws.com", stage.arn("cloudwatch", "alarm:*"))
+        self._let_in("cloudwatch.amazonaws.com", stage.arn("cloudwatch", f"alarm:{stage.name()}-*"))
         self._let_in("events.amazonaws.com", stage.arn("events", f"rule/{stage.name()}-*"))
         for address in stage.alerts.emails:
             self.topic.add_subscription(subscriptions.EmailSubscription(address))

@@ -23,7 +23,8 @@ class Keys(Construct):
         self.alerts = self._key("Alerts", stage)
         self.data.add_to_resource_policy(_for_logs(stage))
         self.data.add_to_resource_policy(_for_trail(stage))
-        self.alerts.add_to_resource_policy(_for_alarms())
+        self.alerts.add_to_resource_policy(_for_alarms(stage))
+        self.alerts.add_to_resource_policy(_for_rules(stage))
 
     def _key(self, id: str, stage: Stage) -> kms.Key:
         return kms.Key(
@@ -38,7 +39,7 @@ class Keys(Construct):
 
 
 def _statement(
-    service: str, actions: list[str], conditions: dict[str, object] | None = None
+    service: str, actions: list[str], conditions: dict[str, object]
 ) -> iam.PolicyStatement:
     # In a key's own policy "*" is that key.
     return iam.PolicyStatement(
@@ -69,16 +70,30 @@ def _for_trail(stage: Stage) -> iam.PolicyStatement:
     )
 
 
-def _for_alarms() -> iam.PolicyStatement:
-    """CloudWatch alarms and EventBridge rules, which publish to an encrypted topic.
-
-    No aws:SourceArn: EventBridge sends none to KMS. The topic's own policy names the account.
-    """
-    return iam.PolicyStatement(
-        principals=[
-            iam.ServicePrincipal("cloudwatch.amazonaws.com"),
-            iam.ServicePrincipal("events.amazonaws.com"),
-        ],
-        actions=["kms:Decrypt", "kms:GenerateDataKey*"],
-        resources=["*"],
+def _for_alarms(stage: Stage) -> iam.PolicyStatement:
+    """CloudWatch alarms, which publish to the encrypted topic under their own name."""
+    return _statement(
+        "cloudwatch.amazonaws.com",
+        ["kms:Decrypt", "kms:GenerateDataKey*"],
+        {
+            **_for_topic(stage),
+            "ArnLike": {"aws:SourceArn": stage.arn("cloudwatch", f"alarm:{stage.name()}-*")},
+        },
     )
+
+
+def _for_rules(stage: Stage) -> iam.PolicyStatement:
+    """EventBridge rules, which do too.
+
+    No aws:SourceArn: SNS does not support it for rules that publish to an encrypted topic. The
+    topic's own policy names the rules.
+    """
+    return _statement(
+        "events.amazonaws.com", ["kms:Decrypt", "kms:GenerateDataKey*"], _for_topic(stage)
+    )
+
+
+def _for_topic(stage: Stage) -> dict[str, object]:
+    """SNS asks for a data key in the name of one topic."""
+    topic = stage.arn("sns", stage.name("alerts"))
+    return {"StringEquals": {"kms:EncryptionContext:aws:sns:topicArn": topic}}
