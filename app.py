@@ -74,6 +74,7 @@ def compose(app: cdk.App, stage: Stage, packages: Packages, source: Source) -> N
             arrivals_lost=preprocessing.preprocessing.events_lost(),
             rejected_share=preprocessing.preprocessing.rejected_share(),
             learning_failed=learning.learning.failed(),
+            datasets_lost=learning.learning.events_lost(),
             release_failed=serving.release.failed(),
             release_stuck=serving.release.stuck(),
             releases_lost=serving.release.lost.waiting(),

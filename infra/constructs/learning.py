@@ -13,6 +13,7 @@ from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
 from infra.constructs.function import Function
+from infra.constructs.lost import LostEvents
 from infra.constructs.machine import Machine, machine_arn
 from infra.packages import Packages
 from infra.stage import Stage
@@ -90,6 +91,7 @@ class Learning(Construct):
                 self._may_run(),
             ],
         )
+        self.lost = LostEvents(self, "Lost", stage=stage, name="learn-lost")
         self._started_by()
 
     def _may_look(self) -> list[iam.PolicyStatement]:
@@ -301,9 +303,15 @@ class Learning(Construct):
 
     def _run_because(self, why: str) -> targets.SfnStateMachine:
         return targets.SfnStateMachine(
-            self.machine.machine, input=events.RuleTargetInput.from_object({"reason": why})
+            self.machine.machine,
+            dead_letter_queue=self.lost.queue,
+            input=events.RuleTargetInput.from_object({"reason": why}),
         )
 
     def failed(self) -> cloudwatch.Metric:
         """Runs that ended without a registered model."""
         return self.machine.executions("Failed")
+
+    def events_lost(self) -> cloudwatch.Metric:
+        """Datasets and schedules whose event started nothing."""
+        return self.lost.waiting()

@@ -31,6 +31,7 @@ class Signals:
     arrivals_lost: cloudwatch.Metric
     rejected_share: cloudwatch.Metric
     learning_failed: cloudwatch.Metric
+    datasets_lost: cloudwatch.Metric
     release_failed: cloudwatch.Metric
     release_stuck: cloudwatch.Metric
     releases_lost: cloudwatch.Metric
@@ -113,6 +114,8 @@ def first_alarms(signals: Signals, monitor: Monitor) -> list[Alarm]:
               says="More than one record in twenty was set aside."),
         Alarm("LearningFailed", s.learning_failed, minutes=5, over=0,
               says="A training run registered no model."),
+        Alarm("DatasetsLost", s.datasets_lost, minutes=5, over=0,
+              says="A dataset's or the schedule's event started no training run."),
         Alarm("ReleaseFailed", s.release_failed, minutes=5, over=0,
               says="A release did not go out."),
         Alarm("ReleaseStuck", s.release_stuck, minutes=5, over=0,
