@@ -1,0 +1,119 @@
+"""The templates are clean, are the same twice, and differ between stages by their data alone."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+import yaml
+
+from infra.stage import CONFIGS, Stage, stages
+
+from .synthesis import STAGES, Json, Templates, synthesise
+
+ROOT = Path(__file__).parents[2]
+OUTSIDE = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_PROFILE")
+
+
+@pytest.fixture(scope="module")
+def said_by_plugins() -> dict[str, list[str]]:
+    """The rules that each case of `validating.py` breaks."""
+    environment = {name: value for name, value in os.environ.items() if name not in OUTSIDE}
+    environment.pop("CDK_VALIDATION")
+    words = [sys.executable, "-m", "tests.infra.validating"]
+    done = subprocess.run(
+        words, cwd=ROOT, env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    said: dict[str, list[str]] = json.loads(done.stdout)
+    return said
+
+
+@pytest.fixture(scope="module")
+def said_by_lint(
+    every_stage: dict[str, Templates], prod: Templates, tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, list[str]]:
+    """What cfn-lint says of each template: `prod-Serving`, and `broken-Learning`."""
+    folder = tmp_path_factory.mktemp("lint")
+    statement = {"Effect": "Allow", "Action": "s3:GetObjekt", "Resource": "*"}
+    document = {"Version": "2012-10-17", "Statement": [statement]}
+    broken = prod.having("Learning", "Added", "AWS::IAM::ManagedPolicy", PolicyDocument=document)
+    said: dict[str, list[str]] = {}
+    for label, made in {**every_stage, "broken": broken}.items():
+        for stack in made.stacks if label != "broken" else ["Learning"]:
+            (folder / f"{label}-{stack}.json").write_text(json.dumps(made.stacks[stack]))
+            said[f"{label}-{stack}"] = []
+    # W3005: CDK writes a DependsOn beside a reference that says the same.
+    lint = str(Path(sys.executable).with_name("cfn-lint"))
+    words = [lint, "--ignore-checks", "W3005", "--format", "json", "--"]
+    words += [str(folder / f"{name}.json") for name in said]
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    assert done.stdout, done.stderr
+    for finding in json.loads(done.stdout):
+        said[Path(finding["Filename"]).stem].append(f"{finding['Rule']['Id']} {finding['Message']}")
+    return said
+
+
+def test_the_tests_know_every_stage() -> None:
+    assert sorted(STAGES) == stages()
+
+
+def test_cdk_nag_and_cloudformation_find_nothing(said_by_plugins: dict[str, list[str]]) -> None:
+    assert {stage: said_by_plugins[stage] for stage in STAGES} == {stage: [] for stage in STAGES}
+
+
+def test_cdk_nag_and_cloudformation_look(said_by_plugins: dict[str, list[str]]) -> None:
+    assert said_by_plugins["open bucket"] == ["AwsSolutions-S1", "AwsSolutions-S10"]
+    assert said_by_plugins["unknown property"] == ["F3002"]
+
+
+def test_cfn_lint_finds_nothing(said_by_lint: dict[str, list[str]]) -> None:
+    assert len(said_by_lint) == 6 * len(STAGES) + 1
+    assert {name for name, found in said_by_lint.items() if found} == {"broken-Learning"}
+
+
+def test_cfn_lint_looks(said_by_lint: dict[str, list[str]]) -> None:
+    [found] = said_by_lint["broken-Learning"]
+    assert found.startswith("W3037")
+
+
+def test_the_same_stage_twice_is_the_same(
+    every_stage: dict[str, Templates], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in OUTSIDE:
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-3")  # of the shell, not of the stage
+    monkeypatch.setattr(time, "time", lambda: 0.0)
+    for stage, made in every_stage.items():
+        assert synthesise(stage, tmp_path / stage).stacks == made.stacks
+
+
+def test_prod_is_what_its_file_says_and_no_more(prod: Templates, tmp_path: Path) -> None:
+    """No `if prod`: a stage of another name with prod's values has prod's templates."""
+    values = yaml.safe_load((CONFIGS / "prod.yaml").read_text())
+    zebra = msgspec.convert({**values, "label": "zebra"}, Stage)
+    made = synthesise("zebra", tmp_path, zebra)
+    assert renamed(made.stacks, "zebra") == renamed(prod.stacks, "prod")
+
+
+def renamed(stacks: dict[str, Json], label: str) -> Any:
+    """Templates without the stage's name, and without the digests in which it is.
+
+    They end the names of Models and configurations, and the logical ids of the API's deployment.
+    """
+    text = json.dumps(stacks).replace(label, "STAGE")
+    made_of_it = r'(?<=")[0-9a-f]{6}(?=")|(?<=[0-9A-F]{8})[0-9a-f]{32}|(?<=STAGE)[0-9A-F]{8}'
+    return json.loads(re.sub(made_of_it, "DIGEST", text))
+
+
+def test_what_only_prod_has_would_be_found(prod: Templates) -> None:
+    added = prod.having("Serving", "Added", "AWS::SQS::Queue")
+    assert renamed(added.stacks, "prod") != renamed(prod.stacks, "prod")
