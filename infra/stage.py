@@ -86,6 +86,7 @@ class Monitoring(Settings, frozen=True, kw_only=True):
     schedule: str
     alarms_needed: int
     alarms_of: int
+    settle_minutes: int
     cool_down_hours: int
 
 

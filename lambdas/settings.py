@@ -118,6 +118,7 @@ class MonitorSettings(Settings):
     """Check a window for drift; `drift_config` is configs/drift.yaml as JSON.
 
     So many drifting windows of so many raise the alarm; then none for `cool_down_hours`.
+    Predictions younger than `settle_minutes` may still be on their way, and wait.
     """
 
     observations_bucket: str
@@ -129,4 +130,5 @@ class MonitorSettings(Settings):
     metrics_namespace: str
     alarms_needed: int = 2
     alarms_of: int = 3
+    settle_minutes: int = 15
     cool_down_hours: int = 24

@@ -19,7 +19,6 @@ class WindowSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     min_rows: Positive
     max_rows: Positive
     max_age_days: Annotated[float, Meta(gt=0.0)]
-    settle_minutes: Annotated[float, Meta(ge=0.0)]
 
 
 class TestSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

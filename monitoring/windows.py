@@ -68,9 +68,9 @@ class Window:
     expired: bool
 
 
-def settled(now: datetime, settings: WindowSettings) -> datetime:
+def settled(now: datetime, settle_minutes: float) -> datetime:
     """Until when, inclusive, predictions have surely been delivered."""
-    return now - timedelta(minutes=settings.settle_minutes)
+    return now - timedelta(minutes=settle_minutes)
 
 
 def horizon(state: State, package: str, until: datetime, settings: WindowSettings) -> datetime:

@@ -10,7 +10,7 @@ from pathlib import Path
 from statistics import median
 
 from lambdas.ports.api import Api
-from lambdas.ports.roles import Credentials, assume_role
+from lambdas.ports.roles import Credentials
 
 QUESTIONS = (
     {
@@ -43,11 +43,6 @@ class Answered:
     stars: list[int | None]
     last: dict[str, object]
     p50_milliseconds: float
-
-
-def client_role(arn: str) -> Credentials:
-    """Short-lived credentials of the role that may call the API."""
-    return assume_role(arn, session="make-run")
 
 
 def write_environment(path: Path, api_url: str, credentials: Credentials) -> None:

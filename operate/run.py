@@ -61,7 +61,8 @@ def run(data: str | None, *, once: bool, home: Path, port: int) -> None:
     for stale in ("summary.json", "client.env", "inbox.jsonl", "report.html"):
         (home / stale).unlink(missing_ok=True)
     file = source.choose(data, home)
-    signal.signal(signal.SIGTERM, _stop)
+    for number in (signal.SIGTERM, signal.SIGINT):  # a shell's background jobs ignore the latter
+        signal.signal(number, _stop)
     cloud = LocalCloud(home, port)
     try:
         journey = _bring_up(cloud, progress, home)

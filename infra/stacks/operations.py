@@ -77,6 +77,7 @@ class OperationsStack(cdk.Stack):
                 metrics_namespace=NAMESPACE,
                 alarms_needed=stage.monitoring.alarms_needed,
                 alarms_of=stage.monitoring.alarms_of,
+                settle_minutes=stage.monitoring.settle_minutes,
                 cool_down_hours=stage.monitoring.cool_down_hours,
             ),
             observations=observations,

@@ -47,7 +47,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     `until` (ISO 8601 with its zone) replaces that moment.
     """
     now = datetime.now(UTC)
-    until = _moment(event.get("until")) or windows.settled(now, rules.window)
+    until = _moment(event.get("until")) or windows.settled(now, settings.settle_minutes)
     live = parameters.read(settings.live_parameter)
     if live == NONE:
         return {"verdict": "insufficient", "n": 0, "reason": "no model is live", "report_uri": ""}

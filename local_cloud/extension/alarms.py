@@ -27,6 +27,11 @@ COMPARE: dict[str, Callable[[float, float], bool]] = {
     "LessThanOrEqualToThreshold": lambda value, limit: value <= limit,
 }
 
+ACTIONS = {
+    "ALARM": "AlarmActions",
+    "OK": "OKActions",
+    "INSUFFICIENT_DATA": "InsufficientDataActions",
+}
 Alarm = dict[str, Any]
 _since: dict[str, float] = {}  # alarm ARN -> when it was first seen
 _judging = threading.RLock()
@@ -37,9 +42,9 @@ def install() -> None:
     dispatch: Callable[..., None] = cloudwatch._dispatch_alarm_actions
 
     def dispatch_alarm_actions(alarm: Alarm, old: str, new: str, reason: str) -> None:
-        fields = ("AlarmActions", "OKActions", "InsufficientDataActions")
-        heard = {field: _reachable(alarm, alarm.get(field) or []) for field in fields}
-        dispatch({**alarm, **heard}, old, new, reason)
+        field = ACTIONS[new]
+        heard = _reachable(alarm, alarm.get(field) or [])
+        dispatch({**alarm, field: heard}, old, new, reason)
 
     cloudwatch._dispatch_alarm_actions = dispatch_alarm_actions
     cloudwatch._evaluate_alarm = evaluate
@@ -136,7 +141,10 @@ def _may_tell(alarm: Alarm, topic_arn: str) -> bool:
     may = roles.service_may(SERVICE, "sns:Publish", topic_arn, policy, source_arn=source)
     if key := encryption.topic_key(topic_arn):
         needed = ["kms:GenerateDataKey", "kms:Decrypt"]
-        may = roles.service_may_use_key(SERVICE, key, needed, source_arn=source) and may
+        topic_context = {"aws:sns:topicArn": topic_arn}  # SNS asks in the name of the topic
+        may &= roles.service_may_use_key(
+            SERVICE, key, needed, source_arn=source, encryption_context=topic_context
+        )
     if not may:
         logger.error("alarm %s cannot be heard: CloudWatch may not use %s", source, topic_arn)
     return may

@@ -122,9 +122,12 @@ def service_may(
     policy: Any,
     *,
     source_arn: str = "",
+    encryption_context: Mapping[str, str] | None = None,
 ) -> bool:
     """Tell whether the policy of a resource lets an AWS service in; the answer is logged."""
     context = {"aws:SourceAccount": get_account_id(), "aws:SourceArn": source_arn or None}
+    for name, value in (encryption_context or {}).items():
+        context[f"kms:EncryptionContext:{name}"] = value
     asked = _question("", "Service", "", action, resource, context)
     result = evaluator.evaluate_resource_policy(policy, asked, service=principal)
     result.principal_arn = principal
@@ -132,7 +135,14 @@ def service_may(
     return bool(result.decision == "Allow")
 
 
-def service_may_use_key(principal: str, key: str, actions: list[str], *, source_arn: str) -> bool:
+def service_may_use_key(
+    principal: str,
+    key: str,
+    actions: list[str],
+    *,
+    source_arn: str,
+    encryption_context: Mapping[str, str],
+) -> bool:
     """Tell whether a key's policy lets an AWS service do each of these."""
     from ministack.services import kms
 
@@ -140,7 +150,17 @@ def service_may_use_key(principal: str, key: str, actions: list[str], *, source_
     record = kms._resolve_key(arn) or {}
     arn = record.get("Arn", arn)
     policy = record.get("Policy")
-    allowed = [service_may(principal, a, arn, policy, source_arn=source_arn) for a in actions]
+    allowed = [
+        service_may(
+            principal,
+            action,
+            arn,
+            policy,
+            source_arn=source_arn,
+            encryption_context=encryption_context,
+        )
+        for action in actions
+    ]
     return all(allowed)  # a list first: every decision is logged, also after a refusal
 
 

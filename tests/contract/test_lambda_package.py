@@ -24,7 +24,7 @@ from lambdas.settings import (
 
 pytestmark = pytest.mark.slow
 DRIFT = (
-    '{"window":{"min_rows":2,"max_rows":9,"max_age_days":7,"settle_minutes":0},'
+    '{"window":{"min_rows":2,"max_rows":9,"max_age_days":7},'
     '"tests":{"false_alarm_rate":0.01,"min_baseline_rows":2,"cell_correction":0.5,'
     '"exact_below_rows":20},"feedback":{"min_pairs":2,"confidence":0.99}}'
 )

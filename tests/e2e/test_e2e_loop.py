@@ -80,6 +80,25 @@ def test_a_bad_request_names_the_field_and_repeats_no_value(running: Running) ->
     assert "a secret" not in json.dumps(answer)
 
 
+def test_reviews_of_another_kind_are_told_as_drift(running: Running) -> None:
+    words = "MUY BUENO el producto llego rapido y funciona perfectamente lo recomiendo"
+    batch = json.dumps({"reviews": [{"text": f"{words} {i}"} for i in range(100)]})
+    for _ in range(21):
+        status, _ = curl(running, "/v1/ratings", batch, signed=True)
+        assert status == 200
+    time.sleep(3)  # the stream writes each second
+    words = operate("drift", "--home", str(running.home))
+    done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, timeout=120, check=True)
+    verdict = json.loads(done.stdout)
+    assert verdict["verdict"] == "drift", verdict
+    assert verdict["n"] >= 2100
+    deadline = time.monotonic() + 30
+    inbox = running.home / "inbox.jsonl"
+    while "drift" not in inbox.read_text() and time.monotonic() < deadline:
+        time.sleep(1)
+    assert "drift" in inbox.read_text()
+
+
 def test_a_second_run_says_that_another_is_going(running: Running) -> None:
     words = operate("run", "--once", "--home", str(running.home))
     done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)

@@ -25,7 +25,7 @@ ARN = "arn:aws:sagemaker:us-east-1:123456789012:model-package/review-stars-local
 NOW = datetime(2026, 11, 24, 12, 30, tzinfo=UTC)
 ROWS, WIDTH = 600, 5
 RULES = {
-    "window": {"min_rows": 500, "max_rows": 1000, "max_age_days": 7, "settle_minutes": 15},
+    "window": {"min_rows": 500, "max_rows": 1000, "max_age_days": 7},
     "tests": {
         "false_alarm_rate": 0.01,
         "min_baseline_rows": 500,

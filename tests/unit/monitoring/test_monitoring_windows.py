@@ -13,7 +13,7 @@ from monitoring.settings import FeedbackSettings, WindowSettings
 from monitoring.windows import State, Window
 
 START = datetime(2026, 11, 1, tzinfo=UTC)
-SETTINGS = WindowSettings(min_rows=20, max_rows=50, max_age_days=7, settle_minutes=15)
+SETTINGS = WindowSettings(min_rows=20, max_rows=50, max_age_days=7)
 PACKAGE = "arn:package/1"
 
 
@@ -99,7 +99,7 @@ def test_of_many_the_same_are_tested_whatever_their_order() -> None:
 
 def test_what_is_too_young_waits_for_its_delivery() -> None:
     now = START + timedelta(hours=1)
-    assert windows.settled(now, SETTINGS) == START + timedelta(minutes=45)
+    assert windows.settled(now, 15) == START + timedelta(minutes=45)
 
 
 def test_the_state_survives_its_file_and_damage_is_refused() -> None:
