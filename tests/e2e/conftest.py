@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -39,17 +38,17 @@ def operate(*words: str) -> list[str]:
     return [sys.executable, "-m", "operate", *words]
 
 
-def our_processes() -> list[str]:
-    """Command lines of this project's processes: emulator, tracking server, jobs, endpoints."""
-    marks = ("local_cloud", "ministack", "-m training", "mlflow", "gunicorn", "operate run")
+def our_processes(home: Path) -> list[str]:
+    """Command lines of the processes that belong to the local cloud of this home."""
+    mark = f"LOCAL_CLOUD_HOME={home}".encode()
     found = []
-    for entry in Path("/proc").glob("[0-9]*/cmdline"):
+    for entry in Path("/proc").glob("[0-9]*/environ"):
         try:
-            words = entry.read_bytes().replace(b"\0", b" ").decode(errors="replace").strip()
+            if mark in entry.read_bytes().split(b"\0"):
+                words = entry.with_name("cmdline").read_bytes().replace(b"\0", b" ")
+                found.append(f"{entry.parent.name} {words.decode(errors='replace')[:160]}")
         except OSError:
             continue
-        if any(mark in words for mark in marks) and str(os.getpid()) != entry.parent.name:
-            found.append(f"{entry.parent.name} {words[:160]}")
     return found
 
 

@@ -6,6 +6,7 @@ import json
 import signal
 import subprocess
 import time
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -106,11 +107,21 @@ def test_a_second_run_says_that_another_is_going(running: Running) -> None:
     assert "another" in done.stdout + done.stderr
 
 
+def damaged_sample(file: Path) -> int:
+    """A sample in which three lines of ten break off; returns how many were cut."""
+    words = ["-m", "reviews", "sample", "--rows", "5000", "--seed", "11", "--out", str(file)]
+    subprocess.run([operate()[0], *words], cwd=ROOT, check=True, timeout=60)
+    lines = file.read_bytes().splitlines()
+    cut = [i for i in range(len(lines)) if i % 10 < 3 and lines[i].startswith(b"{")]
+    for i in cut:
+        lines[i] = lines[i][: len(lines[i]) // 2]
+    file.write_bytes(b"\n".join(lines) + b"\n")
+    return len(cut)
+
+
 def test_a_second_file_makes_version_2_while_the_api_keeps_answering(running: Running) -> None:
-    file = running.home / "more.jsonl"
-    words = ["-m", "reviews", "sample", "--rows", "4000", "--seed", "11", "--out", str(file)]
-    python = operate()[0]
-    subprocess.run([python, *words], cwd=ROOT, check=True, timeout=60)
+    file = running.home / "damaged.jsonl"
+    cut = damaged_sample(file)
     upload = operate("upload", "--home", str(running.home), str(file))
     subprocess.run(upload, cwd=ROOT, check=True, timeout=60)
     statuses: set[int] = set()
@@ -124,12 +135,41 @@ def test_a_second_file_makes_version_2_while_the_api_keeps_answering(running: Ru
         time.sleep(0.2)
     assert versions[-1].endswith("2"), running.log()[-3000:]
     assert statuses == {200}
+    check_that_nothing_is_lost(running, file, cut)
+
+
+def check_that_nothing_is_lost(running: Running, file: Path, cut: int) -> None:
+    """What was cut lies in the curated bucket, raw line and reason, and the counts add up."""
+    program = """
+import json, sys
+from pathlib import Path
+from lambdas.ports import objects
+from operate import deployment
+from operate.place import Place
+place = Place("local", Path(sys.argv[1]))
+place.enter()
+bucket = deployment.read(place)["CuratedBucket"]
+keys = objects.list_keys(bucket, "rejected/")
+lines = [line for key in keys for line in objects.read(bucket, key).splitlines()]
+datasets = [k for k in objects.list_keys(bucket, "datasets/") if k.endswith("dataset.json")]
+newest = json.loads(objects.read(bucket, datasets[-1]))
+print(json.dumps([[json.loads(line) for line in lines], newest["counts"]]))
+"""
+    words = [operate()[0], "-c", program, str(running.home)]
+    done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=True, timeout=60)
+    rejected, counts = json.loads(done.stdout)
+    assert counts["read"] == (
+        counts["kept"] + counts["duplicates"] + sum(counts["rejected"].values())
+    )
+    assert len(rejected) == sum(counts["rejected"].values())
+    assert counts["rejected"]["not_json"] >= cut
+    assert all(record["reason"] for record in rejected)
 
 
 def test_after_the_end_no_process_of_ours_is_left(running: Running) -> None:
     running.process.send_signal(signal.SIGINT)
     assert running.process.wait(60) == 0, running.log()[-3000:]
     deadline = time.monotonic() + 10
-    while our_processes() and time.monotonic() < deadline:
+    while our_processes(running.home) and time.monotonic() < deadline:
         time.sleep(0.2)
-    assert our_processes() == []
+    assert our_processes(running.home) == []
