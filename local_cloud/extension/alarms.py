@@ -65,7 +65,7 @@ def _watch() -> None:
 def evaluate(alarm: Alarm) -> None:
     """Judge one alarm now, and act where its state changes."""
     with _judging:
-        arn = str(alarm.get("AlarmArn") or alarm.get("AlarmName"))
+        arn = str(alarm.get("AlarmArn") or alarm["AlarmName"])
         first_seen = arn not in _since
         since = _since.setdefault(arn, time.time())
         if alarm.get("Metrics"):

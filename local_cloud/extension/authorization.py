@@ -2,17 +2,21 @@
 
 Gap: MiniStack's evaluator knows neither PassRole nor the keys behind encrypted buckets and
 topics, and checks one resource where a call names several.
-Delete, part by part, when MiniStack does it: `resources.py` and `encryption.py` name the parts.
+Delete, part by part, when MiniStack does it: `resources.py` and `permissions/encryption.py` name
+the parts.
 """
 
+import contextvars
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ministack.core import iam_actions
 from ministack.core import iam_evaluator as evaluator
 from ministack.core.responses import get_account_id, get_region
 
-from local_cloud.extension import decisions, encryption, requests, resources
+from local_cloud.extension import requests, resources
+from local_cloud.permissions import decisions, encryption
 
 Decide = Callable[..., Any]
 
@@ -28,9 +32,13 @@ class Question:
     implied: bool = False
 
 
+_refused: contextvars.ContextVar[Question | None] = contextvars.ContextVar("refused", default=None)
+
+
 def install() -> None:
     """Take the place of MiniStack's decision, which ours asks for every single question."""
     decide: Decide = evaluator.enforce
+    refuse: Callable[..., Any] = iam_actions.access_denied_response
 
     def enforce(
         access_key_id: str,
@@ -53,10 +61,23 @@ def install() -> None:
             )
             _log(caller, question, answer, region)
             if answer is not None:
+                _refused.set(question)
                 return answer
         return None
 
+    def access_denied_response(
+        service: str, action: str, principal_arn: str, request_id: str, **named: Any
+    ) -> Any:
+        question = _refused.get()
+        if question and question.resource != named.get("resource_arn"):
+            explicit = bool(named.get("explicit_deny"))
+            named["message"] = iam_actions.identity_denial_message(
+                question.action, principal_arn, question.resource, explicit
+            )
+        return refuse(service, action, principal_arn, request_id, **named)
+
     evaluator.enforce = enforce
+    iam_actions.access_denied_response = access_denied_response
 
 
 def _is_limited(caller: Any) -> bool:
@@ -68,13 +89,15 @@ def _questions(first: Question, *, follow: bool) -> Iterator[Question]:
     """Give the call's own questions, then those that it implies."""
     request = requests.current()
     words = request.parameters if request else {}
-    context = {**first.context, **resources.condition_keys(first.action, words)}
+    headers = request.headers if request else {}
+    keys = resources.condition_keys(first.action, words, headers)
+    context = {**first.context, **keys}
     arns = resources.named(first.action, words, region=get_region(), account=get_account_id())
     for arn in arns or [first.resource]:
         yield Question(first.action, arn, first.service, context)
     if not follow:
         return
-    for use in encryption.implied(first.action, first.resource):
+    for use in encryption.implied(first.action, first.resource, context):
         yield Question(use.action, use.key_arn, "kms", use.context, implied=True)
     for role, principal in resources.passed_roles(first.action, words):
         passed = {"iam:PassedToService": principal}

@@ -12,7 +12,7 @@ from typing import Any
 from ministack.core.responses import get_account_id
 from ministack.services import cloudwatch, eventbridge, lambda_svc, sqs
 
-from local_cloud.extension import roles
+from local_cloud.permissions import roles
 
 logger = logging.getLogger(__name__)
 SERVICE = "events.amazonaws.com"

@@ -13,7 +13,7 @@ from ministack.core.responses import get_account_id, get_region
 from ministack.services import cloudwatch
 from ministack.services import stepfunctions as states
 
-from local_cloud.extension import roles
+from local_cloud.permissions import roles
 from local_cloud.sagemaker import arns
 
 Words = dict[str, Any]

@@ -6,7 +6,7 @@ Delete when it says that its own calls are secure.
 
 from ministack.services import sqs
 
-from local_cloud.extension import roles
+from local_cloud.permissions import roles
 
 
 def install() -> None:

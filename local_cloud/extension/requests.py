@@ -15,6 +15,8 @@ from urllib.parse import parse_qs
 
 import ministack.app as ministack
 
+from local_cloud.sagemaker import arns
+
 Response = tuple[int, dict[str, str], bytes]
 
 
@@ -31,6 +33,8 @@ class Request:
     @cached_property
     def parameters(self) -> dict[str, Any]:
         """The call's parameters by name; of the Query protocol in its flat spelling."""
+        if name := arns.invoked_endpoint(self.path):
+            return {"EndpointName": name}  # the body is the customer's, whatever its keys say
         kind = self.headers.get("content-type", "")
         if "form-urlencoded" in kind:
             pairs = parse_qs(self.body.decode("utf-8", "replace"), keep_blank_values=True)

@@ -8,7 +8,12 @@ Delete each row when MiniStack knows it.
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from local_cloud.permissions import encryption
+from local_cloud.sagemaker import arns
+
 Words = Mapping[str, Any]
+
+KEY_HEADER = "x-amz-server-side-encryption-aws-kms-key-id"
 
 # action -> (where the role stands, the service it is handed to)
 PASSED_ROLES: dict[str, tuple[tuple[str, ...], str]] = {
@@ -46,6 +51,9 @@ NAMED: dict[str, tuple[str, str, str]] = {
 
 def named(action: str, words: Words, *, region: str, account: str) -> list[str]:
     """List the ARNs of what the call names; empty where MiniStack's one resource is right."""
+    service, _, operation = action.partition(":")
+    if service == "sagemaker":
+        return arns.resources(operation, words, account, region)
     if action not in NAMED:
         return []
     field, service, kind = NAMED[action]
@@ -76,7 +84,7 @@ def passed_roles(action: str, words: Words) -> Iterator[tuple[str, str]]:
         yield value, f"{service}.amazonaws.com"
 
 
-def condition_keys(action: str, words: Words) -> dict[str, str]:
+def condition_keys(action: str, words: Words, headers: Mapping[str, str]) -> dict[str, str]:
     """Give the service's own condition keys that MiniStack leaves out."""
     keys: dict[str, str] = {}
     if action == "cloudwatch:PutMetricData" and words.get("Namespace"):
@@ -87,4 +95,6 @@ def condition_keys(action: str, words: Words) -> dict[str, str]:
             keys["events:source"] = sources.pop()
     if action.startswith("cloudformation:") and words.get("RoleARN"):
         keys["cloudformation:RoleArn"] = str(words["RoleARN"])
+    if action == "s3:PutObject" and (key := headers.get(KEY_HEADER)):
+        keys[encryption.OWN_KEY] = encryption.key_arn(key)
     return keys

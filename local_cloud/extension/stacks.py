@@ -12,7 +12,7 @@ from ministack.core.responses import get_account_id, get_region
 from ministack.services import cloudformation
 from ministack.services.cloudformation import handlers, provisioners
 
-from local_cloud.extension import roles
+from local_cloud.permissions import roles
 
 Properties = dict[str, Any]
 Call = tuple[str, str, dict[str, str]]

@@ -14,7 +14,7 @@ from typing import Any
 from ministack.core.responses import get_account_id, get_region
 from ministack.services import cloudwatch, firehose
 
-from local_cloud.extension import roles
+from local_cloud.permissions import roles
 
 logger = logging.getLogger(__name__)
 FLUSH_SECONDS = 1.0

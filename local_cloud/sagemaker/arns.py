@@ -27,6 +27,8 @@ def resources(operation: str, request: Mapping[str, Any], account: str, region: 
     for field in _BY_ARN:
         if field in request:
             return [str(request[field])]
+    if operation == "InvokeEndpoint":
+        return [_named(start, "endpoint", request.get("EndpointName"))]
     if operation in ("CreateModelPackage", "ListModelPackages"):
         group = str(request.get("ModelPackageGroupName", "*")).rsplit("/", 1)[-1]
         return [f"{start}:model-package/{group.lower()}/*"]
@@ -48,11 +50,6 @@ def invoked_endpoint(path: str) -> str | None:
     """The endpoint's name in the path of an invocation."""
     match = _INVOCATION.fullmatch(path)
     return match[1] if match else None
-
-
-def endpoint(name: str, account: str, region: str) -> str:
-    """The ARN of an endpoint."""
-    return _named(f"arn:aws:sagemaker:{region}:{account}", "endpoint", name)
 
 
 def _named(start: str, kind: str, name: Any) -> str:

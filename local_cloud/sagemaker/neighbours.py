@@ -1,7 +1,6 @@
 """The emulator's other services, as far as this SageMaker calls them.
 
-The only file, with `roles` and `resources`, that knows the emulator's modules. They are imported
-inside the functions, so that everything else can be tested without the emulator.
+The only file of the package, with `resources` and `service`, that knows the emulator's modules.
 """
 
 import contextvars
@@ -13,6 +12,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from ministack.core.responses import get_account_id, get_region
+from ministack.services import cloudwatch, cloudwatch_logs, eventbridge, s3
+
 logger = logging.getLogger("local_cloud.sagemaker")
 
 
@@ -22,8 +24,6 @@ class MissingObjectError(LookupError):
 
 def current_scope() -> tuple[str, str]:
     """Account and region of the request being served."""
-    from ministack.core.responses import get_account_id, get_region
-
     return get_account_id(), get_region()
 
 
@@ -52,8 +52,6 @@ def split_uri(uri: str) -> tuple[str, str]:
 
 def read_object(bucket: str, key: str) -> bytes:
     """The newest version of an object. Raises MissingObjectError."""
-    from ministack.services import s3
-
     body = s3._get_object_data(bucket, key)
     if body is None:
         raise MissingObjectError(
@@ -64,8 +62,6 @@ def read_object(bucket: str, key: str) -> bytes:
 
 def list_keys(bucket: str, prefix: str) -> list[str]:
     """Keys that start with `prefix`, sorted. Raises MissingObjectError for an unknown bucket."""
-    from ministack.services import s3
-
     found = s3._ensure_bucket(bucket)
     if found is None:
         raise MissingObjectError(f"NoSuchBucket (404): The bucket does not exist: {bucket}")
@@ -74,8 +70,6 @@ def list_keys(bucket: str, prefix: str) -> list[str]:
 
 def write_object(bucket: str, key: str, body: bytes, *, kms_key: str = "") -> None:
     """Put an object; with `kms_key` under that key, otherwise as the bucket's default says."""
-    from ministack.services import s3
-
     headers = {"content-type": "application/octet-stream"}
     if kms_key:
         headers["x-amz-server-side-encryption"] = "aws:kms"
@@ -85,18 +79,8 @@ def write_object(bucket: str, key: str, body: bytes, *, kms_key: str = "") -> No
         raise MissingObjectError(f"PutObject s3://{bucket}/{key} answered {status}: {answer!r}")
 
 
-def bucket_key(bucket: str) -> str:
-    """The KMS key that a bucket encrypts with by default, or nothing."""
-    from ministack.services import s3
-
-    headers = s3._bucket_default_sse_headers(bucket)
-    return str(headers.get("x-amz-server-side-encryption-aws-kms-key-id", ""))
-
-
 def tell(detail_type: str, arn: str, detail: dict[str, Any]) -> None:
     """Send an event of source aws.sagemaker about one resource to the default bus."""
-    from ministack.services import eventbridge
-
     entry = {
         "Source": "aws.sagemaker",
         "DetailType": detail_type,
@@ -108,15 +92,11 @@ def tell(detail_type: str, arn: str, detail: dict[str, Any]) -> None:
 
 def record_metric(name: str, value: float, *, unit: str, dimensions: dict[str, str]) -> None:
     """One data point in the namespace AWS/SageMaker."""
-    from ministack.services import cloudwatch
-
     cloudwatch.record_metric("AWS/SageMaker", name, value, unit, dimensions)
 
 
 def ringing_alarms(names: Sequence[str]) -> list[str]:
     """Those of the named alarms that are in ALARM, judged anew with the metrics of this moment."""
-    from ministack.services import cloudwatch
-
     ringing = []
     for name in names:
         alarm = cloudwatch._alarms.get(name)
@@ -131,8 +111,6 @@ def ringing_alarms(names: Sequence[str]) -> list[str]:
 
 def write_log(group: str, stream: str, events: Sequence[tuple[int, str]]) -> None:
     """Append (milliseconds, line) pairs to a CloudWatch Logs stream, making what is missing."""
-    from ministack.services import cloudwatch_logs
-
     names = {"logGroupName": group, "logStreamName": stream}
     if group not in cloudwatch_logs._log_groups:
         cloudwatch_logs._create_log_group({"logGroupName": group})

@@ -5,6 +5,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from ministack.services.cloudformation import provisioners, stacks
+
 from local_cloud.sagemaker import endpoints, models, packages, pipelines
 from local_cloud.sagemaker.errors import ServiceError
 from local_cloud.sagemaker.store import STORE, Record
@@ -140,8 +142,6 @@ def _handlers(kind: Kind) -> dict[str, Callable[..., Any]]:
     """The emulator's three calls for one type; refusals become the stack event's reason."""
 
     def create(logical_id: str, properties: Record, stack_name: str) -> Created:
-        from ministack.services.cloudformation import provisioners
-
         name = properties.get(kind.name_field) or provisioners._physical_name(
             stack_name, logical_id, max_len=63
         )
@@ -209,8 +209,6 @@ def _number(key: str, value: Any) -> Any:
 
 def register() -> None:
     """Put the five types into CloudFormation's tables."""
-    from ministack.services.cloudformation import provisioners, stacks
-
     for resource_type, kind in KINDS.items():
         provisioners._RESOURCE_HANDLERS[resource_type] = _handlers(kind)
         provisioners._REPLACING_PROPERTIES[resource_type] = kind.replacing

@@ -10,6 +10,9 @@ from contextvars import copy_context
 from types import ModuleType
 from typing import Any
 
+from ministack import app
+from ministack.core import iam_actions, router
+
 from local_cloud.sagemaker import (
     arns,
     endpoints,
@@ -57,7 +60,6 @@ async def handle(
         return _refusal(ServiceError("UnknownOperationException", message))
     try:
         request = json.loads(body or b"{}")
-        _authorize_further(operation, request, headers, query)
         answer = OPERATIONS[operation](request)
     except ServiceError as error:
         return _refusal(error)
@@ -74,41 +76,6 @@ def _refusal(error: ServiceError) -> Response:
     return error.status, {"Content-Type": _CONTENT, "x-amzn-ErrorType": error.code}, body
 
 
-def _authorize_further(
-    operation: str, request: Record, headers: Mapping[str, str], query: Mapping[str, Any]
-) -> None:
-    """Check what the emulator's own check, one ARN a call, leaves out: further ARNs, passed roles.
-
-    The emulator has checked the first ARN already.
-    """
-    from ministack.app import AUTH
-    from ministack.core import iam_evaluator, router
-
-    if not AUTH:
-        return
-    account, region = neighbours.current_scope()
-    wanted: list[tuple[str, str, str, dict[str, str]]] = [
-        (f"sagemaker:{operation}", "sagemaker", arn, {})
-        for arn in arns.resources(operation, request, account, region)[1:]
-    ]
-    role = request.get("RoleArn") or request.get("ExecutionRoleArn")
-    if role:
-        passed = {"iam:PassedToService": "sagemaker.amazonaws.com"}
-        wanted.append(("iam:PassRole", "iam", role, passed))
-    key = router.extract_access_key_id(dict(headers), dict(query))
-    for action, service, arn, context in wanted:
-        denied = iam_evaluator.enforce(
-            key, action, service, region, resource_arn=arn, service_context=context
-        )
-        if denied is not None:
-            who = getattr(denied, "principal_arn", "") or "the caller"
-            raise ServiceError(
-                "AccessDeniedException",
-                f"User: {who} is not authorized to perform: {action} on resource: {arn} because "
-                f"no identity-based policy allows the {action} action",
-            )
-
-
 def reset() -> None:
     """Stop every process and forget every record."""
     pipelines.stop_everything()
@@ -119,9 +86,6 @@ def reset() -> None:
 
 def register() -> None:
     """Put SageMaker into the emulator's tables: routing, authorization, templates, reset."""
-    from ministack import app
-    from ministack.core import iam_actions, router
-
     app.SERVICE_HANDLERS["sagemaker"] = handle
     app.SERVICE_REGISTRY["sagemaker"] = {"module": "sagemaker"}
     module = ModuleType("ministack.services.sagemaker")
@@ -135,28 +99,5 @@ def register() -> None:
     }
     iam_actions.SERVICE_TO_IAM_NAMESPACE["sagemaker"] = "sagemaker"
     iam_actions._BOTOCORE_SERVICE_MAP["sagemaker"] = ["sagemaker-runtime"]
-    iam_actions.extract_resource_arn = _with_sagemaker(iam_actions.extract_resource_arn)
     resources.register()
     atexit.register(reset)
-
-
-def _with_sagemaker(other: Callable[..., str]) -> Callable[..., str]:
-    """The emulator's way from a request to the ARN to check, with ours in front."""
-
-    def extract(
-        service: str, method: str, path: str, headers: Mapping[str, str], body: bytes,
-        params: Mapping[str, Any], region: str, account: str,
-    ) -> str:  # fmt: skip
-        if service != "sagemaker":
-            return other(service, method, path, headers, body, params, region, account)
-        name = arns.invoked_endpoint(path)
-        if name is not None:
-            return arns.endpoint(name, account, region)
-        try:
-            request = json.loads(body or b"{}")
-        except ValueError:
-            return "*"
-        operation = headers.get("x-amz-target", "").rpartition(".")[2]
-        return arns.resources(operation, request, account, region)[0]
-
-    return extract

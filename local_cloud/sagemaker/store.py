@@ -5,14 +5,10 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from local_cloud.sagemaker import neighbours
+
 Record = dict[str, Any]
 Scope = tuple[str, str]
-
-
-def _request_scope() -> Scope:
-    from local_cloud.sagemaker import neighbours
-
-    return neighbours.current_scope()
 
 
 class Store:
@@ -21,7 +17,7 @@ class Store:
     `scope` tells whose request is being served: (account, region).
     """
 
-    def __init__(self, scope: Callable[[], Scope] = _request_scope) -> None:
+    def __init__(self, scope: Callable[[], Scope] = neighbours.current_scope) -> None:
         self._scope = scope
         self._tables: dict[tuple[str, str, str], dict[str, Record]] = {}
         self.lock = threading.RLock()

@@ -9,11 +9,12 @@ import contextlib
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from ministack.core import iam_actions
 from ministack.core import iam_evaluator as evaluator
 from ministack.core.responses import get_account_id, get_region
 from ministack.services import iam
 
-from local_cloud.extension import decisions, encryption
+from local_cloud.permissions import decisions, encryption
 
 
 class DeniedError(Exception):
@@ -36,30 +37,23 @@ def require(
     """
     if not role_arn:
         raise DeniedError(f"{service} was given no role to perform {action} on {resource}")
-    if not _trusts(role_arn, service):
+    if not trusts(role_arn, service):
         raise DeniedError(f"{service}.amazonaws.com is not authorized to assume {role_arn}")
     for wanted, arn, keys, is_implied in _wanted(action, resource, context or {}):
         decision = _decide(role_arn, session, wanted, arn, keys)
         _log(decision, action=wanted, resource=arn, context=keys, implied=is_implied, via=service)
         if decision.decision != "Allow":
-            raise DeniedError(
-                f"User: {decision.principal_arn} is not authorized to perform: {wanted} "
-                f"on resource: {arn}"
-            )
+            explicit = decision.decision == "Deny"
+            who = decision.principal_arn
+            raise DeniedError(iam_actions.identity_denial_message(wanted, who, arn, explicit))
 
 
 def _wanted(
     action: str, resource: str, context: Mapping[str, Any]
 ) -> Iterator[tuple[str, str, Mapping[str, Any], bool]]:
     yield action, resource, context, False
-    for use in encryption.implied(action, resource):
+    for use in encryption.implied(action, resource, context):
         yield use.action, use.key_arn, use.context, True
-
-
-def is_administrator(role_arn: str) -> bool:
-    """Tell whether a role may do anything at all to anything."""
-    decision = _decide(role_arn, "probe", "local-cloud:Anything", "*", {})
-    return bool(decision.decision == "Allow")
 
 
 def _decide(
@@ -103,7 +97,8 @@ def _question(
     )
 
 
-def _trusts(role_arn: str, service: str) -> bool:
+def trusts(role_arn: str, service: str) -> bool:
+    """Tell whether a role exists and lets a service assume it."""
     role = iam._roles.get(role_arn.rsplit("/", 1)[-1])
     if role is None:
         return False

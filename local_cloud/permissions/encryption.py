@@ -5,14 +5,16 @@ Delete when MiniStack checks the key on S3, SNS and SQS calls.
 Source: "Using server-side encryption with AWS KMS", "Encrypting topics" in the services' guides.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from ministack.core.responses import get_account_id, get_region
 from ministack.services import s3, sns, sqs
 
 WRITES = {"s3:PutObject"}
 READS = {"s3:GetObject", "s3:GetObjectVersion"}
+OWN_KEY = "s3:x-amz-server-side-encryption-aws-kms-key-id"  # of a put that names its key
 
 
 @dataclass(frozen=True)
@@ -24,17 +26,18 @@ class KeyUse:
     context: dict[str, str]
 
 
-def implied(action: str, resource: str) -> Iterator[KeyUse]:
-    """Give the key uses behind one S3, SNS or SQS call."""
+def implied(action: str, resource: str, context: Mapping[str, Any]) -> Iterator[KeyUse]:
+    """Give the key uses behind one S3, SNS or SQS call; context: its condition keys."""
     if action in WRITES | READS and resource.startswith("arn:aws:s3:::"):
-        key, bucket = _bucket_key(resource)
+        bucket = resource.removeprefix("arn:aws:s3:::").split("/")[0]
+        key = context.get(OWN_KEY) or _bucket_key(bucket)
         actions = ["kms:GenerateDataKey"] if action in WRITES else ["kms:Decrypt"]
-        context = {"kms:EncryptionContext:aws:s3:arn": f"arn:aws:s3:::{bucket}"}
-        yield from _uses(actions, key, "s3", context)
+        within = {"kms:EncryptionContext:aws:s3:arn": f"arn:aws:s3:::{bucket}"}
+        yield from _uses(actions, key, "s3", within)
     elif action == "sns:Publish":
         key = topic_key(resource)
-        context = {"kms:EncryptionContext:aws:sns:topicArn": resource}
-        yield from _uses(["kms:GenerateDataKey", "kms:Decrypt"], key, "sns", context)
+        within = {"kms:EncryptionContext:aws:sns:topicArn": resource}
+        yield from _uses(["kms:GenerateDataKey", "kms:Decrypt"], key, "sns", within)
     elif action in ("sqs:SendMessage", "sqs:ReceiveMessage"):
         key = queue_key(resource)
         sends = action == "sqs:SendMessage"
@@ -50,12 +53,11 @@ def _uses(actions: list[str], key: str, service: str, context: dict[str, str]) -
         yield KeyUse(action, key_arn(key), {**via, **context})
 
 
-def _bucket_key(resource: str) -> tuple[str, str]:
-    bucket = resource.removeprefix("arn:aws:s3:::").split("/")[0]
+def _bucket_key(bucket: str) -> str:
     applied = s3._bucket_default_sse_headers(bucket)
     if applied.get("x-amz-server-side-encryption") != "aws:kms":
-        return "", bucket
-    return applied.get("x-amz-server-side-encryption-aws-kms-key-id", ""), bucket
+        return ""
+    return str(applied.get("x-amz-server-side-encryption-aws-kms-key-id", ""))
 
 
 def topic_key(topic_arn: str) -> str:
