@@ -122,7 +122,10 @@ def main() -> None:
     """Synthesise the stage that the context or `STAGE` names; `CDK_VALIDATION=false` is quick."""
     app = cdk.App(context=flags(), analytics_reporting=False)
     label = app.node.try_get_context("stage") or os.environ.get("STAGE", "local")
-    compose(app, Stage.read(label), Packages(), Source.read())
+    stage = Stage.read(label)
+    if uri := app.node.try_get_context("tracking_uri"):  # where `make run` has put MLflow
+        stage = stage.tracked_at(uri)
+    compose(app, stage, Packages(), Source.read())
     if os.environ.get("CDK_VALIDATION") != "false":
         cdk.Validations.of(app).add_plugins(AwsSolutionsChecks(app))
     app.synth()

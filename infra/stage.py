@@ -130,6 +130,11 @@ class Stage(Settings, frozen=True, kw_only=True):
         except msgspec.MsgspecError as error:
             raise StageError(f"configs/{label}.yaml: {error}") from None
 
+    def tracked_at(self, uri: str) -> Stage:
+        """The same stage with its runs sent to another MLflow server."""
+        learning = msgspec.structs.replace(self.learning, tracking_uri=uri)
+        return msgspec.structs.replace(self, learning=learning)
+
     def name(self, part: str = "") -> str:
         """The physical name of what a person types: the stage's prefix, or one under it."""
         return "-".join(filter(None, (APP, self.label, part)))

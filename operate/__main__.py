@@ -11,6 +11,7 @@ from rich.console import Console
 from operate import cdk, deployment, releases, run, status, upload
 from operate.destroy import destroy
 from operate.errors import OperateError
+from operate.local import LocalCloud
 from operate.place import HOME, LOCAL, Place
 from reviews.errors import ReviewStarsError
 
@@ -30,6 +31,7 @@ def parser() -> argparse.ArgumentParser:
     loop.add_argument("--data", help="a .jsonl or .jsonl.gz of raw reviews; default: our sample")
     loop.add_argument("--once", action="store_true", help="stop after the summary")
     loop.add_argument("--port", type=int, default=4566, help="port of the local cloud")
+    loop.add_argument("--tracking-port", type=int, default=5566, help="port of MLflow")
     add("status", "what runs, what is live, what was said in alerts")
     add("upload", "put a raw file into the stage's raw bucket").add_argument("file", type=Path)
     add("drift", "run one drift check now")
@@ -51,7 +53,8 @@ def main(arguments: list[str]) -> int:
     place = Place(given.stage, given.home)
     try:
         if given.command == "run":
-            run.run(given.data, once=given.once, home=given.home, port=given.port)
+            cloud = LocalCloud(given.home, given.port, given.tracking_port)
+            run.run(given.data, once=given.once, cloud=cloud)
             return 0
         if given.command == "cdk":
             if given.words[:1] not in (["synth"], ["ls"]):

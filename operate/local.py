@@ -18,11 +18,17 @@ STOP_SECONDS = 30
 class LocalCloud:
     """Start the supervisor of `local_cloud/` and stop it when the block ends, however it ends."""
 
-    def __init__(self, home: Path, port: int = 4566) -> None:
+    def __init__(self, home: Path, port: int, tracking_port: int) -> None:
         self.home = home
         self.port = port
+        self.tracking_port = tracking_port
         self.log = home / "cloud.log"
         self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def tracking_url(self) -> str:
+        """Where MLflow listens."""
+        return f"http://127.0.0.1:{self.tracking_port}"
 
     def start(self) -> None:
         """Start it, and return when it answers.
@@ -32,6 +38,7 @@ class LocalCloud:
         self.home.mkdir(parents=True, exist_ok=True)
         words = [str(EMULATOR), "-m", "local_cloud", "up"]
         words += ["--home", str(self.home), "--port", str(self.port)]
+        words += ["--tracking-port", str(self.tracking_port)]
         with self.log.open("wb") as sink:
             # Its own session: Ctrl-C reaches us alone, and we stop it in order.
             self._process = subprocess.Popen(

@@ -25,9 +25,9 @@ POLICY = "arn:aws:iam::aws:policy/AdministratorAccess"  # CDK's own deploy role,
 class _Package(threading.Thread):
     """Build the Lambda folders and the templates while the cloud starts: they need no AWS."""
 
-    def __init__(self, stage: str, logs: Path) -> None:
+    def __init__(self, stage: str, logs: Path, tracking_url: str) -> None:
         super().__init__(daemon=True)
-        self.stage, self.logs = stage, logs
+        self.stage, self.logs, self.tracking_url = stage, logs, tracking_url
         self.failure: OperateError | None = None
 
     def run(self) -> None:
@@ -38,7 +38,8 @@ class _Package(threading.Thread):
             self.failure = OperateError(f"make package failed:\n{done.stdout}{done.stderr}")
             return
         try:
-            words_of_synth = ("synth", "--quiet", "--output", "cdk.out")
+            words_of_synth = ["synth", "--quiet", "--output", "cdk.out"]
+            words_of_synth += ["--context", f"tracking_uri={self.tracking_url}"]
             log = self.logs / "synth.log"
             cdk.quietly(self.stage, "synth", *words_of_synth, log=log, CDK_VALIDATION="false")
         except OperateError as error:
@@ -51,22 +52,22 @@ class _Package(threading.Thread):
             raise self.failure
 
 
-def run(data: str | None, *, once: bool, home: Path, port: int) -> None:
+def run(data: str | None, *, once: bool, cloud: LocalCloud) -> None:
     """The whole loop on this machine (DESIGN 12); serves until Ctrl-C unless `once`.
 
     Raises OperateError where no model could be released; everything is stopped before.
     """
     progress = Progress()
+    home = cloud.home
     home.mkdir(parents=True, exist_ok=True)
     for stale in ("summary.json", "client.env", "inbox.jsonl", "report.html"):
         (home / stale).unlink(missing_ok=True)
     file = source.choose(data, home)
     for number in (signal.SIGTERM, signal.SIGINT):  # a shell's background jobs ignore the latter
         signal.signal(number, _stop)
-    cloud = LocalCloud(home, port)
     try:
-        journey = _bring_up(cloud, progress, home)
-        _follow(journey, file, home)
+        journey = _bring_up(cloud, progress)
+        _follow(journey, file, cloud)
         if not once:
             _serve(journey, cloud, home)
     except KeyboardInterrupt:
@@ -79,9 +80,10 @@ def _stop(number: int, frame: FrameType | None) -> None:
     raise KeyboardInterrupt
 
 
-def _bring_up(cloud: LocalCloud, progress: Progress, home: Path) -> Journey:
+def _bring_up(cloud: LocalCloud, progress: Progress) -> Journey:
+    home = cloud.home
     place = Place(LOCAL, home)
-    package = _Package(LOCAL, home)
+    package = _Package(LOCAL, home, cloud.tracking_url)
     with progress.step("start", "Start the local cloud, build the Lambda packages"):
         package.start()
         cloud.start()
@@ -99,8 +101,8 @@ def _bring_up(cloud: LocalCloud, progress: Progress, home: Path) -> Journey:
     return Journey(deployment.read(place), progress)
 
 
-def _follow(journey: Journey, file: Path, home: Path) -> None:
-    progress = journey.progress
+def _follow(journey: Journey, file: Path, cloud: LocalCloud) -> None:
+    progress, home = journey.progress, cloud.home
     with progress.step("preprocess", "Preprocess"):
         journey.upload(file)
         journey.preprocess()
@@ -138,16 +140,17 @@ def _follow(journey: Journey, file: Path, home: Path) -> None:
         seconds={**progress.seconds, "total": progress.total_seconds()},
     )
     found.save(home / "summary.json")
-    summary.show(found, progress.console, _addresses(home))
+    summary.show(found, progress.console, _addresses(cloud))
 
 
-def _addresses(home: Path) -> dict[str, str]:
+def _addresses(cloud: LocalCloud) -> dict[str, str]:
+    home = cloud.home
     values = dict(line.split("=", 1) for line in (home / "client.env").read_text().splitlines())
     return {
         "API": values["API_URL"],
         "ask it": f"set -a; . {home}/client.env; set +a   then the curl command of the README",
         "report": str(home / "report.html"),
-        "MLflow": "http://127.0.0.1:5566",
+        "MLflow": cloud.tracking_url,
         "cloud": os.environ["AWS_ENDPOINT_URL"],
     }
 
