@@ -48,6 +48,7 @@ def install() -> None:
         resource_arn: str = "*",
         service_context: dict[str, Any] | None = None,
     ) -> Any:
+        _refused.set(None)
         caller = evaluator.resolve_principal(access_key_id or "", get_account_id())
         first = Question(iam_action, resource_arn, service, service_context or {})
         for question in _questions(first, follow=_is_limited(caller)):
@@ -61,7 +62,8 @@ def install() -> None:
             )
             _log(caller, question, answer, region)
             if answer is not None:
-                _refused.set(question)
+                is_denial = isinstance(answer, evaluator.EvalResult)
+                _refused.set(question if is_denial else None)
                 return answer
         return None
 
@@ -69,7 +71,7 @@ def install() -> None:
         service: str, action: str, principal_arn: str, request_id: str, **named: Any
     ) -> Any:
         question = _refused.get()
-        if question and question.resource != named.get("resource_arn"):
+        if question and question.resource != named.get("resource_arn", "*"):
             explicit = bool(named.get("explicit_deny"))
             named["message"] = iam_actions.identity_denial_message(
                 question.action, principal_arn, question.resource, explicit

@@ -19,9 +19,8 @@ NAMESPACE = 'xmlns="http://s3.amazonaws.com/doc/2006-03-01/"'
 
 def install() -> None:
     """Apply what is dropped right after MiniStack's own handler."""
-    _after("AWS::S3::Bucket", _bucket)
-    _after("AWS::SNS::Topic", _topic)
-    _after("AWS::ApiGateway::Method", _method)
+    for kind, apply in APPLY.items():
+        _after(kind, apply)
     provisioners._RESOURCE_HANDLERS["AWS::ApiGateway::RequestValidator"] = {
         "create": _create_validator,
         "update": _update_validator,
@@ -140,3 +139,10 @@ def _delete_validator(id: str, properties: Properties) -> None:
 
 def _is_true(value: Any) -> bool:
     return str(value).lower() == "true"
+
+
+APPLY = {
+    "AWS::S3::Bucket": _bucket,
+    "AWS::SNS::Topic": _topic,
+    "AWS::ApiGateway::Method": _method,
+}
