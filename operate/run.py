@@ -38,7 +38,7 @@ class _Package(threading.Thread):
             self.failure = OperateError(f"make package failed:\n{done.stdout}{done.stderr}")
             return
         try:
-            words_of_synth = ["synth", "--quiet", "--output", "cdk.out"]
+            words_of_synth = ["synth", "--quiet", "--output", str(self.logs / "cdk.out")]
             words_of_synth += ["--context", f"tracking_uri={self.tracking_url}"]
             log = self.logs / "synth.log"
             cdk.quietly(self.stage, "synth", *words_of_synth, log=log, CDK_VALIDATION="false")
@@ -92,9 +92,10 @@ def _bring_up(cloud: LocalCloud, progress: Progress) -> Journey:
     with progress.step("deploy", "Deploy six stacks with the CDK"):
         env = local_environment(home)
         environment = f"aws://{env['CDK_DEFAULT_ACCOUNT']}/{env['CDK_DEFAULT_REGION']}"
+        app = ("-a", str(home / "cdk.out"))
         bootstrap = ("bootstrap", environment, "--cloudformation-execution-policies", POLICY)
-        cdk.quietly(LOCAL, "cdk bootstrap", *bootstrap, "-a", "cdk.out", log=home / "bootstrap.log")
-        deploy = ("deploy", "--all", "-a", "cdk.out", "--require-approval", "never")
+        cdk.quietly(LOCAL, "cdk bootstrap", *bootstrap, *app, log=home / "bootstrap.log")
+        deploy = ("deploy", "--all", *app, "--require-approval", "never")
         cdk.quietly(
             LOCAL, "cdk deploy", *deploy, "--no-previous-parameters=false", log=home / "deploy.log"
         )

@@ -15,7 +15,8 @@ from typing import Any
 
 from ministack.services import cloudwatch, sns
 
-from local_cloud.extension import encryption, metrics, roles
+from local_cloud.extension import metrics
+from local_cloud.permissions import encryption, roles
 
 logger = logging.getLogger(__name__)
 TICK_SECONDS = 1.0
