@@ -1,0 +1,214 @@
+"""From datasets to packages: the deployed pipeline, its group, its roles."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from infra import pipeline
+from infra.pipeline import Resources, definition
+from lambdas.settings import LearnSettings
+
+from .policies import Statement, statements
+from .synthesis import Json, Resource, Templates, text
+
+
+def deployed(templates: Templates) -> Json:
+    """The definition in the template, parsed; `${...}` for what is known after the deploy."""
+    [made] = templates.resources("AWS::SageMaker::Pipeline")
+    body: Json = json.loads(text(made.properties["PipelineDefinition"]["PipelineDefinitionBody"]))
+    return body
+
+
+def step(templates: Templates, name: str) -> Any:
+    """The arguments of a step."""
+    [found] = [step for step in deployed(templates)["Steps"] if step["Name"] == name]
+    return found["Arguments"]
+
+
+def grants_of(templates: Templates, role: str) -> list[Statement]:
+    """What a role of Learning may, by a part of its logical id."""
+    return [
+        grant
+        for grant in statements(templates, "identity")
+        if grant.holder.stack == "Learning" and role in grant.holder.id
+    ]
+
+
+def image_of(templates: Templates) -> str:
+    """The image that the pipeline trains with."""
+    uri: str = step(templates, "Train")["AlgorithmSpecification"]["TrainingImage"]
+    return uri
+
+
+def test_the_deployed_definition_is_the_pure_one(templates: Templates) -> None:
+    [made] = templates.resources("AWS::SageMaker::Pipeline")
+    found = deployed(templates)
+    train = step(templates, "Train")
+    resources = Resources(
+        image_uri=image_of(templates),
+        role_arn=train["RoleArn"],
+        key_arn=train["ResourceConfig"]["VolumeKmsKeyId"],
+        models_bucket=templates.stage.bucket_name("models"),
+        model_package_group=templates.stage.name(),
+    )
+    assert found == definition(templates.stage, resources)
+    assert made.properties["PipelineName"] == templates.stage.name()
+    assert len(json.dumps(found)) < 1_048_576
+
+
+def test_the_learn_machine_passes_the_parameters_that_the_pipeline_takes(
+    templates: Templates,
+) -> None:
+    parameters = {parameter["Name"]: parameter for parameter in deployed(templates)["Parameters"]}
+    assert set(parameters) == {*pipeline.PARAMETERS, "ModelApprovalStatus"}
+    optional = {name for name, body in parameters.items() if "DefaultValue" in body}
+    assert optional == {"ChampionModelUri", "ModelApprovalStatus"}
+
+
+def test_who_approves_is_said_by_the_stage(every_stage: dict[str, Templates]) -> None:
+    said = {
+        label: next(
+            parameter["DefaultValue"]
+            for parameter in deployed(templates)["Parameters"]
+            if parameter["Name"] == "ModelApprovalStatus"
+        )
+        for label, templates in every_stage.items()
+    }
+    assert said == {"local": "Approved", "dev": "Approved", "prod": "PendingManualApproval"}
+
+
+def test_only_tracking_sees_the_network(templates: Templates) -> None:
+    assert step(templates, "Train")["EnableNetworkIsolation"] is True
+    assert step(templates, "Evaluate")["NetworkConfig"] == {"EnableNetworkIsolation": True}
+    assert step(templates, "Track")["NetworkConfig"] == {"EnableNetworkIsolation": False}
+
+
+def test_spot_training_may_wait_as_long_again_as_it_may_run(
+    every_stage: dict[str, Templates],
+) -> None:
+    for templates in every_stage.values():
+        train, wanted = step(templates, "Train"), templates.stage.learning
+        longest = {"MaxRuntimeInSeconds": wanted.max_runtime_seconds}
+        if wanted.spot:
+            longest["MaxWaitTimeInSeconds"] = 2 * wanted.max_runtime_seconds
+        assert train["StoppingCondition"] == longest
+        assert train.get("EnableManagedSpotTraining", False) is wanted.spot
+        assert train["ResourceConfig"]["InstanceType"] == wanted.instance_type
+
+
+def test_finished_steps_are_reused_where_the_stage_wants_it(
+    every_stage: dict[str, Templates],
+) -> None:
+    for templates in every_stage.values():
+        cached = {step["Name"] for step in deployed(templates)["Steps"] if "CacheConfig" in step}
+        # Track is never reused: refused runs must be there too.
+        assert cached == ({"Train", "Evaluate"} if templates.stage.learning.step_cache else set())
+
+
+def test_volumes_and_results_lie_under_our_key(templates: Templates) -> None:
+    train = step(templates, "Train")
+    key = train["ResourceConfig"]["VolumeKmsKeyId"]
+    assert "KeysData" in key
+    assert train["OutputDataConfig"]["KmsKeyId"] == key
+    for name in ("Evaluate", "Track"):
+        arguments = step(templates, name)
+        assert arguments["ProcessingOutputConfig"]["KmsKeyId"] == key
+        assert arguments["ProcessingResources"]["ClusterConfig"]["VolumeKmsKeyId"] == key
+
+
+def test_a_package_s_metadata_fits_into_the_registry(templates: Templates) -> None:
+    """At most 50 pointers of 256 characters, without quotes, braces or commas."""
+    gate = step(templates, "Gate")
+    [register] = gate["IfSteps"]
+    metadata = register["Arguments"]["CustomerMetadataProperties"]
+    assert len(metadata) <= 50
+    fixed = [value for value in metadata.values() if isinstance(value, str)]
+    resolved = [value.replace("${", "").replace("}", "") for value in fixed]
+    assert all(len(value) <= 256 and not set(value) & set("'\"{},") for value in resolved)
+
+
+def test_the_pipeline_starts_its_own_jobs_and_registers_in_one_group(templates: Templates) -> None:
+    grants = grants_of(templates, "TrainingSteps")
+    actions = {action for grant in grants for action in grant.actions}
+    assert {a for a in actions if "ModelPackage" in a} == {
+        "sagemaker:CreateModelPackage",
+        "sagemaker:DescribeModelPackage",
+    }
+    assert "sagemaker:UpdateModelPackage" not in actions
+    jobs = [r for grant in grants for r in grant.resources if "-job/" in r]
+    assert jobs
+    assert all(job.endswith("/pipelines-*") for job in jobs)
+
+
+def test_jobs_write_nothing_but_their_runs(templates: Templates) -> None:
+    writes = [
+        resource
+        for grant in grants_of(templates, "TrainingJobs")
+        if "s3:PutObject" in grant.actions
+        for resource in grant.resources
+    ]
+    assert writes == [f"arn:aws:s3:::{templates.stage.bucket_name('models')}/runs/*"]
+
+
+def test_a_grant_on_the_key_is_for_aws_s_own_volumes_alone(templates: Templates) -> None:
+    [grant] = [g for g in grants_of(templates, "TrainingJobs") if "kms:CreateGrant" in g.actions]
+    assert grant.actions == ["kms:CreateGrant"]
+    assert grant.conditions == {"Bool": {"kms:GrantIsForAWSResource": "true"}}
+
+
+def test_only_learning_s_functions_update_packages_and_none_approves_by_pipeline(
+    templates: Templates,
+) -> None:
+    holders = {
+        grant.where
+        for grant in statements(templates, "identity")
+        if "sagemaker:UpdateModelPackage" in grant.actions
+    }
+    assert len(holders) == 1
+    assert holders.pop().startswith("Learning/LearningConclude")
+
+
+def test_the_image_is_built_from_its_rooms_alone(every_stage: dict[str, Templates]) -> None:
+    assert image_of(every_stage["local"]) == every_stage["local"].stage.learning.image_uri
+    for label in ("dev", "prod"):
+        templates = every_stage[label]
+        account = templates.stage.account
+        assert image_of(templates).startswith(f"{account}.dkr.ecr.us-east-1.")
+    # The tag is the content's hash: the same image in both stages.
+    tags = {image_of(every_stage[label]).rpartition(":")[2] for label in ("dev", "prod")}
+    assert len(tags) == 1
+    assert len(tags.pop()) == 64
+
+
+def test_learn_s_functions_know_the_image_and_the_pipeline(templates: Templates) -> None:
+    [prepare] = [f for f in learn_functions(templates) if "Prepare" in f.id]
+    variables = prepare.properties["Environment"]["Variables"]
+    told = LearnSettings.from_env({name: text(value) for name, value in variables.items()})
+    assert told.image_uri == image_of(templates)
+    assert told.pipeline_name == told.model_package_group == templates.stage.name()
+
+
+def learn_functions(templates: Templates) -> list[Resource]:
+    """The functions of the Learn machine."""
+    return [f for f in templates.resources("AWS::Lambda::Function") if f.stack == "Learning"]
+
+
+def test_a_dataset_waits_for_others_as_long_as_the_stage_says(templates: Templates) -> None:
+    [machine] = [
+        m for m in templates.resources("AWS::StepFunctions::StateMachine") if m.stack == "Learning"
+    ]
+    states = json.loads(text(machine.properties["DefinitionString"]))["States"]
+    assert states["Settle"]["Seconds"] == 60 * templates.stage.learning.settle_minutes
+    assert states["Start"]["Parameters"]["ClientRequestToken.$"] == "$.prepared.token"
+
+
+def test_learning_is_scheduled_where_the_stage_says_so(every_stage: dict[str, Templates]) -> None:
+    for templates in every_stage.values():
+        schedules = [
+            rule.properties["ScheduleExpression"]
+            for rule in templates.resources("AWS::Events::Rule")
+            if rule.stack == "Learning" and "ScheduleExpression" in rule.properties
+        ]
+        wanted = templates.stage.learning.schedule
+        assert schedules == ([wanted] if wanted else [])

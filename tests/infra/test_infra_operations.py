@@ -1,0 +1,91 @@
+"""What watches: the monitor's schedule and rights, the alarms, the dashboard."""
+
+from __future__ import annotations
+
+import json
+
+from aws_cdk.assertions import Match
+
+from infra.constructs.alarms import NAMESPACE
+
+from .policies import statements
+from .synthesis import Templates, text
+
+
+def test_windows_are_judged_on_schedule(templates: Templates) -> None:
+    templates.of("Operations").has_resource_properties(
+        "AWS::Events::Rule",
+        {
+            "ScheduleExpression": templates.stage.monitoring.schedule,
+            "State": "ENABLED",
+            "Targets": [
+                Match.object_like(
+                    {"RetryPolicy": {"MaximumEventAgeInSeconds": 3600, "MaximumRetryAttempts": 2}}
+                )
+            ],
+        },
+    )
+
+
+def test_the_monitor_reads_and_reports_and_starts_learning(templates: Templates) -> None:
+    stage = templates.stage
+    rights = {
+        (action, resource)
+        for grant in statements(templates, "identity")
+        if grant.holder.id.startswith("MonitorCheck")
+        for action in grant.actions
+        for resource in grant.resources
+    }
+    writes = {resource for action, resource in rights if action == "s3:PutObject"}
+    observations = f"arn:aws:s3:::{stage.bucket_name('observations')}"
+    assert writes == {f"{observations}/monitoring/*"}
+    started = {resource for action, resource in rights if action == "states:StartExecution"}
+    assert started == {stage.arn("states", f"stateMachine:{stage.name('learn')}")}
+    assert not [action for action, _ in rights if "Delete" in action or "Invoke" in action]
+
+
+def test_alarms_look_at_the_stage_and_not_at_a_version(templates: Templates) -> None:
+    """A new version must not silence an alarm."""
+    own = [
+        alarm.properties
+        for alarm in templates.resources("AWS::CloudWatch::Alarm")
+        if alarm.properties.get("Namespace") == NAMESPACE
+    ]
+    assert len(own) >= 4
+    for alarm in own:
+        assert alarm["Dimensions"] == [{"Name": "stage", "Value": templates.stage.label}]
+
+
+def test_every_alarm_says_what_no_data_means(templates: Templates) -> None:
+    said = {
+        alarm.properties["AlarmName"]: alarm.properties["TreatMissingData"]
+        for alarm in templates.resources("AWS::CloudWatch::Alarm")
+    }
+    silent = templates.stage.name("monitor-silent")
+    assert {name for name, missing in said.items() if missing == "breaching"} == {silent}
+    assert set(said.values()) == {"breaching", "notBreaching"}
+
+
+def test_every_machine_s_failures_ring(templates: Templates) -> None:
+    watched = {
+        dimension["Value"]
+        for alarm in templates.resources("AWS::CloudWatch::Alarm")
+        if alarm.properties.get("MetricName") == "ExecutionsFailed"
+        for dimension in alarm.properties["Dimensions"]
+    }
+    stage = templates.stage
+    assert watched == {
+        stage.arn("states", f"stateMachine:{stage.name(name)}")
+        for name in ("preprocess", "learn", "release")
+    }
+
+
+def test_the_dashboard_draws_what_alarms_look_at(templates: Templates) -> None:
+    [dashboard] = templates.resources("AWS::CloudWatch::Dashboard")
+    body = json.loads(text(dashboard.properties["DashboardBody"]))
+    assert dashboard.properties["DashboardName"] == templates.stage.name()
+    titles = [widget["properties"]["title"] for widget in body["widgets"]]
+    assert len(titles) == len(set(titles)) >= 6
+    drawn = json.dumps(body)
+    for name in ("RejectedShare", "ModelErrors", "ObservationsDropped", "ModelLatency", "5XXError"):
+        assert name in drawn

@@ -1,0 +1,188 @@
+"""The API: who may call it, how often, and what it answers by itself."""
+
+from __future__ import annotations
+
+import json
+
+from .policies import statements
+from .synthesis import Json, Templates, text
+
+ROUTES = {
+    "POST /v1/ratings": "AWS_IAM",
+    "POST /v1/feedback": "AWS_IAM",
+    "GET /v1/model": "AWS_IAM",
+    "GET /v1/health": "NONE",
+    "GET /v1/openapi.json": "NONE",
+    "GET /v1/docs": "NONE",
+    "ANY /{proxy+}": "AWS_IAM",
+}
+
+
+def routes(templates: Templates) -> dict[str, Json]:
+    """The properties of each method, by verb and path."""
+    resources = templates.stacks["Serving"]["Resources"]
+
+    def path(id: str | None) -> str:
+        if (
+            id is None
+            or id not in resources
+            or resources[id]["Type"] != "AWS::ApiGateway::Resource"
+        ):
+            return ""
+        body = resources[id]["Properties"]
+        return f"{path(body['ParentId'].get('Ref'))}/{body['PathPart']}"
+
+    return {
+        f"{method.properties['HttpMethod']} {path(method.properties['ResourceId'].get('Ref'))}": (
+            method.properties
+        )
+        for method in templates.resources("AWS::ApiGateway::Method")
+    }
+
+
+def settings(templates: Templates) -> dict[str, Json]:
+    """The stage's settings of each route."""
+    [stage] = templates.resources("AWS::ApiGateway::Stage")
+    return {
+        f"{one['HttpMethod']} {one['ResourcePath'].removeprefix('/').replace('~1', '/')}": one
+        for one in stage.properties["MethodSettings"]
+    }
+
+
+def test_every_route_is_signed_but_three(templates: Templates) -> None:
+    found = {route: method["AuthorizationType"] for route, method in routes(templates).items()}
+    assert found == ROUTES
+
+
+def test_open_routes_have_a_throttle_of_their_own(templates: Templates) -> None:
+    wanted = templates.stage.api
+    whole = settings(templates)["* *"]
+    assert whole["ThrottlingRateLimit"] == wanted.throttle_rate
+    assert whole["ThrottlingBurstLimit"] == wanted.throttle_burst
+    for route, authorization in ROUTES.items():
+        if authorization == "NONE":
+            assert settings(templates)[route]["ThrottlingRateLimit"] <= 10
+
+
+def test_no_body_reaches_a_log(templates: Templates) -> None:
+    assert {one["DataTraceEnabled"] for one in settings(templates).values()} == {False}
+    [stage] = templates.resources("AWS::ApiGateway::Stage")
+    line = json.loads(stage.properties["AccessLogSetting"]["Format"])
+    assert all(value.startswith("$context.") for value in line.values())
+    assert not [value for value in line.values() if "body" in value or "requestOverride" in value]
+
+
+def test_the_gateway_s_own_model_is_coarse(templates: Templates) -> None:
+    [model] = templates.resources("AWS::ApiGateway::Model")
+    schema = model.properties["Schema"]
+    assert schema == {"$schema": "http://json-schema.org/draft-04/schema#", "type": "object"}
+    for route, method in routes(templates).items():
+        expected = {"$default": {"Ref": model.id}} if route.startswith("POST") else None
+        assert method.get("RequestModels") == expected
+
+
+def test_the_gateway_answers_in_the_form_of_all_our_errors(templates: Templates) -> None:
+    answers = {
+        answer.properties["ResponseType"]: answer.properties
+        for answer in templates.resources("AWS::ApiGateway::GatewayResponse")
+    }
+    needed = {"ACCESS_DENIED", "MISSING_AUTHENTICATION_TOKEN", "REQUEST_TOO_LARGE", "THROTTLED"}
+    assert needed | {"DEFAULT_4XX", "DEFAULT_5XX", "WAF_FILTERED"} <= set(answers)
+    for answer in answers.values():
+        headers = answer["ResponseParameters"]
+        assert headers["gatewayresponse.header.Content-Type"] == "'application/problem+json'"
+        body = json.loads(answer["ResponseTemplates"]["application/json"])
+        assert body["type"] == "about:blank"
+        assert body["title"]
+        assert body["detail"]
+        # The gateway's own message may repeat what was sent.
+        assert "$context.error" not in answer["ResponseTemplates"]["application/json"]
+    statuses = {kind: answer.get("StatusCode") for kind, answer in answers.items()}
+    assert statuses["REQUEST_TOO_LARGE"] == "413"
+    assert statuses["THROTTLED"] == "429"
+    assert statuses["MISSING_AUTHENTICATION_TOKEN"] == "403"
+    assert "500" not in statuses.values()
+    retry = answers["THROTTLED"]["ResponseParameters"]
+    assert retry["gatewayresponse.header.Retry-After"] == "'1'"
+
+
+def test_only_the_api_calls_the_function(templates: Templates) -> None:
+    [permission] = [
+        p for p in templates.resources("AWS::Lambda::Permission") if p.stack == "Serving"
+    ]
+    assert permission.properties["Principal"] == "apigateway.amazonaws.com"
+    [rest] = templates.resources("AWS::ApiGateway::RestApi")
+    assert f"${{{rest.id}}}" in text(permission.properties["SourceArn"])
+
+
+def test_a_client_may_call_three_routes_and_nothing_else(templates: Templates) -> None:
+    grants = [
+        grant
+        for grant in statements(templates, "identity")
+        if grant.holder.id.startswith("ClientRole")
+    ]
+    [grant] = grants
+    assert grant.actions == ["execute-api:Invoke"]
+    tails = sorted(resource.split("/", 1)[1] for resource in grant.resources)
+    label = templates.stage.label
+    assert tails == [
+        f"{label}/GET/v1/model",
+        f"{label}/POST/v1/feedback",
+        f"{label}/POST/v1/ratings",
+    ]
+
+
+def test_the_ratings_function_touches_no_bucket(templates: Templates) -> None:
+    actions = {
+        action
+        for grant in statements(templates, "identity")
+        if grant.holder.id.startswith("RatingsAnswer")
+        for action in grant.actions
+    }
+    assert actions == {
+        "logs:CreateLogStream",
+        "logs:PutLogEvents",
+        "sagemaker:InvokeEndpoint",
+        "ssm:GetParameter",
+        "firehose:PutRecord",
+        "firehose:PutRecordBatch",
+    }
+
+
+def test_observations_go_by_hour_into_their_bucket(templates: Templates) -> None:
+    streams = {
+        s.properties["DeliveryStreamName"]: s.properties
+        for s in templates.resources("AWS::KinesisFirehose::DeliveryStream")
+    }
+    assert set(streams) == {templates.stage.name("predictions"), templates.stage.name("feedback")}
+    for name, stream in streams.items():
+        kind = name.rpartition("-")[2]
+        destination = stream["ExtendedS3DestinationConfiguration"]
+        assert destination["Prefix"] == f"{kind}/!{{timestamp:yyyy/MM/dd/HH}}/"
+        assert destination["ErrorOutputPrefix"].startswith(f"failed/{kind}/")
+        assert destination["BucketARN"].endswith(templates.stage.bucket_name("observations"))
+        assert "DeliveryStreamEncryptionConfigurationInput" in stream
+
+
+def test_words_are_captured_nowhere(every_stage: dict[str, Templates]) -> None:
+    assert not any(made.stage.api.capture_words for made in every_stage.values())
+
+
+def test_a_firewall_stands_where_the_stage_wants_one(every_stage: dict[str, Templates]) -> None:
+    for made in every_stage.values():
+        acls = list(made.resources("AWS::WAFv2::WebACL"))
+        links = list(made.resources("AWS::WAFv2::WebACLAssociation"))
+        assert len(acls) == len(links) == made.stage.api.waf
+    assert every_stage["prod"].stage.api.waf
+
+
+def test_the_firewall_only_counts_what_real_reviews_break(prod: Templates) -> None:
+    [acl] = prod.resources("AWS::WAFv2::WebACL")
+    rules = {rule["Name"]: rule for rule in acl.properties["Rules"]}
+    assert set(rules) == {"Rate", "IpReputation", "KnownBadInputs", "Core"}
+    core = rules["Core"]["Statement"]["ManagedRuleGroupStatement"]["RuleActionOverrides"]
+    counted = {rule["Name"] for rule in core if rule["ActionToUse"] == {"Count": {}}}
+    assert {"SizeRestrictions_BODY", "CrossSiteScripting_BODY"} <= counted
+    assert all(name.endswith("_BODY") for name in counted)
+    # A sample would keep parts of requests.
+    assert not any(rule["VisibilityConfig"]["SampledRequestsEnabled"] for rule in rules.values())
