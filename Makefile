@@ -53,6 +53,8 @@ $(STAMPS)/emulator-$(VERSION): local_cloud/requirements.txt $(UV)
 	$(call venv,$(VENVS)/emulator,local_cloud/requirements.txt,emulator)
 $(STAMPS)/tracking-$(VERSION): local_cloud/tracking-requirements.txt $(UV)
 	$(call venv,$(VENVS)/tracking,local_cloud/tracking-requirements.txt,tracking)
+$(STAMPS)/notebooks-$(VERSION): notebooks/requirements.txt $(UV)
+	$(call venv,$(VENVS)/notebooks,notebooks/requirements.txt,notebooks)
 $(STAMPS)/node: package-lock.json $(STAMPS)/dev-$(VERSION)
 	@echo "setup: node, cdk"
 	@mkdir -p $(NODE)
@@ -60,6 +62,8 @@ $(STAMPS)/node: package-lock.json $(STAMPS)/dev-$(VERSION)
 	  ln -sfn "$$wheel/bin/node" $(NODE)/node; \
 	  $(NODE)/node "$$wheel/lib/node_modules/npm/bin/npm-cli.js" ci --silent --ignore-scripts --no-audit --no-fund
 	@touch $@
+
+notebooks: $(STAMPS)/notebooks-$(VERSION) # for tests/contract/test_pipeline_sdk.py, which skips without
 
 cloud: $(STAMPS)/training-$(VERSION) $(STAMPS)/emulator-$(VERSION) $(STAMPS)/tracking-$(VERSION)
 
@@ -81,7 +85,7 @@ check: setup ## Lint, types, import contracts, locks
 	@.venv/bin/lint-imports --no-cache > .local/imports.txt 2>&1 || { cat .local/imports.txt; exit 1; }
 	@tail -n 3 .local/imports.txt
 
-test: setup ## Every test: unit, infra, contract, model, docs, then the loop end to end
+test: setup notebooks ## Every test: unit, infra, contract, model, docs, then the loop end to end
 	@$(PYTHON) -m pytest -n 2 --dist loadfile -m "not e2e"
 	@$(PYTHON) -m pytest -m e2e
 
@@ -96,6 +100,7 @@ lock: $(UV) ## Resolve every requirements file again, with hashes
 	for f in preprocess ratings learn release monitor; do lock --group lambda-$$f -c requirements-dev.txt -o lambdas/$$f/requirements.txt; done; \
 	lock --group emulator -o local_cloud/requirements.txt; \
 	lock --group tracking -o local_cloud/tracking-requirements.txt; \
+	lock --group notebooks -o notebooks/requirements.txt; \
 	echo 'uv==0.13.9' | lock - -o .ci/uv.txt
 
 # --- the app on AWS, or in the local cloud (STAGE=local) -------------------------------------
@@ -130,4 +135,4 @@ wake: setup ## Bring the endpoint back with the package that slept (STAGE=)
 drift: setup ## Run one drift check now and print its verdict (STAGE=)
 	@$(PYTHON) -m operate drift --stage $(STAGE)
 
-.PHONY: help cloud setup run status check test bench lock package synth diff deploy destroy release rollback sleep wake drift
+.PHONY: help cloud notebooks setup run status check test bench lock package synth diff deploy destroy release rollback sleep wake drift
