@@ -73,6 +73,7 @@ class Process:
             return ""
 
     def _forget(self) -> None:
+        self.ask_to_stop()  # closes our end of the pipe; the guard is gone
         with _lock:
             _running.discard(self)
 

@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+import importlib
 import sys
 from pathlib import Path
 
 import pytest
 
+SETTINGS = {  # read by MiniStack when it is imported
+    "AUTH": "true",
+    "LOG_LEVEL": "CRITICAL",
+    "MINISTACK_REGION": "us-east-1",
+    "SFN_WAIT_SCALE": "0.01",
+    "IOT_MTLS_ENABLED": "0",
+}
 ROOT = Path(__file__).parents[1]
 VENV = ROOT / ".local" / "venvs" / "emulator"
 
@@ -17,6 +25,11 @@ def is_reachable() -> bool:
     packages = VENV / "lib" / version / "site-packages"
     if (packages / "ministack").is_dir() and str(packages) not in sys.path:
         sys.path.append(str(packages))
+        with pytest.MonkeyPatch.context() as environment:
+            for name, value in SETTINGS.items():
+                environment.setenv(name, value)
+            importlib.import_module("ministack.app")
+            importlib.import_module("ministack.services.stepfunctions")
     return str(packages) in sys.path
 
 

@@ -125,10 +125,10 @@ class Server:
                 break
             with contextlib.suppress(OSError, http.client.HTTPException):
                 connection = http.client.HTTPConnection(_HOST, self._port, timeout=2)
-                connection.request("GET", "/ping")
-                if connection.getresponse().status == 200:
-                    connection.close()
-                    return
+                with contextlib.closing(connection):
+                    connection.request("GET", "/ping")
+                    if connection.getresponse().status == 200:
+                        return
             time.sleep(_POLL_SECONDS)
         container.stop()
         raise ServerError(

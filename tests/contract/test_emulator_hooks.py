@@ -153,10 +153,17 @@ def mismatch(use: Use) -> str:
     return ""
 
 
-def parameters(function: Any) -> str:
-    """The names of a function's parameters, `*` before those that only go by name."""
-    found = inspect.signature(function).parameters.values()
-    return " ".join("*" * (p.kind is p.KEYWORD_ONLY) + p.name for p in found)
+def parameters(hook: str) -> str:
+    """The names of a function's parameters by its source, `*` before those that go by name alone.
+
+    The source, because a test before us may have put our own function in its place.
+    """
+    module, name = f"ministack.{hook}".rsplit(".", 1)
+    kinds = (ast.FunctionDef, ast.AsyncFunctionDef)
+    body = ast.parse(inspect.getsource(loaded(module))).body
+    arguments = next(node for node in body if isinstance(node, kinds) and node.name == name).args
+    by_name = [f"*{item.arg}" for item in arguments.kwonlyargs]
+    return " ".join([*(item.arg for item in arguments.args), *by_name])
 
 
 def names_in(code: Any) -> set[str]:
@@ -208,8 +215,7 @@ def test_what_we_replace_stands_in_the_table() -> None:
 
 @pytest.mark.parametrize("hook", REPLACED)
 def test_what_we_replace_has_the_parameters_that_our_own_has(hook: str) -> None:
-    module, name = f"ministack.{hook}".rsplit(".", 1)
-    assert parameters(getattr(loaded(module), name)) == REPLACED[hook][0]
+    assert parameters(hook) == REPLACED[hook][0]
 
 
 @pytest.mark.parametrize("hook", REPLACED)
@@ -230,5 +236,5 @@ def test_templates_have_the_handlers_that_we_wrap() -> None:
     for kind in (*templates.APPLY, stacks.PARAMETER, stacks.ALARM):
         found = provisioners._RESOURCE_HANDLERS[kind]
         assert {"create", "update", "delete"} <= found.keys(), kind
-        assert parameters(found["create"]).split()[:3] == ["logical_id", "props", "stack_name"]
+        assert len(inspect.signature(found["create"]).parameters) == 3, kind
     assert set(stacks.OPERATIONS) <= handlers._ACTION_HANDLERS.keys()

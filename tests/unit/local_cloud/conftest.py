@@ -1,0 +1,274 @@
+"""The local cloud inside the test's own process: boto3 talks to it, and no socket is needed."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import json
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+import boto3
+import pytest
+import pytest_socket
+from botocore.awsrequest import AWSResponse
+from botocore.config import Config
+from urllib3 import HTTPResponse
+
+from tests import emulator
+
+ACCOUNT, REGION = "000000000000", emulator.SETTINGS["MINISTACK_REGION"]
+IMAGE = f"{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com/review-stars:test"
+PROGRAM = """
+import http.server, json, os, pathlib, sys, time
+root = pathlib.Path(os.environ["ML_ROOT"])
+word = sys.argv[1] if len(sys.argv) > 1 else ""
+print("I am", *sys.argv[1:], flush=True)
+if word == "train":
+    parameters = json.loads((root / "input/config/hyperparameters.json").read_text())
+    files = sorted(p.relative_to(root).as_posix() for p in (root / "input/data").rglob("*.*"))
+    (root / "model/model.json").write_text(json.dumps({"parameters": parameters, "files": files}))
+elif word == "evaluate":
+    (root / "processing/output/report").mkdir(parents=True, exist_ok=True)
+    (root / "processing/output/report/evaluation.json").write_text(sys.argv[2])
+elif word == "fail":
+    (root / "output").mkdir(parents=True, exist_ok=True)
+    (root / "output/failure").write_text(sys.argv[2])
+    sys.exit(3)
+elif word == "die":
+    sys.exit("nobody told me what to do")
+elif word == "wait":
+    time.sleep(60)
+elif word == "serve":
+    model = root / "model/model.json"
+    if not model.exists():
+        sys.exit("no model to serve")
+    name = json.loads(model.read_text())["parameters"].get("name", "")
+    class Handler(http.server.BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+        def log_message(self, *words): pass
+        def answer(self, status, body):
+            self.send_response(status)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+        def do_GET(self):
+            self.answer(503 if name == "sick" else 200, b"")
+        def do_POST(self):
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+            if body == b"die":
+                os._exit(9)
+            self.answer(500 if body == b"fail" else 200, name.encode())
+    port = int(os.environ["SAGEMAKER_BIND_TO_PORT"])
+    http.server.ThreadingHTTPServer((os.environ["BIND_HOST"], port), Handler).serve_forever()
+"""
+
+
+def pytest_pycollect_makemodule(
+    module_path: Path, parent: pytest.Collector
+) -> pytest.Module | None:
+    """Skip with a word where there is no emulator."""
+    return emulator.module(module_path, parent)
+
+
+class Cloud:
+    """MiniStack, our extension and our SageMaker, behind the clients of boto3."""
+
+    def __init__(self) -> None:
+        import ministack.app as ministack
+
+        from local_cloud import extension, sagemaker
+
+        sagemaker.register()
+        extension.install()
+        self.app, self.forget = ministack.app, ministack._reset_all_state
+        self._root: dict[str, Any] = {}
+        self.loop = asyncio.new_event_loop()
+        threading.Thread(target=self.loop.run_forever, daemon=True).start()
+
+    def client(self, service: str, credentials: dict[str, str] | None = None) -> Any:
+        """A client of the account's root, or with the credentials of AssumeRole."""
+        if credentials is None and service in self._root:
+            return self._root[service]
+        made = self._client(service, credentials)
+        if credentials is None:
+            self._root[service] = made
+        return made
+
+    def _client(self, service: str, credentials: dict[str, str] | None) -> Any:
+        found = credentials or {"AccessKeyId": ACCOUNT, "SecretAccessKey": "local"}
+        client = boto3.Session(
+            aws_access_key_id=found["AccessKeyId"],
+            aws_secret_access_key=found["SecretAccessKey"],
+            aws_session_token=found.get("SessionToken"),
+            region_name=REGION,
+        ).client(  # type: ignore[call-overload]
+            service,
+            endpoint_url="https://localhost:4566",
+            config=Config(
+                retries={"max_attempts": 0},
+                s3={"addressing_style": "path"},
+                inject_host_prefix=False,
+            ),
+        )
+        client.meta.events.register("before-send", self._send)
+        return client
+
+    def _send(self, request: Any, **_: Any) -> AWSResponse:
+        body = request.body or b""
+        if hasattr(body, "read"):
+            body = body.read()
+        content = body.encode() if isinstance(body, str) else body
+        future = asyncio.run_coroutine_threadsafe(self._ask(request, content), self.loop)
+        status, headers, answer = future.result(30)
+        raw = HTTPResponse(io.BytesIO(answer), headers, status, preload_content=False)
+        return AWSResponse(request.url, status, raw.headers, raw)
+
+    async def _ask(self, request: Any, body: bytes) -> tuple[int, dict[str, str], bytes]:
+        parts = urlsplit(request.url)
+        words = [(name, value) for name, value in request.headers.items()]
+        words = [(n, v if isinstance(v, bytes) else str(v).encode()) for n, v in words]
+        scope = {
+            "type": "http",
+            "method": request.method,
+            "scheme": "https",
+            "path": unquote(parts.path),
+            "raw_path": parts.path.encode(),
+            "query_string": parts.query.encode(),
+            "headers": [
+                (b"host", parts.netloc.encode()),
+                (b"content-length", str(len(body)).encode()),
+                *((n.lower().encode(), v) for n, v in words if n.lower() != "content-length"),
+            ],
+            "client": ("127.0.0.1", 1),
+        }
+        sent: list[dict[str, Any]] = []
+
+        async def receive() -> dict[str, Any]:
+            return {"type": "http.request", "body": body, "more_body": False}
+
+        async def send(message: dict[str, Any]) -> None:
+            sent.append(message)
+
+        await self.app(scope, receive, send)
+        headers = {n.decode(): v.decode() for n, v in sent[0]["headers"]}
+        return sent[0]["status"], headers, b"".join(m.get("body", b"") for m in sent[1:])
+
+    def role(self, name: str, service: str, *statements: dict[str, Any]) -> str:
+        """Make a role for a service, or for the "account"'s people; returns its ARN."""
+        people, of_service = f"arn:aws:iam::{ACCOUNT}:root", f"{service}.amazonaws.com"
+        who = {"AWS": people} if service == "account" else {"Service": of_service}
+        statement = {"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": who}
+        made = self.client("iam").create_role(
+            RoleName=name, AssumeRolePolicyDocument=document(statement)
+        )
+        if statements:
+            self.allow(name, *statements)
+        return str(made["Role"]["Arn"])
+
+    def allow(self, role: str, *statements: dict[str, Any]) -> None:
+        """Give a role exactly these statements."""
+        if statements:
+            self.client("iam").put_role_policy(
+                RoleName=role, PolicyName="may", PolicyDocument=document(*statements)
+            )
+        else:
+            self.client("iam").delete_role_policy(RoleName=role, PolicyName="may")
+
+    def assume(self, role_arn: str) -> dict[str, str]:
+        """Credentials of a role of the account's people."""
+        answer = self.client("sts").assume_role(RoleArn=role_arn, RoleSessionName="test")
+        return dict(answer["Credentials"])
+
+    def inbox(self, name: str, pattern: dict[str, Any]) -> Callable[[], list[dict[str, Any]]]:
+        """Hear events of the default bus; returns what gives those that came since."""
+        sqs, events = self.client("sqs"), self.client("events")
+        url = sqs.create_queue(QueueName=name)["QueueUrl"]
+        arn = f"arn:aws:sqs:{REGION}:{ACCOUNT}:{name}"
+        events.put_rule(Name=name, EventPattern=json.dumps(pattern))
+        events.put_targets(Rule=name, Targets=[{"Id": "1", "Arn": arn}])
+
+        def heard() -> list[dict[str, Any]]:
+            found = []
+            while True:
+                messages = sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10)
+                if not messages.get("Messages"):
+                    return found
+                for message in messages["Messages"]:
+                    found.append(json.loads(message["Body"]))
+                    sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
+
+        return heard
+
+
+def document(*statements: dict[str, Any]) -> str:
+    """A policy as JSON."""
+    return json.dumps({"Version": "2012-10-17", "Statement": list(statements)})
+
+
+def may(*actions: str, on: str | list[str] = "*", **more: Any) -> dict[str, Any]:
+    """One statement that allows."""
+    return {"Effect": "Allow", "Action": list(actions), "Resource": on, **more}
+
+
+def until(probe: Callable[[], Any], seconds: float = 15.0) -> Any:
+    """The first answer of a probe that is true; fails after so long."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if answer := probe():
+            return answer
+        time.sleep(0.02)
+    raise AssertionError(f"nothing came within {seconds} s")
+
+
+@pytest.fixture(autouse=True)
+def only_this_machine() -> None:
+    """Model servers listen on this machine; nothing else may be reached."""
+    pytest_socket.socket_allow_hosts(["127.0.0.1"])
+
+
+@pytest.fixture(scope="session")
+def one_cloud() -> Cloud:
+    """The cloud of this process: what it wraps, it wraps once."""
+    return Cloud()
+
+
+@pytest.fixture
+def cloud(one_cloud: Cloud, home: Path) -> Iterator[Cloud]:
+    """An empty cloud with a home of its own."""
+    yield one_cloud
+    one_cloud.forget()
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where jobs, servers and the decision log of this test lie."""
+    program = tmp_path / "program"
+    (program / "training").mkdir(parents=True)
+    (program / "training" / "__main__.py").write_text(PROGRAM)
+    for name, value in {
+        "LOCAL_CLOUD_HOME": str(tmp_path),
+        "PROGRAM_ROOT": str(program),
+        "TRAINING_PYTHON": sys.executable,
+        "AUTHORIZATION_LOG": str(tmp_path / "authorization.jsonl"),
+        "ROLLOUT_SCALE": "0.01",
+        "HEALTH_SECONDS": "5",
+    }.items():
+        monkeypatch.setenv(name, value)
+    return tmp_path
+
+
+@pytest.fixture
+def decisions(home: Path) -> Callable[[], list[dict[str, Any]]]:
+    """The decision log of this test."""
+
+    def read() -> list[dict[str, Any]]:
+        log = home / "authorization.jsonl"
+        return [json.loads(line) for line in log.read_text().splitlines()] if log.exists() else []
+
+    return read

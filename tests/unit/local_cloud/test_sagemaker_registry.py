@@ -1,0 +1,143 @@
+"""The model registry: versions, approval, and the event that tells of it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from tests.unit.local_cloud.conftest import IMAGE, Cloud
+
+EVENT = {"source": ["aws.sagemaker"], "detail-type": ["SageMaker Model Package State Change"]}
+APPROVAL = {**EVENT, "detail": {"UpdatedModelPackageFields": ["ModelApprovalStatus"]}}
+CONTAINER = {"Image": IMAGE, "ModelDataUrl": "s3://models/1/model.tar.gz"}
+
+
+@pytest.fixture
+def sagemaker(cloud: Cloud) -> Any:
+    client = cloud.client("sagemaker")
+    client.create_model_package_group(ModelPackageGroupName="stars")
+    return client
+
+
+def register(sagemaker: Any, **more: Any) -> str:
+    answer = sagemaker.create_model_package(
+        ModelPackageGroupName="stars",
+        InferenceSpecification={"Containers": [CONTAINER]},
+        **more,
+    )
+    return str(answer["ModelPackageArn"])
+
+
+def test_versions_count_on_even_where_one_was_deleted(sagemaker: Any) -> None:
+    first, second = register(sagemaker), register(sagemaker)
+    assert first.endswith("model-package/stars/1")
+    sagemaker.delete_model_package(ModelPackageName=second)
+    assert register(sagemaker).endswith("model-package/stars/3")
+    with pytest.raises(ClientError, match="does not exist"):
+        sagemaker.describe_model_package(ModelPackageName=second)
+
+
+def test_a_package_waits_for_a_person_unless_it_is_told_otherwise(sagemaker: Any) -> None:
+    waiting = sagemaker.describe_model_package(ModelPackageName=register(sagemaker))
+    assert waiting["ModelApprovalStatus"] == "PendingManualApproval"
+    approved = register(sagemaker, ModelApprovalStatus="Approved")
+    found = sagemaker.describe_model_package(ModelPackageName=approved)
+    assert found["ModelApprovalStatus"] == "Approved"
+    listed = sagemaker.list_model_packages(
+        ModelPackageGroupName="stars", ModelApprovalStatus="Approved"
+    )
+    assert [item["ModelPackageVersion"] for item in listed["ModelPackageSummaryList"]] == [2]
+
+
+def test_the_event_carries_the_package_and_names_the_fields_that_changed(
+    cloud: Cloud, sagemaker: Any
+) -> None:
+    heard = cloud.inbox("packages", EVENT)
+    arn = register(sagemaker, CustomerMetadataProperties={"gate": "passed"})
+    sagemaker.update_model_package(
+        ModelPackageArn=arn, ModelApprovalStatus="Approved", ApprovalDescription="good"
+    )
+    created, approved = heard()
+    assert created["resources"] == [arn]
+    assert "UpdatedModelPackageFields" not in created["detail"]
+    detail = approved["detail"]
+    assert detail["UpdatedModelPackageFields"] == ["ApprovalDescription", "ModelApprovalStatus"]
+    assert detail["ModelPackageGroupName"] == "stars"
+    assert detail["ModelPackageVersion"] == 1
+    assert detail["ModelPackageArn"] == arn
+    assert detail["ModelApprovalStatus"] == "Approved"
+    assert detail["CustomerMetadataProperties"] == {"gate": "passed"}
+    assert detail["InferenceSpecification"]["Containers"] == [CONTAINER]
+
+
+def test_a_rule_on_the_approval_field_does_not_hear_of_metadata(
+    cloud: Cloud, sagemaker: Any
+) -> None:
+    heard = cloud.inbox("approvals", APPROVAL)
+    arn = register(sagemaker, ModelApprovalStatus="Approved")
+    sagemaker.update_model_package(
+        ModelPackageArn=arn, CustomerMetadataProperties={"golden": "s3://x"}
+    )
+    sagemaker.update_model_package(ModelPackageArn=arn, ModelApprovalStatus="Approved")
+    assert heard() == []  # nothing of it changed
+    sagemaker.update_model_package(ModelPackageArn=arn, ModelApprovalStatus="Rejected")
+    assert [event["detail"]["ModelApprovalStatus"] for event in heard()] == ["Rejected"]
+
+
+def test_metadata_is_added_and_removed_by_its_keys(sagemaker: Any) -> None:
+    arn = register(sagemaker, CustomerMetadataProperties={"a": "1", "b": "2"})
+    sagemaker.update_model_package(
+        ModelPackageArn=arn,
+        CustomerMetadataProperties={"c": "3"},
+        CustomerMetadataPropertiesToRemove=["a"],
+    )
+    found = sagemaker.describe_model_package(ModelPackageName=arn)
+    assert found["CustomerMetadataProperties"] == {"b": "2", "c": "3"}
+
+
+@pytest.mark.parametrize(
+    ("properties", "said"),
+    [
+        ({f"k{i}": "v" for i in range(51)}, "50 or fewer entries"),
+        ({"k": "v" * 257}, "1 to 256"),
+        ({"k": "a;b"}, "must match"),
+    ],
+)
+def test_metadata_beyond_the_service_s_limits_is_refused(
+    sagemaker: Any, properties: dict[str, str], said: str
+) -> None:
+    with pytest.raises(ClientError, match=said):
+        register(sagemaker, CustomerMetadataProperties=properties)
+
+
+def test_a_status_that_does_not_exist_is_refused(sagemaker: Any) -> None:
+    with pytest.raises(ClientError, match="must satisfy enum value set"):
+        register(sagemaker, ModelApprovalStatus="Maybe")
+
+
+def test_a_group_is_not_deleted_while_it_holds_a_package(sagemaker: Any) -> None:
+    arn = register(sagemaker)
+    with pytest.raises(ClientError, match="still contains model packages"):
+        sagemaker.delete_model_package_group(ModelPackageGroupName="stars")
+    sagemaker.delete_model_package(ModelPackageName=arn)
+    sagemaker.delete_model_package_group(ModelPackageGroupName="stars")
+    with pytest.raises(ClientError, match="does not exist"):
+        sagemaker.describe_model_package_group(ModelPackageGroupName="stars")
+
+
+def test_a_model_is_made_of_an_approved_package_alone(cloud: Cloud, sagemaker: Any) -> None:
+    role = cloud.role("model", "sagemaker")
+    arn = register(sagemaker)
+    words = {
+        "ModelName": "m",
+        "PrimaryContainer": {"ModelPackageName": arn},
+        "ExecutionRoleArn": role,
+    }
+    with pytest.raises(ClientError, match="approval status is PendingManualApproval"):
+        sagemaker.create_model(**words)
+    sagemaker.update_model_package(ModelPackageArn=arn, ModelApprovalStatus="Approved")
+    sagemaker.create_model(**words)
+    with pytest.raises(ClientError, match="Cannot create already existing model"):
+        sagemaker.create_model(**words)
