@@ -6,7 +6,7 @@ import io
 import json
 import tarfile
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -113,8 +113,8 @@ class Bench:
 
 
 @pytest.fixture
-def bench(cloud: Cloud) -> Iterator[Bench]:
-    yield Bench(cloud)
+def bench(cloud: Cloud) -> Bench:
+    return Bench(cloud)
 
 
 def fail(name: str, message: Any, **more: Any) -> dict[str, Any]:
@@ -346,8 +346,8 @@ def test_a_role_that_does_not_trust_sagemaker_makes_no_pipeline(bench: Bench) ->
             bench.sagemaker.create_pipeline(
                 PipelineName="x", PipelineDefinition=text, RoleArn=role, ClientRequestToken="x" * 32
             )
+    bad = json.dumps({"Version": VERSION, "Steps": [fail("End", {"Get": "Steps.Nope.X"})]})
     with pytest.raises(ClientError, match="unknown steps"):
-        bad = json.dumps({"Version": VERSION, "Steps": [fail("End", {"Get": "Steps.Nope.X"})]})
         bench.sagemaker.create_pipeline(
             PipelineName="x",
             PipelineDefinition=bad,
