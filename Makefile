@@ -135,4 +135,10 @@ wake: setup ## Bring the endpoint back with the package that slept (STAGE=)
 drift: setup ## Run one drift check now and print its verdict (STAGE=)
 	@$(PYTHON) -m operate drift --stage $(STAGE)
 
-.PHONY: help cloud notebooks setup run status check test bench lock package synth diff deploy destroy release rollback sleep wake drift
+lineage: setup ## Everything between a version and the rows that it learned from (STAGE=, VERSION=)
+	@$(PYTHON) -m operate lineage --stage $(STAGE) --version "$(VERSION)"
+
+predict: setup ## Answer many reviews by a batch job (STAGE=, FILE= or IN=prefix, OUT=, VERSION=)
+	@$(PYTHON) -m operate predict --stage $(STAGE) $(if $(FILE),--file "$(FILE)") --in "$(IN)" --out "$(OUT)" --version "$(VERSION)"
+
+.PHONY: help cloud notebooks setup run status check test bench lock package synth diff deploy destroy release rollback sleep wake drift lineage predict

@@ -49,6 +49,7 @@ class Resources:
     image_uri: str
     role_arn: str
     key_arn: str
+    curated_bucket: str
     models_bucket: str
     model_package_group: str
 
@@ -144,10 +145,19 @@ class Steps:
 
     def track(self) -> Json:
         """Send the run's files to MLflow, refused runs too; never cached, never isolated."""
-        arguments = ["track", "--run", folder("model"), "--evaluation", folder("evaluation")]
+        arguments = [
+            "track",
+            *("--run", folder("model")),
+            *("--evaluation", folder("evaluation")),
+            *("--dataset", f"{folder('dataset')}/dataset.json"),
+        ]
+        dataset = joined(
+            f"s3://{self.resources.curated_bucket}/datasets", parameter("DatasetId"), ""
+        )
         inputs = [
             job_input("model", MODEL),
             job_input("evaluation", output_uri("Evaluate", "evaluation")),
+            job_input("dataset", dataset),
         ]
         environment = {
             "MLFLOW_TRACKING_URI": self.stage.learning.tracking_uri,

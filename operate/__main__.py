@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 from pathlib import Path
 
 from rich.console import Console
 
-from operate import cdk, deployment, releases, run, status, upload
+from operate import batch, cdk, deployment, lineage, releases, run, status, upload
 from operate.destroy import destroy
 from operate.errors import OperateError
 from operate.local import LocalCloud
@@ -42,6 +43,13 @@ def parser() -> argparse.ArgumentParser:
     approve.add_argument("--version", default="", help="default: the newest that is pending")
     back = add("rollback", "release an older package")
     back.add_argument("--version", default="", help="default: the one that was live before")
+    trace = add("lineage", "everything between a version and the rows that it learned from")
+    trace.add_argument("--version", default="", help="default: the live one")
+    answer = add("predict", "answer every file under a prefix, or one file, by a batch job")
+    answer.add_argument("--in", dest="source", default="", help="prefix below predict/ or reviews/")
+    answer.add_argument("--file", type=Path, help="a file of this machine, uploaded first")
+    answer.add_argument("--out", default="", help="prefix below predictions/")
+    answer.add_argument("--version", default="", help="of the model; default: the live one")
     words = add("cdk", "run the CDK CLI with the stage in the environment")
     words.add_argument("words", nargs=argparse.REMAINDER)
     return top
@@ -69,6 +77,11 @@ def main(arguments: list[str]) -> int:
             status.show(deployed, given.home, Console(highlight=False))
         elif given.command == "upload":
             print(upload.upload(deployed, given.file))
+        elif given.command == "lineage":
+            print(json.dumps(lineage.lineage(deployed, given.version), indent=2))
+        elif given.command == "predict":
+            source = batch.upload(deployed, given.file) if given.file else given.source
+            print(batch.predict(deployed, source, given.out, given.version))
         elif given.command == "drift":
             releases.check_drift(deployed)
         elif given.command == "sleep":

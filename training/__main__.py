@@ -79,9 +79,18 @@ def evaluate(asked: argparse.Namespace) -> None:
 
 
 def predict(asked: argparse.Namespace) -> None:
-    """Answer for every row of a file."""
+    """Answer for every row of a file, or of every file of a folder."""
     from training.predict import predict as answer
 
+    if asked.source.is_dir():
+        from training.batch import predict_folder
+
+        if asked.observations or asked.resume:
+            raise ConfigurationError("a folder goes on by itself, and leaves no observations")
+        is_job = "ML_ROOT" in os.environ
+        with sagemaker.telling_failure("message") if is_job else nullcontext():
+            predict_folder(asked.model, asked.source, asked.out)
+        return
     answer(asked.model, asked.source, asked.out, asked.observations, resume=asked.resume)
 
 
@@ -140,7 +149,7 @@ def _parser() -> argparse.ArgumentParser:
     one = command(predict)
     one.add_argument("--model", type=Path, required=True, help="folder, or one with model.tar.gz")
     one.add_argument("--in", dest="source", type=Path, required=True, metavar="FILE")
-    one.add_argument("--out", type=Path, required=True, metavar="FILE")
+    one.add_argument("--out", type=Path, required=True, metavar="FILE", help="or folders, both")
     one.add_argument("--observations", type=Path, metavar="FILE", help="what monitoring would keep")
     one.add_argument("--resume", action="store_true", help="go on after the rows already written")
 

@@ -39,11 +39,12 @@ class Training(Construct):
         self.pipeline = self._pipeline()
 
     def _pipeline(self) -> sagemaker.CfnPipeline:
-        _, models = self._buckets
+        curated, models = self._buckets
         resources = pipeline.Resources(
             image_uri=self.image.uri,
             role_arn=self.jobs.role_arn,
             key_arn=_key_arn(models),
+            curated_bucket=curated.bucket_name,
             models_bucket=models.bucket_name,
             model_package_group=self._stage.name(),
         )

@@ -7,6 +7,7 @@ from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
+from infra.constructs.batch import Batch
 from infra.constructs.learning import Learning
 from infra.constructs.model_role import ModelRole
 from infra.constructs.training import Training
@@ -37,6 +38,14 @@ class LearningStack(cdk.Stack):
         )
         training = Training(self, "Training", stage=stage, curated=curated, models=models)
         ModelRole(self, "ModelRole", stage=stage, models=models, may_pull=training.image.may_pull())
+        batch = Batch(
+            self,
+            "Batch",
+            stage=stage,
+            curated=curated,
+            models=models,
+            may_pull=training.image.may_pull(),
+        )
         self.learning = Learning(
             self,
             "Learning",
@@ -59,6 +68,9 @@ class LearningStack(cdk.Stack):
             alerts_key=alerts_key,
         )
         self.image = training.image
+        cdk.CfnOutput(self, "BatchRoleArn", value=batch.role.role_arn)
+        cdk.CfnOutput(self, "ImageUri", value=training.image.uri)
+        cdk.CfnOutput(self, "JobInstanceType", value=stage.learning.instance_type)
         cdk.CfnOutput(self, "LearnMachineArn", value=self.learning.machine.arn)
         cdk.CfnOutput(self, "PipelineName", value=training.pipeline.ref)
         cdk.CfnOutput(self, "ModelPackageGroup", value=stage.name())

@@ -81,6 +81,32 @@ def test_a_bad_request_names_the_field_and_repeats_no_value(running: Running) ->
     assert "a secret" not in json.dumps(answer)
 
 
+def test_a_version_leads_back_to_its_rows(running: Running) -> None:
+    words = operate("lineage", "--home", str(running.home))
+    done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, timeout=60, check=True)
+    found = json.loads(done.stdout)
+    assert found["model"]["version"] == 1
+    assert found["serving"]["live"] is True
+    assert found["releases"][0]["outcome"] == "released"
+    assert found["dataset"]["counts"]["read"] == running.summary["reviews"]["read"]
+    assert found["dataset"]["sources"][0]["key"] == "incoming/reviews.jsonl.gz"
+    assert found["run"]["tracking"]["tracked"] is True
+
+
+def test_a_file_is_answered_by_a_batch_job_once(running: Running) -> None:
+    file = running.home / "many.jsonl"
+    file.write_text(f"{REVIEW}\n{{broken\n{REVIEW}\n")
+    words = operate("predict", "--home", str(running.home), "--file", str(file))
+    done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, timeout=120, check=True)
+    out = done.stdout.splitlines()[-1]
+    assert out.endswith("/predictions/predict/"), done.stdout
+    lines = read_objects(running, "predictions/predict/")
+    assert [bool(line["reason"]) for line in lines] == [False, True, False]
+    assert lines[0]["stars"] in (1, 2, 3, 4, 5)
+    again = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, timeout=60, check=True)
+    assert "1 answered before" in again.stdout
+
+
 def test_reviews_of_another_kind_are_told_as_drift(running: Running) -> None:
     words = "MUY BUENO el producto llego rapido y funciona perfectamente lo recomiendo"
     batch = json.dumps({"reviews": [{"text": f"{words} {i}"} for i in range(100)]})
@@ -105,6 +131,26 @@ def test_a_second_run_says_that_another_is_going(running: Running) -> None:
     done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode != 0
     assert "another" in done.stdout + done.stderr
+
+
+def read_objects(running: Running, prefix: str, suffix: str = "") -> list[dict[str, Any]]:
+    """Every JSON line of the objects under a prefix of the curated bucket, in order of keys."""
+    program = """
+import sys
+from pathlib import Path
+from lambdas.ports import objects
+from operate import deployment
+from operate.place import Place
+place = Place("local", Path(sys.argv[1]))
+place.enter()
+bucket = deployment.read(place)["CuratedBucket"]
+for key in objects.list_keys(bucket, sys.argv[2]):
+    if key.endswith(sys.argv[3]):
+        print(objects.read(bucket, key).decode())
+"""
+    words = [operate()[0], "-c", program, str(running.home), prefix, suffix]
+    done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=True, timeout=60)
+    return [json.loads(line) for line in done.stdout.splitlines() if line.strip()]
 
 
 def damaged_sample(file: Path) -> int:
@@ -140,24 +186,8 @@ def test_a_second_file_makes_version_2_while_the_api_keeps_answering(running: Ru
 
 def check_that_nothing_is_lost(running: Running, file: Path, cut: int) -> None:
     """What was cut lies in the curated bucket, raw line and reason, and the counts add up."""
-    program = """
-import json, sys
-from pathlib import Path
-from lambdas.ports import objects
-from operate import deployment
-from operate.place import Place
-place = Place("local", Path(sys.argv[1]))
-place.enter()
-bucket = deployment.read(place)["CuratedBucket"]
-keys = objects.list_keys(bucket, "rejected/")
-lines = [line for key in keys for line in objects.read(bucket, key).splitlines()]
-datasets = [k for k in objects.list_keys(bucket, "datasets/") if k.endswith("dataset.json")]
-newest = json.loads(objects.read(bucket, datasets[-1]))
-print(json.dumps([[json.loads(line) for line in lines], newest["counts"]]))
-"""
-    words = [operate()[0], "-c", program, str(running.home)]
-    done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=True, timeout=60)
-    rejected, counts = json.loads(done.stdout)
+    rejected = read_objects(running, "rejected/")
+    counts = read_objects(running, "datasets/", "dataset.json")[-1]["counts"]
     assert counts["read"] == (
         counts["kept"] + counts["duplicates"] + sum(counts["rejected"].values())
     )

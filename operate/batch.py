@@ -1,0 +1,95 @@
+"""Batch prediction: every file under a prefix, answered by a Processing job of the live model."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+
+from lambdas.ports import jobs, models, objects, parameters
+from operate import follow
+from operate.deployment import Deployment
+from operate.errors import InputError, OperateError
+from operate.progress import Progress
+
+LONGEST_SECONDS = 86_400
+OUTPUTS = "predictions/"
+SUFFIXES = (".jsonl", ".jsonl.gz", ".json", ".parquet")
+
+
+def upload(deployment: Deployment, file: Path) -> str:
+    """Put a file of reviews where batch jobs read, and return its prefix."""
+    if not file.is_file():
+        raise InputError(f"{file} is not a file: name a .jsonl, .jsonl.gz or .parquet of reviews")
+    objects.put_file(deployment["CuratedBucket"], f"predict/{file.name}", file)
+    return f"predict/{file.name}"
+
+
+def predict(deployment: Deployment, prefix: str, out: str, version: str = "") -> str:
+    """Answer every file under a prefix of the curated bucket and wait; returns the output's URI.
+
+    prefix: below `predict/` (raw files) or `reviews/` (curated ones). out: below `predictions/`;
+    empty is `predictions/<its folder>`. version: of the model, empty is the live one. Files whose
+    predictions are there already are not asked again.
+    Raises InputError where there is nothing to answer, OperateError where the job failed.
+    """
+    bucket = deployment["CuratedBucket"]
+    if not prefix.startswith(("predict/", "reviews/")):
+        raise InputError(f"batch jobs read predict/ and reviews/ of {bucket}, not {prefix!r}")
+    base, names = _files(bucket, prefix)
+    out = f"{(out or OUTPUTS + base).strip('/')}/"
+    if not out.startswith(OUTPUTS):
+        raise InputError(f"batch jobs write below {OUTPUTS}, not {out!r}")
+    package = _package(deployment, version)
+    there = set(objects.list_keys(bucket, out))
+    left = [name for name in names if f"{out}{name}.jsonl" not in there]
+    progress = Progress()
+    progress.say(f"{len(names)} files, {len(names) - len(left)} answered before")
+    if not left:
+        return f"s3://{bucket}/{out}"
+    name = f"{deployment.place.prefix}-predict-{datetime.now(UTC):%Y%m%d-%H%M%S}"
+    manifest_key = f"{OUTPUTS}.manifests/{name}.json"
+    manifest = json.dumps([{"prefix": f"s3://{bucket}/{base}"}, *left])
+    objects.put_bytes(bucket, manifest_key, manifest.encode())
+    jobs.start_prediction(
+        jobs.Prediction(
+            name=name,
+            role_arn=deployment["BatchRoleArn"],
+            image_uri=deployment["ImageUri"],
+            instance_type=deployment["JobInstanceType"],
+            model_uri=package.model_data_url,
+            manifest_uri=f"s3://{bucket}/{manifest_key}",
+            out_uri=f"s3://{bucket}/{out}",
+        )
+    )
+    with progress.step("predict", f"Answer {len(left)} files with version {package.version}"):
+        job = follow.until(f"the end of {name}", lambda: _ended(name), LONGEST_SECONDS)
+        if job.status != "Completed":
+            raise OperateError(f"{name} ended {job.status}: {job.failure}")
+    return f"s3://{bucket}/{out}"
+
+
+def _package(deployment: Deployment, version: str) -> models.Package:
+    if version:
+        for package in models.packages(deployment["ModelPackageGroup"]):
+            if str(package.version) == version:
+                return package
+        raise InputError(f"{deployment['ModelPackageGroup']} has no version {version}")
+    live = parameters.read(deployment["LiveParameter"])
+    if live == "none":
+        raise InputError("no model is live: name one with VERSION=")
+    return models.describe_package(live)
+
+
+def _files(bucket: str, prefix: str) -> tuple[str, list[str]]:
+    """The folder that names are told below, and the names of the files of reviews there."""
+    base = prefix[: prefix.rfind("/") + 1]
+    keys = [key for key in objects.list_keys(bucket, prefix) if key.endswith(SUFFIXES)]
+    if not keys:
+        raise InputError(f"s3://{bucket}/{prefix} holds no {', '.join(SUFFIXES)}")
+    return base, [key.removeprefix(base) for key in keys]
+
+
+def _ended(name: str) -> jobs.Job | None:
+    job = jobs.describe(name)
+    return job if job.status in ("Completed", "Failed", "Stopped") else None
