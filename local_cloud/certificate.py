@@ -65,12 +65,20 @@ def _make(found: Certificate) -> None:
         .sign(authority_key, hashes.SHA256())
     )
     pem = serialization.Encoding.PEM
-    found.authority.write_bytes(authority.public_bytes(pem))
-    found.chain.write_bytes(leaf.public_bytes(pem) + authority.public_bytes(pem))
-    found.key.touch(mode=0o600)
-    found.key.write_bytes(
-        leaf_key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    key = leaf_key.private_bytes(
+        pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
+    _write(found.key, key)
+    _write(found.chain, leaf.public_bytes(pem) + authority.public_bytes(pem))
+    _write(found.authority, authority.public_bytes(pem))  # last: clients wait for it
+
+
+def _write(path: Path, content: bytes) -> None:
+    """Whole or not at all, and ours alone: the supervisor looks while we write."""
+    draft = path.with_suffix(".new")
+    draft.touch(mode=0o600)
+    draft.write_bytes(content)
+    draft.replace(path)
 
 
 def _builder(
