@@ -56,11 +56,16 @@ def _watch() -> None:
     pause = threading.Event()
     while not pause.wait(TICK_SECONDS):
         try:
-            metrics.measure_queues()
-            for alarm in list(cloudwatch._alarms.values()):
-                evaluate(alarm)
+            judge_all()
         except Exception:
             logger.exception("alarms could not be judged")
+
+
+def judge_all() -> None:
+    """Measure what nobody reports, then judge every alarm."""
+    metrics.measure_queues()
+    for alarm in list(cloudwatch._alarms.values()):
+        evaluate(alarm)
 
 
 def evaluate(alarm: Alarm) -> None:

@@ -63,4 +63,24 @@ def _lose(target: dict[str, Any], event: dict[str, Any], rule: dict[str, Any], r
     if queue_arn and sqs.queue_policy_allows(
         queue_arn, SERVICE, rule.get("Arn", ""), get_account_id()
     ):
-        eventbridge._dispatch_to_sqs(eventbridge.parse_arn(queue_arn), json.dumps(event))
+        said = {
+            "RULE_ARN": rule.get("Arn", ""),
+            "TARGET_ARN": target.get("Arn", ""),
+            "ERROR_CODE": "NO_PERMISSIONS",
+            "ERROR_MESSAGE": reason,
+        }
+        body = json.dumps(eventbridge._pattern_event_view(event).event_with_detail())
+        _send(queue_arn, body, said)
+
+
+def _send(queue_arn: str, body: str, attributes: dict[str, str]) -> None:
+    queue = sqs._queue_by_arn(queue_arn)
+    if queue is None:
+        logger.error("the dead-letter queue %s does not exist", queue_arn)
+        return
+    named = {
+        name: {"DataType": "String", "StringValue": text}
+        for name, text in attributes.items()
+        if text
+    }
+    sqs._act_send_message({"MessageBody": body, "MessageAttributes": named}, queue["url"])

@@ -1,12 +1,14 @@
-"""Properties of templates that MiniStack accepts and drops.
+"""Properties of templates that MiniStack accepts and drops, and a refusal that it leaves out.
 
-Gap: encryption, access logs and lifecycle of buckets, the key of topics, request validators.
+Gap: encryption, access logs and lifecycle of buckets, the key of topics, request validators; it
+deletes buckets that are not empty.
 Delete each function when MiniStack applies the property itself.
 """
 
 import uuid
 from collections.abc import Callable, Mapping
 from typing import Any
+from xml.etree import ElementTree
 from xml.sax.saxutils import escape
 
 from ministack.services import apigateway_v1, s3, sns
@@ -21,6 +23,7 @@ def install() -> None:
     """Apply what is dropped right after MiniStack's own handler."""
     for kind, apply in APPLY.items():
         _after(kind, apply)
+    provisioners._RESOURCE_HANDLERS["AWS::S3::Bucket"]["delete"] = _delete_bucket
     provisioners._RESOURCE_HANDLERS["AWS::ApiGateway::RequestValidator"] = {
         "create": _create_validator,
         "update": _update_validator,
@@ -61,6 +64,19 @@ def _bucket(name: str, properties: Properties) -> None:
     if rules := lifecycle.get("Rules"):
         body = "".join(map(_lifecycle_rule, rules))
         _put(s3._put_bucket_lifecycle, name, "LifecycleConfiguration", body)
+
+
+def _delete_bucket(name: str, _properties: Properties) -> None:
+    """As a person would: what is in it is refused, and becomes the stack event's reason."""
+    if name not in s3._buckets:
+        return
+    status, _, answer = s3._delete_bucket(name)
+    if status != 204:
+        said = ElementTree.fromstring(answer).findtext("Message")  # noqa: S314  # MiniStack's own
+        raise ValueError(
+            f'Resource handler returned message: "{said} (Service: S3, Status Code: {status})" '
+            "(HandlerErrorCode: GeneralServiceException)"
+        )
 
 
 def _is_by_aws_key(default: Mapping[str, Any]) -> bool:
