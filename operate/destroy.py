@@ -4,35 +4,77 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from lambdas.ports import machines, models, objects
-from operate import cdk, deployment
+from lambdas.ports import machines, models, objects, stacks
+from operate import deployment, follow
+from operate.deployment import Deployment
 from operate.errors import OperateError
 from operate.place import Place
 
-BUCKETS = ("RawBucket", "CuratedBucket", "ModelsBucket", "ObservationsBucket", "LogsBucket")
+Say = Callable[[str], None]
 MACHINES = ("PreprocessMachineArn", "LearnMachineArn", "ReleaseMachineArn")
+# The endpoint first, so that nothing answers or releases any more while the rest goes.
+ORDER = ("endpoint", "operations", "serving", "learning", "preprocessing", "foundation")
+STACK_SECONDS = 1800
+ATTEMPTS = 3  # logs of what was just deleted arrive late, in a bucket that was empty already
+BUCKET, GROUP = "AWS::S3::Bucket", "AWS::SageMaker::ModelPackageGroup"
 
 
-def destroy(place: Place, say: Callable[[str], None] = print) -> None:
+def destroy(place: Place, say: Say = print) -> None:
     """Stop what runs, delete package versions and versioned objects, then every stack.
 
-    Raises OperateError where the CDK could not delete a stack.
+    Resources that their template retains are neither emptied nor deleted.
+    Raises OperateError, with the reasons, where a stack could not be deleted.
     """
     found = deployment.read(place)
+    names = [name for part in ORDER if stacks.exists(name := f"{place.prefix}-{part}")]
+    if not names:
+        say(f"stage {place.stage} is not deployed: there is nothing to delete")
+        return
+    _stop_executions(found, say)
+    role_arn = stacks.role(names[-1])  # CDK's own: a release leaves its narrow one behind
+    for name in names:
+        _delete(name, role_arn, say)
+        if name.endswith("-endpoint") and found.get("EndpointName"):
+            swept = models.sweep(found["EndpointName"])
+            say(f"deleted {swept} models and endpoint configurations that releases retained")
+    say("left: the CDK bootstrap stack and its assets (`cdk gc` deletes unused ones)")
+
+
+def _stop_executions(found: Deployment, say: Say) -> None:
     for key in MACHINES:
         if found.get(key):
             stopped = machines.stop_all(found[key])
             say(f"stopped {stopped} executions of {found[key].rsplit(':', 1)[1]}")
-    code = cdk.run(place.stage, "destroy", f"{place.prefix}-endpoint", "--force", "-a", "cdk.out")
-    if found.get("ModelPackageGroup"):
-        for package in models.packages(found["ModelPackageGroup"]):
+    if found.get("PipelineName"):
+        stopped = models.stop_pipeline_executions(found["PipelineName"])
+        say(f"stopped {stopped} executions of the pipeline")
+
+
+def _delete(name: str, role_arn: str, say: Say) -> None:
+    kept: list[str] = []
+    for _ in range(ATTEMPTS):
+        _empty(name, say)
+        stacks.delete(name, role_arn)
+        follow.until(f"the end of {name}", lambda: _ended(name), STACK_SECONDS)
+        if not stacks.exists(name):
+            say(f"deleted {name}")
+            return
+        kept = stacks.refusals(name)
+    raise OperateError(f"{name} could not be deleted:\n" + "\n".join(kept))
+
+
+def _ended(name: str) -> bool | None:
+    """True once the stack is gone or its deletion has failed."""
+    return True if not stacks.exists(name) or stacks.settled(name) else None
+
+
+def _empty(name: str, say: Say) -> None:
+    """Empty what CloudFormation would refuse to delete."""
+    for group in stacks.going(name, GROUP):
+        packages = models.packages(group.rsplit("/", 1)[-1])
+        for package in packages:
             models.delete_package(package.arn)
-        swept = models.sweep(found["EndpointName"])
-        say(f"deleted every package version and {swept} models and endpoint configurations")
-    for key in BUCKETS:
-        if found.get(key):
-            say(f"emptied {found[key]}: {objects.empty(found[key])} object versions")
-    code = code or cdk.run(place.stage, "destroy", "--all", "--force")
-    if code != 0:
-        raise OperateError("the CDK could not delete every stack; its words stand above")
-    say("left: the CDK bootstrap stack and its assets (`cdk gc` deletes unused ones)")
+        say(f"deleted {len(packages)} package versions of {group.rsplit('/', 1)[-1]}")
+    for bucket in stacks.going(name, BUCKET):
+        if versions := objects.empty(bucket):
+            say(f"emptied {bucket}: {versions} object versions")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -191,6 +192,24 @@ def newest_pipeline_execution(pipeline_name: str) -> PipelineExecution | None:
     )
     found = answer["PipelineExecutionSummaries"]
     return describe_pipeline_execution(found[0]["PipelineExecutionArn"]) if found else None
+
+
+def stop_pipeline_executions(pipeline_name: str) -> int:
+    """Stop every execution of a pipeline that runs, and with it its jobs; returns how many."""
+    pages = (
+        _sagemaker().get_paginator("list_pipeline_executions").paginate(PipelineName=pipeline_name)
+    )
+    running = [
+        item["PipelineExecutionArn"]
+        for page in pages
+        for item in page["PipelineExecutionSummaries"]
+        if item["PipelineExecutionStatus"] == "Executing"
+    ]
+    for arn in running:
+        _sagemaker().stop_pipeline_execution(
+            PipelineExecutionArn=arn, ClientRequestToken=uuid.uuid4().hex
+        )
+    return len(running)
 
 
 def describe_pipeline_execution(arn: str) -> PipelineExecution:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 from botocore.exceptions import ClientError
 
 from lambdas.ports.clients import client
@@ -16,6 +18,60 @@ def outputs(name: str) -> dict[str, str]:
             return {}
         raise
     return {item["OutputKey"]: item["OutputValue"] for item in found.get("Outputs", [])}
+
+
+def exists(name: str) -> bool:
+    """Whether there is such a stack."""
+    try:
+        client("cloudformation").describe_stacks(StackName=name)
+    except ClientError as error:
+        if "does not exist" in error.response["Error"]["Message"]:
+            return False
+        raise
+    return True
+
+
+def role(name: str) -> str:
+    """The role under which a stack was last changed; empty where it was the caller's."""
+    stack = client("cloudformation").describe_stacks(StackName=name)["Stacks"][0]
+    return str(stack.get("RoleARN") or "")
+
+
+def going(name: str, kind: str) -> list[str]:
+    """Physical names of a stack's resources of one type that go when the stack is deleted."""
+    cloudformation = client("cloudformation")
+    template = cloudformation.get_template(StackName=name)["TemplateBody"]
+    if isinstance(template, str):
+        template = json.loads(template)
+    pages = cloudformation.get_paginator("list_stack_resources").paginate(StackName=name)
+    return [
+        item["PhysicalResourceId"]
+        for page in pages
+        for item in page["StackResourceSummaries"]
+        if item["ResourceType"] == kind
+        and item["ResourceStatus"] != "DELETE_COMPLETE"
+        and template["Resources"][item["LogicalResourceId"]].get("DeletionPolicy") != "Retain"
+    ]
+
+
+def delete(name: str, role_arn: str) -> None:
+    """Begin to delete a stack, under a role where one is named."""
+    more = {"RoleARN": role_arn} if role_arn else {}
+    client("cloudformation").delete_stack(StackName=name, **more)
+
+
+def refusals(name: str) -> list[str]:
+    """What could not be deleted when a stack was last deleted, each with its reason."""
+    events = client("cloudformation").describe_stack_events(StackName=name)["StackEvents"]
+    found = []
+    for event in events:  # newest first
+        if event["ResourceType"] == "AWS::CloudFormation::Stack":
+            if event["ResourceStatus"] == "DELETE_IN_PROGRESS":
+                break
+        elif event["ResourceStatus"] == "DELETE_FAILED":
+            what = f"{event['ResourceType']} {event.get('PhysicalResourceId', '')}"
+            found.append(f"{what}: {event.get('ResourceStatusReason', 'no reason given')}")
+    return found
 
 
 def status(name: str) -> str:
