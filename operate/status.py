@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.table import Table
 
 from lambdas.ports import machines, models, parameters
+from lambdas.ports.api import base_url
 from operate.deployment import Deployment
 from operate.inbox import Inbox
 
@@ -57,8 +58,9 @@ def show(deployment: Deployment, home: Path, console: Console) -> None:
         name = deployment[key].rsplit(":", 1)[1]
         for execution in machines.executions(deployment[key])[:3]:
             table.add_row(name, f"{execution.status.lower()}, started {execution.started:%F %T}")
-    table.add_row("API", deployment["ApiUrl"])
     if deployment.get("InboxUrl"):
         for alert in Inbox(deployment["InboxUrl"], home / "inbox.jsonl").collect()[-5:]:
             table.add_row("alert", f"{alert.time[:19]} {alert.subject}")
     console.print(table)
+    address = base_url(deployment["ApiId"], deployment["ApiStage"])
+    console.print(f"API  {address}", soft_wrap=True)  # one that is cut is no address
