@@ -120,11 +120,11 @@ deploy: package ## Deploy every stack (STAGE=); approval of IAM changes is asked
 destroy: setup ## Empty what must be empty, then delete every stack (STAGE=)
 	@$(PYTHON) -m operate destroy --stage $(STAGE)
 
-release: setup ## Approve a pending package and follow its release (STAGE=, VERSION=)
-	@$(PYTHON) -m operate release --stage $(STAGE) --version "$(VERSION)"
+release: setup ## Approve a pending package and follow its release (STAGE=, VERSION=, FORCE=1 past a ringing alarm)
+	@$(PYTHON) -m operate release --stage $(STAGE) --version "$(VERSION)" $(if $(FORCE),--force)
 
-rollback: setup ## Release the package that was live before (STAGE=, VERSION= for another one)
-	@$(PYTHON) -m operate rollback --stage $(STAGE) $(if $(VERSION),--version "$(VERSION)")
+rollback: setup ## Release the package that was live before (STAGE=, VERSION= for another one, FORCE=1)
+	@$(PYTHON) -m operate rollback --stage $(STAGE) $(if $(VERSION),--version "$(VERSION)") $(if $(FORCE),--force)
 
 sleep: setup ## Take the endpoint down and stop paying for it; the package is remembered (STAGE=)
 	@$(PYTHON) -m operate sleep --stage $(STAGE)

@@ -50,6 +50,8 @@ def parser() -> argparse.ArgumentParser:
     answer.add_argument("--file", type=Path, help="a file of this machine, uploaded first")
     answer.add_argument("--out", default="", help="prefix below predictions/")
     answer.add_argument("--version", default="", help="of the model; default: the live one")
+    for command in (approve, back):
+        command.add_argument("--force", action="store_true", help="in spite of a ringing alarm")
     words = add("cdk", "run the CDK CLI with the stage in the environment")
     words.add_argument("words", nargs=argparse.REMAINDER)
     return top
@@ -89,9 +91,9 @@ def main(arguments: list[str]) -> int:
         elif given.command == "wake":
             releases.wake(deployed)
         elif given.command == "release":
-            releases.release(deployed, given.version)
+            releases.release(deployed, given.version, force=given.force)
         else:
-            releases.rollback(deployed, given.version)
+            releases.rollback(deployed, given.version, force=given.force)
     except ReviewStarsError as error:
         print(f"{given.command}: {error}", file=sys.stderr)
         return error.exit_code if isinstance(error, OperateError) else 1

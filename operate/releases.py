@@ -18,10 +18,11 @@ ASLEEP = "releases/asleep.json"
 SECONDS = 3600
 
 
-def release(deployment: Deployment, version: str) -> None:
+def release(deployment: Deployment, version: str, *, force: bool = False) -> None:
     """Approve a package with the caller's own rights and follow the release that it starts.
 
     version: of the package; empty takes the newest that is pending.
+    force: in spite of a guardrail alarm that rings already, at once and unguarded.
     Raises InputError where there is none, OperateError where the release failed.
     """
     group = deployment["ModelPackageGroup"]
@@ -32,20 +33,23 @@ def release(deployment: Deployment, version: str) -> None:
         found = [package for package in packages if package.approval == "PendingManualApproval"]
     if not found:
         known = ", ".join(f"{p.version} ({p.approval})" for p in packages) or "none"
-        wanted = f"version {version}" if version else "a pending version"
+        wanted = f"version {version}" if version else "version that is pending"
         raise InputError(f"{group} has no {wanted}: known are {known}")
     since = datetime.now(UTC).replace(microsecond=0)
-    if found[0].approval == "Approved":
-        _start(deployment, found[0].arn)
+    is_new = found[0].approval != "Approved"
+    if is_new:
+        models.approve(found[0].arn, "approved by make release")
+    if force or not is_new:
+        _start(deployment, found[0].arn, force=force)
         return
-    models.approve(found[0].arn, "approved by make release")
     arn = follow.started_since(deployment["ReleaseMachineArn"], since, 60, "the release")
     _follow(arn, f"Release version {found[0].version}")
 
 
-def rollback(deployment: Deployment, version: str) -> None:
+def rollback(deployment: Deployment, version: str, *, force: bool = False) -> None:
     """Release an older package: the named version, or the last one that was live before.
 
+    force: in spite of a guardrail alarm that rings, which is often why one goes back.
     Raises InputError where there is none to go back to.
     """
     live = parameters.read(deployment["LiveParameter"])
@@ -59,7 +63,7 @@ def rollback(deployment: Deployment, version: str) -> None:
         arns = [arn for arn in _released(deployment) if arn != live]
     if not arns:
         raise InputError(f"nothing to go back to: {live.rsplit('/', 1)[-1]} is the first version")
-    _start(deployment, arns[0])
+    _start(deployment, arns[0], force=force)
 
 
 def sleep(deployment: Deployment) -> None:
@@ -91,7 +95,7 @@ def wake(deployment: Deployment) -> None:
         record = json.loads(objects.read(deployment["ModelsBucket"], ASLEEP))
     except FileNotFoundError:
         raise InputError("no package was put to sleep by `make sleep`") from None
-    _start(deployment, record["model_package_arn"])
+    _start(deployment, record["model_package_arn"], force=False)
 
 
 def check_drift(deployment: Deployment) -> None:
@@ -109,8 +113,9 @@ def _released(deployment: Deployment) -> list[str]:
     return list(dict.fromkeys(live))
 
 
-def _start(deployment: Deployment, package_arn: str) -> None:
-    arn = machines.start(deployment["ReleaseMachineArn"], {"model_package_arn": package_arn})
+def _start(deployment: Deployment, package_arn: str, *, force: bool) -> None:
+    words = {"model_package_arn": package_arn, **({"force": True} if force else {})}
+    arn = machines.start(deployment["ReleaseMachineArn"], words)
     _follow(arn, f"Release version {package_arn.rsplit('/', 1)[-1]}")
 
 

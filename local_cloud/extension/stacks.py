@@ -1,10 +1,11 @@
 """CloudFormation with the role that it was given.
 
-Gap: MiniStack accepts a stack's role and then does everything as itself.
-Delete when it acts under that role.
+Gap: MiniStack accepts a stack's role, does everything as itself, and never tells the role again.
+Delete when it acts under that role and DescribeStacks names it.
 """
 
 import contextvars
+import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -37,6 +38,7 @@ SAGEMAKER = {  # type -> (operation's noun, kind in the ARN, property of the nam
 }
 PARAMETER = "AWS::SSM::Parameter"
 ALARM = "AWS::CloudWatch::Alarm"
+STACK_NAME = re.compile(rb"<member><StackName>([^<]+)</StackName>")
 
 _role: contextvars.ContextVar[str] = contextvars.ContextVar("stack_role", default="")
 _last_role: dict[tuple[str, str, str], str] = {}  # account, region, stack
@@ -46,6 +48,8 @@ def install() -> None:
     """Remember each operation's role, then check it on the types that a release touches."""
     for name in OPERATIONS:
         handlers._ACTION_HANDLERS[name] = _with_role(handlers._ACTION_HANDLERS[name])
+    described = handlers._ACTION_HANDLERS["DescribeStacks"]
+    handlers._ACTION_HANDLERS["DescribeStacks"] = _telling_roles(described)
     if cloudformation._ACTION_HANDLERS is not handlers._ACTION_HANDLERS:
         cloudformation._ACTION_HANDLERS.update(handlers._ACTION_HANDLERS)
     for kind in (*SAGEMAKER, PARAMETER, ALARM):
@@ -69,6 +73,21 @@ def _with_role(operation: Callable[[Properties], Any]) -> Callable[[Properties],
             return operation(parameters)  # the task that it starts copies this context
         finally:
             _role.reset(token)
+
+    return run
+
+
+def _telling_roles(operation: Callable[[Properties], Any]) -> Callable[[Properties], Any]:
+    """Add to each described stack the role under which it was last changed."""
+
+    def add(found: re.Match[bytes]) -> bytes:
+        key = (get_account_id(), get_region(), found[1].decode())
+        role = _last_role.get(key)
+        return found[0] + (f"<RoleARN>{role}</RoleARN>".encode() if role else b"")
+
+    def run(parameters: Properties) -> Any:
+        status, headers, body = operation(parameters)
+        return status, headers, STACK_NAME.sub(add, body)
 
     return run
 
