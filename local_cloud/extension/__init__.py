@@ -8,6 +8,7 @@ from local_cloud.extension import (
     alarms,
     authorization,
     events,
+    gateway,
     interpreters,
     machines,
     metrics,
@@ -33,6 +34,7 @@ def install() -> None:
         alarms,
         machines,
         events,
+        gateway,
         streams,
         stacks,
     ):

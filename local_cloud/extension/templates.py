@@ -14,6 +14,8 @@ from xml.sax.saxutils import escape
 from ministack.services import apigateway_v1, s3, sns
 from ministack.services.cloudformation import provisioners
 
+from local_cloud.extension import gateway
+
 Properties = dict[str, Any]
 Created = tuple[str, Properties]
 NAMESPACE = 'xmlns="http://s3.amazonaws.com/doc/2006-03-01/"'
@@ -161,4 +163,5 @@ APPLY = {
     "AWS::S3::Bucket": _bucket,
     "AWS::SNS::Topic": _topic,
     "AWS::ApiGateway::Method": _method,
+    "AWS::ApiGateway::Stage": gateway.apply_settings,
 }

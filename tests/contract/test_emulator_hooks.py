@@ -27,6 +27,19 @@ REPLACED = {
         "method path headers body query_params request_id",
         "app:app",
     ),
+    "app._enforce_execute_api": (
+        "api_id stage method execute_path headers query_params iam_action",
+        "app:_handle_execute_api_request",
+    ),
+    "services.apigateway_v1.handle_execute": (
+        "api_id stage_name method path headers body query_params",
+        "app:_handle_execute_api_request",
+    ),
+    "services.apigateway_v1._execute_in_scope": (
+        "request api_id stage_name method path headers body query_params owner_account_id "
+        "owner_region",
+        "",
+    ),
     "core.iam_actions.access_denied_response": (
         "service action principal_arn request_id *error_code *message *headers *resource_arn "
         "*explicit_deny *resource_policy_arn",

@@ -16,8 +16,10 @@ from urllib.parse import unquote, urlsplit
 import boto3
 import pytest
 import pytest_socket
-from botocore.awsrequest import AWSResponse
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest, AWSResponse
 from botocore.config import Config
+from botocore.credentials import Credentials
 from urllib3 import HTTPResponse
 
 from tests import emulator
@@ -158,6 +160,15 @@ class Cloud:
         await self.app(scope, receive, send)
         headers = {n.decode(): v.decode() for n, v in sent[0]["headers"]}
         return sent[0]["status"], headers, b"".join(m.get("body", b"") for m in sent[1:])
+
+    def get(self, path: str, credentials: dict[str, str] | None = None) -> AWSResponse:
+        """A plain GET, signed for our API where credentials are given."""
+        request = AWSRequest("GET", f"https://localhost:4566{path}")
+        if credentials:
+            names = ("AccessKeyId", "SecretAccessKey", "SessionToken")
+            keys = Credentials(*(credentials[name] for name in names))
+            SigV4Auth(keys, "execute-api", REGION).add_auth(request)
+        return self._send(request.prepare())
 
     def role(self, name: str, service: str, *statements: dict[str, Any]) -> str:
         """Make a role for a service, or for the "account"'s people; returns its ARN."""
