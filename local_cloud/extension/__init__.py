@@ -6,6 +6,7 @@ Nothing is patched on disk. Each module closes one gap and names the condition f
 
 from local_cloud.extension import (
     alarms,
+    audit,
     authorization,
     events,
     gateway,
@@ -29,6 +30,7 @@ def install() -> None:
         interpreters,
         templates,
         trails,
+        audit,
         metrics,
         queues,
         alarms,

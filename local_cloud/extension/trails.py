@@ -1,7 +1,6 @@
 """CloudTrail trails from templates.
 
-Gap: MiniStack has the service and no AWS::CloudTrail::Trail. It also writes no log file to the
-trail's bucket; the decision log (`decisions.py`) is what this machine keeps instead.
+Gap: MiniStack has the service and no AWS::CloudTrail::Trail. What a trail writes: `audit.py`.
 Delete when MiniStack provisions trails.
 """
 

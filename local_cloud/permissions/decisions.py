@@ -8,7 +8,7 @@ import json
 import os
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -30,8 +30,13 @@ class Decision:
     via: str = ""
 
 
+LISTENERS: list[Callable[[Decision], None]] = []  # told of every decision
+
+
 def record(decision: Decision) -> None:
-    """Append to the log that AUTHORIZATION_LOG names, if it names one."""
+    """Tell the listeners, and append to the log that AUTHORIZATION_LOG names, if it names one."""
+    for listener in LISTENERS:
+        listener(decision)
     path = os.environ.get("AUTHORIZATION_LOG")
     if not path:
         return

@@ -117,12 +117,11 @@ def service_may(
     policy: Any,
     *,
     source_arn: str = "",
-    encryption_context: Mapping[str, str] | None = None,
+    context: Mapping[str, str] | None = None,
 ) -> bool:
     """Tell whether the policy of a resource lets an AWS service in; the answer is logged."""
-    context = {"aws:SourceAccount": get_account_id(), "aws:SourceArn": source_arn or None}
-    for name, value in (encryption_context or {}).items():
-        context[f"kms:EncryptionContext:{name}"] = value
+    source = {"aws:SourceAccount": get_account_id(), "aws:SourceArn": source_arn or None}
+    context = {**source, **(context or {})}
     asked = _question("", "Service", "", action, resource, context)
     result = evaluator.evaluate_resource_policy(policy, asked, service=principal)
     result.principal_arn = principal
@@ -145,15 +144,9 @@ def service_may_use_key(
     record = kms._resolve_key(arn) or {}
     arn = record.get("Arn", arn)
     policy = record.get("Policy")
+    within = {f"kms:EncryptionContext:{name}": text for name, text in encryption_context.items()}
     allowed = [
-        service_may(
-            principal,
-            action,
-            arn,
-            policy,
-            source_arn=source_arn,
-            encryption_context=encryption_context,
-        )
+        service_may(principal, action, arn, policy, source_arn=source_arn, context=within)
         for action in actions
     ]
     return all(allowed)  # a list first: every decision is logged, also after a refusal

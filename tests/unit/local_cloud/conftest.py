@@ -128,7 +128,9 @@ class Cloud:
         content = body.encode() if isinstance(body, str) else body
         future = asyncio.run_coroutine_threadsafe(self._ask(request, content), self.loop)
         status, headers, answer = future.result(30)
-        raw = HTTPResponse(io.BytesIO(answer), headers, status, preload_content=False)
+        raw = HTTPResponse(
+            io.BytesIO(answer), headers, status, preload_content=False, decode_content=False
+        )
         return AWSResponse(request.url, status, raw.headers, raw)
 
     async def _ask(self, request: Any, body: bytes) -> tuple[int, dict[str, str], bytes]:
