@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 from types import FrameType
 
+from lambdas.ports import stacks
 from operate import cdk, deployment, source, summary
 from operate.errors import OperateError
 from operate.inbox import Alert
@@ -18,6 +19,7 @@ from operate.local import LocalCloud
 from operate.loop import Journey
 from operate.place import LOCAL, Place, local_environment
 from operate.progress import Progress
+from reviews.errors import ReviewStarsError
 
 POLICY = "arn:aws:iam::aws:policy/AdministratorAccess"  # CDK's own deploy role, local stage only
 
@@ -167,10 +169,26 @@ def _serve(journey: Journey, cloud: LocalCloud, home: Path) -> None:
     watch = Watch(journey.deployment, home)
     watch.news()
     while cloud.alive():
-        for line in watch.news():
+        if not _is_deployed(journey):
+            return
+        try:
+            lines = watch.news()
+        except ReviewStarsError:
+            if not _is_deployed(journey):
+                return
+            raise
+        for line in lines:
             journey.progress.say(line)
         time.sleep(2)
     raise OperateError(f"the local cloud has stopped; see {cloud.log}")
+
+
+def _is_deployed(journey: Journey) -> bool:
+    """Whether the stage still stands; says so where a `destroy` has taken it down."""
+    found = stacks.exists(f"{journey.deployment.place.prefix}-endpoint")
+    if not found:
+        journey.progress.say("the stage was destroyed: there is nothing to serve any more")
+    return found
 
 
 def told(alert: Alert) -> str:
