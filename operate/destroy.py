@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from lambdas.ports import machines, models, objects, stacks
+from lambdas.ports import jobs, machines, models, objects, stacks
 from operate import deployment, follow
 from operate.deployment import Deployment
 from operate.errors import OperateError
@@ -30,7 +30,7 @@ def destroy(place: Place, say: Say = print) -> None:
     if not names:
         say(f"stage {place.stage} is not deployed: there is nothing to delete")
         return
-    _stop_executions(found, say)
+    _stop(found, say)
     role_arn = stacks.role(names[-1])  # CDK's own: a release leaves its narrow one behind
     for name in names:
         _delete(name, role_arn, say)
@@ -40,7 +40,7 @@ def destroy(place: Place, say: Say = print) -> None:
     say("left: the CDK bootstrap stack and its assets (`cdk gc` deletes unused ones)")
 
 
-def _stop_executions(found: Deployment, say: Say) -> None:
+def _stop(found: Deployment, say: Say) -> None:
     for key in MACHINES:
         if found.get(key):
             stopped = machines.stop_all(found[key])
@@ -48,6 +48,8 @@ def _stop_executions(found: Deployment, say: Say) -> None:
     if found.get("PipelineName"):
         stopped = models.stop_pipeline_executions(found["PipelineName"])
         say(f"stopped {stopped} executions of the pipeline")
+    stopped = jobs.stop_running(f"{found.place.prefix}-predict-")
+    say(f"stopped {stopped} batch predictions")
 
 
 def _delete(name: str, role_arn: str, say: Say) -> None:

@@ -95,7 +95,8 @@ def wake(deployment: Deployment) -> None:
         record = json.loads(objects.read(deployment["ModelsBucket"], ASLEEP))
     except FileNotFoundError:
         raise InputError("no package was put to sleep by `make sleep`") from None
-    _start(deployment, record["model_package_arn"], force=False)
+    # Nothing serves: an alarm that still rings for what slept has nothing to guard.
+    _start(deployment, record["model_package_arn"], force=True)
 
 
 def check_drift(deployment: Deployment) -> None:

@@ -83,6 +83,21 @@ def describe(name: str) -> Job:
     return Job(answer["ProcessingJobStatus"], reason)
 
 
+def stop_running(prefix: str) -> int:
+    """Stop every job whose name begins so and that still runs; returns how many there were."""
+    sagemaker = client("sagemaker")
+    pages = sagemaker.get_paginator("list_processing_jobs").paginate(
+        NameContains=prefix, StatusEquals="InProgress"
+    )
+    listed = [
+        item["ProcessingJobName"] for page in pages for item in page["ProcessingJobSummaries"]
+    ]
+    running = [name for name in listed if name.startswith(prefix)]
+    for name in running:
+        sagemaker.stop_processing_job(ProcessingJobName=name)
+    return len(running)
+
+
 def _input(name: str, uri: str, folder: str, kind: str) -> dict[str, object]:
     where = {"S3Uri": uri, "LocalPath": folder, "S3DataType": kind, "S3InputMode": "File"}
     return {"InputName": name, "S3Input": where}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import signal
 import subprocess
 import time
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.conftest import ROOT, Running, operate, our_processes
+from tests.e2e.conftest import ROOT, Running, operate
 
 pytestmark = pytest.mark.e2e
 REVIEW = json.dumps({"title": "Love it", "text": "Works great, highly recommend!"})
@@ -194,12 +193,3 @@ def check_that_nothing_is_lost(running: Running, file: Path, cut: int) -> None:
     assert len(rejected) == sum(counts["rejected"].values())
     assert counts["rejected"]["not_json"] >= cut
     assert all(record["reason"] for record in rejected)
-
-
-def test_after_the_end_no_process_of_ours_is_left(running: Running) -> None:
-    running.process.send_signal(signal.SIGINT)
-    assert running.process.wait(60) == 0, running.log()[-3000:]
-    deadline = time.monotonic() + 10
-    while our_processes(running.home) and time.monotonic() < deadline:
-        time.sleep(0.2)
-    assert our_processes(running.home) == []

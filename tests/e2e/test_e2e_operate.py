@@ -1,0 +1,178 @@
+"""What a person does to a running stage, each command for real; destroy comes last.
+
+Two versions exist when these begin: the first run's, and that of the second file.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+import signal
+import subprocess
+import time
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+
+from tests.e2e.conftest import ROOT, Running, free_ports, operate, our_processes
+from tests.e2e.test_e2e_loop import REVIEW, curl
+
+pytestmark = pytest.mark.e2e
+PREFIX = "review-stars-local"
+COMMAND_SECONDS = 120
+
+
+def say(running: Running, *words: str, code: int = 0) -> str:
+    """Run one command against the running cloud; returns what it said."""
+    command = operate(*words, "--home", str(running.home))
+    done = subprocess.run(
+        command, cwd=ROOT, capture_output=True, text=True, timeout=COMMAND_SECONDS, check=False
+    )
+    said = done.stdout + done.stderr
+    assert done.returncode == code, said
+    assert "Traceback" not in said
+    return said
+
+
+def aws(running: Running, service: str) -> Any:
+    """A client of the account's root."""
+    cloud = json.loads((running.home / "cloud.json").read_text())
+    session = boto3.Session(cloud["account"], "local", region_name=cloud["region"])
+    return session.client(service, endpoint_url=cloud["endpoint_url"], verify=cloud["ca_bundle"])
+
+
+def serves(running: Running) -> str:
+    """The version that answers, or the status where none does."""
+    status, answer = curl(running, "/v1/ratings", REVIEW, signed=True)
+    return str(answer["model_version"]) if status == 200 else str(status)
+
+
+def test_status_tells_what_is_live_and_where(running: Running) -> None:
+    said = say(running, "status")
+    assert "live" in said
+    assert "version 2" in said
+    assert "version 1" in said
+    assert f"API  {running.client['API_URL']}\n" in said
+
+
+def test_drift_is_judged_on_request(running: Running) -> None:
+    verdict = json.loads(say(running, "drift"))
+    assert verdict["verdict"] in ("ok", "drift", "insufficient")
+
+
+def test_a_version_that_does_not_exist_is_refused_with_those_that_do(running: Running) -> None:
+    assert "known are 2 (Approved), 1 (Approved)" in say(
+        running, "release", "--version", "9", code=2
+    )
+    assert "has no version that is pending" in say(running, "release", code=2)
+
+
+def test_a_rollback_brings_the_version_before_back(running: Running) -> None:
+    assert serves(running) == "2"
+    # Forced: on a slow machine the latency alarm may ring for what went before.
+    assert "version 1 released" in say(running, "rollback", "--force")
+    assert serves(running) == "1"
+
+
+def test_a_release_goes_forward_again(running: Running) -> None:
+    assert "version 2 released" in say(running, "release", "--version", "2", "--force")
+    assert serves(running) == "2"
+
+
+def test_a_stage_sleeps_and_wakes_with_the_same_version(running: Running) -> None:
+    say(running, "sleep")
+    assert serves(running) == "503"
+    assert "no model is released" in say(running, "status")
+    assert "nothing to put to sleep" in say(running, "sleep", code=2)
+    assert aws(running, "sagemaker").list_endpoints()["Endpoints"] == []
+    say(running, "wake")
+    assert serves(running) == "2"
+
+
+def test_each_call_of_the_api_has_its_line(running: Running) -> None:
+    curl(running, "/v1/model", None, signed=False)
+    logs = aws(running, "logs")
+    groups = [
+        group["logGroupName"]
+        for page in logs.get_paginator("describe_log_groups").paginate()
+        for group in page["logGroups"]
+        if "Access" in group["logGroupName"]
+    ]
+    pages = logs.get_paginator("filter_log_events").paginate(logGroupName=groups[0])
+    lines = [json.loads(event["message"]) for page in pages for event in page["events"]]
+    statuses = {(line["route"], line["status"]) for line in lines}
+    assert {("/v1/ratings", "200"), ("/v1/ratings", "503"), ("/v1/model", "403")} <= statuses
+    assert "Works great" not in json.dumps(lines)
+
+
+def test_the_trail_tells_who_wrote_the_raw_bucket(running: Running) -> None:
+    s3, bucket = aws(running, "s3"), f"{PREFIX}-audit-000000000000-us-east-1"
+    pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket)
+    keys = [item["Key"] for page in pages for item in page.get("Contents", [])]
+    records = [
+        record
+        for key in keys
+        for record in json.loads(
+            gzip.decompress(s3.get_object(Bucket=bucket, Key=key)["Body"].read())
+        )["Records"]
+    ]
+    put = [
+        record
+        for record in records
+        if record["eventName"] == "PutObject"
+        and record["requestParameters"]["bucketName"].startswith(f"{PREFIX}-raw")
+    ]
+    assert len(put) >= 2
+    names = {record["eventName"] for record in records}
+    assert {"CreateModelPackage", "StartPipelineExecution", "AssumeRole"} <= names
+
+
+def test_no_call_of_the_whole_journey_was_refused_a_right(running: Running) -> None:
+    log = (running.home / "authorization.jsonl").read_text().splitlines()
+    refused = [item for item in map(json.loads, log) if item["decision"] != "Allow"]
+    unsigned = [item for item in refused if item["principal"] == "anonymous"]
+    assert [item for item in refused if item not in unsigned] == []
+
+
+def test_destroy_empties_what_must_be_empty_and_ends_the_run(running: Running) -> None:
+    cloudformation = aws(running, "cloudformation")
+    said = say(running, "destroy")
+    assert "emptied review-stars-local-raw" in said
+    assert "deleted 2 package versions" in said
+    assert "left: the CDK bootstrap stack" in said
+    listed = cloudformation.describe_stacks()["Stacks"]
+    assert [item["StackName"] for item in listed if PREFIX in item["StackName"]] == []
+    assert running.process.wait(60) == 0, running.log()[-3000:]
+    assert "the stage was destroyed" in running.log()
+
+
+def test_after_the_end_no_process_of_ours_is_left(running: Running) -> None:
+    running.process.send_signal(signal.SIGINT)  # where destroy has not ended it already
+    running.process.wait(60)
+    nothing_is_left(running.home)
+
+
+def test_ctrl_c_while_it_starts_leaves_nothing(tmp_path: Path) -> None:
+    process = subprocess.Popen(
+        operate("run", "--home", str(tmp_path), *free_ports()),
+        cwd=ROOT,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    deadline = time.monotonic() + COMMAND_SECONDS
+    while not (tmp_path / "cloud.json").exists() and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert our_processes(tmp_path)
+    process.send_signal(signal.SIGINT)
+    assert process.wait(60) == 0
+    nothing_is_left(tmp_path)
+
+
+def nothing_is_left(home: Path) -> None:
+    deadline = time.monotonic() + 10
+    while our_processes(home) and time.monotonic() < deadline:
+        time.sleep(0.2)
+    assert our_processes(home) == []
