@@ -89,6 +89,9 @@ test: setup notebooks ## Every test: unit, infra, contract, model, docs, then th
 	@$(PYTHON) -m pytest -n 2 --dist loadfile -m "not e2e"
 	@$(PYTHON) -m pytest -m e2e
 
+image: setup ## Build the training image without Docker, train and serve in it (buildah, debootstrap, root)
+	@$(PYTHON) .ci/image.py
+
 bench: setup ## Measure ours against the usual way, in one run; writes bench/results.json and a table
 	@$(PYTHON) -m bench $(if $(DATA),--data "$(DATA)")
 
@@ -141,4 +144,4 @@ lineage: setup ## Everything between a version and the rows that it learned from
 predict: setup ## Answer many reviews by a batch job (STAGE=, FILE= or IN=prefix, OUT=, VERSION=)
 	@$(PYTHON) -m operate predict --stage $(STAGE) $(if $(FILE),--file "$(FILE)") --in "$(IN)" --out "$(OUT)" --version "$(VERSION)"
 
-.PHONY: help cloud notebooks setup run status check test bench lock package synth diff deploy destroy release rollback sleep wake drift lineage predict
+.PHONY: help cloud notebooks setup run status check test image bench lock package synth diff deploy destroy release rollback sleep wake drift lineage predict

@@ -89,7 +89,7 @@ def test_a_version_leads_back_to_its_rows(running: Running) -> None:
     assert found["releases"][0]["outcome"] == "released"
     assert found["dataset"]["counts"]["read"] == running.summary["reviews"]["read"]
     assert found["dataset"]["sources"][0]["key"] == "incoming/reviews.jsonl.gz"
-    assert found["run"]["tracking"]["tracked"] is True
+    assert found["run"]["tracking"]["sent"] is True
 
 
 def test_a_file_is_answered_by_a_batch_job_once(running: Running) -> None:

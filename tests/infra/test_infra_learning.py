@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 from infra import pipeline
+from infra.constructs.image import ROOMS
 from infra.pipeline import Resources, definition
+from infra.source import ROOT
 from lambdas.settings import LearnSettings
 
 from .policies import Statement, statements
 from .synthesis import Json, Resource, Templates, text
+
+DOCKERFILE = (ROOT / "training/Dockerfile").read_text()
 
 
 def deployed(templates: Templates) -> Json:
@@ -180,6 +185,14 @@ def test_the_image_is_built_from_its_rooms_alone(every_stage: dict[str, Template
     tags = {image_of(every_stage[label]).rpartition(":")[2] for label in ("dev", "prod")}
     assert len(tags) == 1
     assert len(tags.pop()) == 64
+
+
+def test_both_ways_of_building_the_image_copy_the_same_rooms() -> None:
+    """CDK's asset excludes by ROOMS, a build by hand by the Dockerfile's own ignore file."""
+    lines = (ROOT / "training/Dockerfile.dockerignore").read_text().splitlines()
+    assert [line for line in lines if line.startswith("!")] == [f"!{room}" for room in ROOMS]
+    copied = re.findall(r"^COPY (\S+) /opt/program", DOCKERFILE, re.MULTILINE)
+    assert sorted(copied) == sorted(ROOMS)
 
 
 def test_learn_s_functions_know_the_image_and_the_pipeline(templates: Templates) -> None:

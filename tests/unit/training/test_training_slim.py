@@ -1,0 +1,40 @@
+"""What stays in the image, and what is taken out."""
+
+import stat
+from pathlib import Path
+
+from training.slim import slim
+
+
+def put(path: Path, mode: int = 0o755) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("program")
+    path.chmod(mode)
+    return path
+
+
+def test_shells_compilers_and_installers_go_and_python_stays(tmp_path: Path):
+    (tmp_path / "usr/bin").mkdir(parents=True)
+    (tmp_path / "bin").symlink_to("usr/bin")
+    for name in ("bash", "dash", "gcc-12", "apt-get", "perl5.36.0", "pip3", "python3.13", "env"):
+        put(tmp_path / "usr/bin" / name)
+    (tmp_path / "usr/bin/sh").symlink_to("dash")
+    (tmp_path / "usr/bin/cc").symlink_to("/nowhere")
+    slim(tmp_path)
+    assert sorted(path.name for path in (tmp_path / "usr/bin").iterdir()) == ["env", "python3.13"]
+
+
+def test_libraries_keep_all_but_their_tests(tmp_path: Path):
+    library = tmp_path / "opt/venv/lib/python3.13/site-packages/pandas"
+    kept = [put(library / "core.py"), put(library / "testing.py"), put(library / "latests/a.py")]
+    gone = [put(library / "tests/frame/test_a.py"), put(tmp_path / "usr/share/doc/a")]
+    slim(tmp_path)
+    assert all(path.exists() for path in kept)
+    assert not any(path.exists() for path in gone)
+
+
+def test_nothing_runs_with_more_rights_than_its_caller(tmp_path: Path):
+    write = put(tmp_path / "usr/bin/write", 0o2755)
+    helper = put(tmp_path / "usr/sbin/helper", 0o4755)
+    slim(tmp_path)
+    assert {stat.S_IMODE(path.stat().st_mode) for path in (write, helper)} == {0o755}
