@@ -55,6 +55,8 @@ $(STAMPS)/tracking-$(VERSION): local_cloud/tracking-requirements.txt $(UV)
 	$(call venv,$(VENVS)/tracking,local_cloud/tracking-requirements.txt,tracking)
 $(STAMPS)/notebooks-$(VERSION): notebooks/requirements.txt $(UV)
 	$(call venv,$(VENVS)/notebooks,notebooks/requirements.txt,notebooks)
+$(STAMPS)/bench-$(VERSION): bench/requirements.txt $(UV)
+	$(call venv,$(VENVS)/bench,bench/requirements.txt,bench)
 $(STAMPS)/node: package-lock.json $(STAMPS)/dev-$(VERSION)
 	@echo "setup: node, cdk"
 	@mkdir -p $(NODE)
@@ -92,7 +94,7 @@ test: setup notebooks ## Every test: unit, infra, contract, model, docs, then th
 image: setup ## Build the training image without Docker, train and serve in it (buildah, debootstrap, root)
 	@$(PYTHON) .ci/image.py
 
-bench: setup ## Measure ours against the usual way, in one run; writes bench/results.json and a table
+bench: setup $(STAMPS)/bench-$(VERSION) ## Measure ours against the usual way, in one run; writes bench/results.json and a table
 	@$(PYTHON) -m bench $(if $(DATA),--data "$(DATA)")
 
 lock: $(UV) ## Resolve every requirements file again, with hashes
@@ -104,6 +106,7 @@ lock: $(UV) ## Resolve every requirements file again, with hashes
 	lock --group emulator -o local_cloud/requirements.txt; \
 	lock --group tracking -o local_cloud/tracking-requirements.txt; \
 	lock --group notebooks -o notebooks/requirements.txt; \
+	lock --group bench -o bench/requirements.txt; \
 	echo 'uv==0.13.9' | lock - -o .ci/uv.txt
 
 # --- the app on AWS, or in the local cloud (STAGE=local) -------------------------------------

@@ -1,0 +1,1 @@
+"""Ours against the usual way, in one run on the same file: `make bench`."""

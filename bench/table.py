@@ -1,0 +1,125 @@
+"""What was measured, as tables, and against what was promised."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from reviews import language
+
+ALONE = "py3langid-25-alone"
+
+
+def targets(results: dict[str, Any]) -> list[dict[str, Any]]:
+    """Each promise with its figure. They were made for one core and electronics_train_100k."""
+    return [
+        {
+            "name": name,
+            "value": value,
+            "promised": f"{'at least' if is_floor else 'at most'} {limit:g}",
+            "met": value >= limit if is_floor else value <= limit,
+        }
+        for name, value, is_floor, limit in _promises(results)
+    ]
+
+
+def _promises(results: dict[str, Any]) -> Iterator[tuple[str, float, bool, float]]:
+    """-> (name, value, whether the limit is a floor, limit)."""
+    if speed := results.get("speed"):
+        all_ours = speed["contenders"]["ours"]
+        yield "times PySpark", _times(speed, "PySpark rows + fastText"), True, 8
+        yield "times pandas + langdetect", _times(speed, "pandas + langdetect"), True, 30
+        apart = _times(speed, "plain loop", "reviews_per_cpu_second_startup_apart")
+        yield "times the plain loop, start-up apart", apart, True, 1.0
+        yield "start-up, CPU s", all_ours["startup_cpu_seconds"], False, 0.8
+        yield "language, share of CPU time", speed["language_share"], False, 0.35
+        yield "peak at 100k rows, MB", all_ours["peak_megabytes"], False, 240
+    if growth := results.get("growth"):
+        more = growth["megabytes_per_million_rows"]
+        yield "more memory a million rows, MB", more, False, 110
+    if "skipped" not in (told := results.get("language") or {"skipped": ""}):
+        yield from _language_promises(told)
+
+
+def _language_promises(told: dict[str, Any]) -> Iterator[tuple[str, float, bool, float]]:
+    limits = {"full_text": (0.998, 0.0002), "six_words": (0.995, 0.001)}
+    for words, (recall, leaks) in limits.items():
+        ours, alone = told[language.DEFAULT][words], told[ALONE][words]
+        name = words.replace("_", " ")
+        yield f"English recall, {name}", ours["recall"]["en"], True, recall
+        share = ours["others_called_english_share"]
+        yield f"others called English, {name}", share, False, leaks
+        worst = max(alone["recall"][code] - ours["recall"][code] for code in ours["recall"])
+        yield f"most lost to the detector alone, {name}", round(worst, 5), False, 0.001
+
+
+def _times(speed: dict[str, Any], peer: str, figure: str = "reviews_per_cpu_second") -> float:
+    contenders = speed["contenders"]
+    return round(contenders["ours"][figure] / contenders[peer][figure], 2)
+
+
+def render(results: dict[str, Any]) -> str:
+    """All tables, in Markdown."""
+    blocks = [f"{results['machine']}\n{results['data']}"]
+    if speed := results.get("speed"):
+        blocks.append(_speed(speed))
+    if growth := results.get("growth"):
+        rows = [
+            (
+                f"{size['rows']:,}",
+                f"{size['reviews_per_cpu_second']:,}",
+                f"{size['peak_megabytes']:,}",
+            )
+            for size in growth["sizes"]
+        ]
+        blocks.append(_table(("rows", "reviews a CPU second", "peak MB"), rows))
+    if "skipped" not in (told := results.get("language") or {"skipped": ""}):
+        blocks.append(_languages(told))
+    rows = [
+        (goal["name"], f"{goal['value']:g}", goal["promised"], "yes" if goal["met"] else "NO")
+        for goal in results["targets"]
+    ]
+    blocks.append(_table(("figure", "measured", "promised", "met"), rows))
+    return "\n\n".join(blocks)
+
+
+def _speed(speed: dict[str, Any]) -> str:
+    head = ("way", "rows", "reviews a CPU second", "start-up apart", "start-up CPU s", "peak MB")
+    rows = [
+        (
+            name,
+            f"{figures['rows']:,}",
+            f"{figures['reviews_per_cpu_second']:,}",
+            f"{figures['reviews_per_cpu_second_startup_apart']:,}",
+            f"{figures['startup_cpu_seconds']:.2f}",
+            f"{figures['peak_megabytes']:,}",
+            f"{_times(speed, name):.1f}",
+        )
+        for name, figures in speed["contenders"].items()
+    ]
+    return _table((*head, "ours is faster by"), rows)
+
+
+def _languages(told: dict[str, Any]) -> str:
+    rows = []
+    for name, words in (
+        (name, words)
+        for name in language.DETECTORS
+        if "skipped" not in told[name]
+        for words in ("full_text", "six_words")
+    ):
+        figures = told[name][words]
+        recalls = [f"{recall:.4f}" for recall in figures["recall"].values()]
+        leaks = f"{figures['others_called_english']}"
+        speed = f"{figures['texts_per_cpu_second']:,}"
+        rows.append((name, words.replace("_", " "), *recalls, leaks, speed))
+    codes = tuple(told[language.DEFAULT]["full_text"]["recall"])
+    head = ("detector", "words", *codes, "called English", "texts a CPU second")
+    return _table(head, rows)
+
+
+def _table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
+    widths = [max(map(len, column)) for column in zip(head, *rows, strict=True)]
+    lines = [
+        "| " + " | ".join(word.ljust(width) for word, width in zip(row, widths, strict=True)) + " |"
+        for row in (head, tuple("-" * width for width in widths), *rows)
+    ]
+    return "\n".join(lines)

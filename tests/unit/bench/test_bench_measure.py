@@ -1,0 +1,89 @@
+"""What `make bench` says is what was used: whole trees of processes, orphans too."""
+
+import importlib.util
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+from bench import table
+from bench.measure import RunError, measure
+from reviews.clean import clean, join_sample, visible
+from reviews.synthetic import raw_lines
+
+ROOT = Path(__file__).parents[3]
+BUSY = "import time\nwhile time.process_time() < 0.3: pass\n"
+PARENT = "import subprocess, sys; {start}([sys.executable, '-c', {program!r}])"
+linux = pytest.mark.skipif(sys.platform != "linux", reason="bench reads /proc: Linux only")
+
+
+@linux
+@pytest.mark.parametrize("start", ["subprocess.run", "subprocess.Popen"])
+def test_the_time_of_children_counts_whether_they_are_waited_for_or_not(start):
+    program = PARENT.format(start=start, program=BUSY)
+    cost = measure([sys.executable, "-W", "ignore", "-c", program])
+    assert 0.3 <= cost.cpu_seconds < 1.5
+
+
+@linux
+def test_the_memory_of_a_whole_tree_is_added_up():
+    hold = "held = bytearray(60_000_000); import time; time.sleep(0.4)"
+    program = f"import subprocess, sys; {hold.replace('time.sleep(0.4)', '')}"
+    program += f"subprocess.run([sys.executable, '-c', {hold!r}])"
+    assert 120 <= measure([sys.executable, "-c", program]).peak_megabytes < 250
+
+
+@linux
+def test_a_command_that_fails_is_told_with_its_last_words():
+    with pytest.raises(RunError, match=r"ended with 3:\n+why"):
+        measure([sys.executable, "-c", "print('why', flush=True); raise SystemExit(3)"])
+
+
+def test_peers_clean_as_we_do():
+    path = ROOT / "bench" / "peers" / "rules.py"
+    spec = importlib.util.spec_from_file_location("peer_rules", path)
+    rules = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(rules)
+    for line in raw_lines(rows=300, seed=8):
+        try:
+            record = json.loads(line)
+            title, text = record["title"], record["text"]
+            words = clean(title, text)
+        except (ValueError, TypeError, KeyError):
+            continue
+        assert rules.tidy(rules.visible(text)) == words.text
+        assert rules.tidy(rules.visible(title)) == words.title
+        assert rules.sample(title, text) == join_sample(visible(title), visible(text))
+
+
+def contender(rate):
+    return {
+        "rows": 1,
+        "reviews_per_cpu_second": rate,
+        "reviews_per_cpu_second_startup_apart": rate,
+        "startup_cpu_seconds": 0.5,
+        "peak_megabytes": 200,
+    }
+
+
+def results(loop_rate):
+    peers = {"PySpark rows + fastText": 10, "pandas + langdetect": 1, "plain loop": loop_rate}
+    contenders = {"ours": contender(100)} | {name: contender(r) for name, r in peers.items()}
+    speed = {"contenders": contenders, "language_share": 0.1}
+    return {"machine": "a machine", "data": "some data", "speed": speed}
+
+
+def test_a_promise_that_is_kept_and_one_that_is_not_are_told_apart():
+    name = "times the plain loop, start-up apart"
+    for rate, is_met in ((90, True), (110, False)):
+        goals = {goal["name"]: goal["met"] for goal in table.targets(results(rate))}
+        assert goals[name] == is_met
+        assert all(met for other, met in goals.items() if other != name)
+
+
+def test_the_table_shows_each_way_and_each_broken_promise():
+    found = results(110)
+    words = table.render(found | {"targets": table.targets(found)})
+    assert all(name in words for name in found["speed"]["contenders"])
+    assert words.count("| NO") == 1
