@@ -107,6 +107,7 @@ lock: $(UV) ## Resolve every requirements file again, with hashes
 	lock --group tracking -o local_cloud/tracking-requirements.txt; \
 	lock --group notebooks -o notebooks/requirements.txt; \
 	lock --group bench -o bench/requirements.txt; \
+	lock --group ray -c requirements-dev.txt -o examples/requirements.txt; \
 	echo 'uv==0.13.9' | lock - -o .ci/uv.txt
 
 # --- the app on AWS, or in the local cloud (STAGE=local) -------------------------------------

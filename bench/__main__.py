@@ -12,11 +12,9 @@ from typing import Any
 
 from bench import growth, languages, speed, table
 from bench.measure import machine
+from bench.places import REAL, ROOT, WORK
 from reviews.synthetic import write_sample
 
-ROOT = Path(__file__).resolve().parent.parent
-WORK = ROOT / "bench" / "work"
-REAL = ROOT.parent / "shared" / "data"
 DEFAULT_DATA = REAL / "electronics_train_100k.jsonl.gz"
 SAMPLE_ROWS, SAMPLE_SEED = 100_000, 7
 

@@ -3,6 +3,8 @@
 import csv
 import gzip
 import json
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -10,9 +12,11 @@ from typing import Any
 
 import numpy as np
 
+from bench.places import PEER_PYTHON, ROOT
 from reviews import language
 from reviews.clean import clean
 from reviews.errors import ConfigurationError
+from reviews.language.english import UNSPACED
 
 NAME = "marc6_train_74k"
 SHORT_WORDS = 6
@@ -21,36 +25,41 @@ SHORT_LETTERS = 12  # of a text without blanks: Japanese and Chinese say six wor
 
 def run(folder: Path, say: Callable[[str], None]) -> dict[str, Any]:
     """Tell the languages of all reviews of the file, whole and cut short."""
-    source = folder / f"{NAME}.jsonl.gz"
-    if not source.is_file():
-        return {"skipped": f"{source.name} is not here"}
-    with gzip.open(source) as lines:
+    if not (folder / f"{NAME}.jsonl.gz").is_file():
+        return {"skipped": f"{NAME}.jsonl.gz is not here"}
+    found: dict[str, Any] = {}
+    for name, detector in language.DETECTORS.items():
+        try:
+            language.identifier(name)
+            judged = judge(name, folder)
+        except ConfigurationError:  # its package is not ours, but a peer's
+            command = [str(PEER_PYTHON), "-m", "bench.languages", name, str(folder)]
+            done = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True)
+            judged = json.loads(done.stdout)
+        found[name] = {"licence": detector.licence, **judged}
+        say(f"{name}: English recall {judged['full_text']['recall']['en']:.4f}")
+    return found
+
+
+def judge(name: str, folder: Path) -> dict[str, Any]:
+    """How well one detector does."""
+    with gzip.open(folder / f"{NAME}.jsonl.gz") as lines:
         reviews = [json.loads(line) for line in lines]
     with gzip.open(folder / f"{NAME}.labels.csv.gz", "rt") as rows:
         truth = np.array([row["lang"] for row in csv.DictReader(rows)])
     whole = [clean(review["title"], review["text"]).sample for review in reviews]
     short = [clean(review["title"], _short(review["text"])).sample for review in reviews]
-    found: dict[str, Any] = {"rows": len(reviews)}
-    for name in language.DETECTORS:
-        try:
-            language.identifier(name)
-        except ConfigurationError as error:
-            found[name] = {"skipped": str(error)}
-            continue
-        found[name] = {
-            "licence": language.DETECTORS[name].licence,
-            "full_text": _judge(name, whole, truth),
-            "six_words": _judge(name, short, truth),
-        }
-        say(f"{name}: English recall {found[name]['full_text']['recall']['en']:.4f}")
-    return found
+    return {
+        "rows": len(reviews),
+        "full_text": _judge(name, whole, truth),
+        "six_words": _judge(name, short, truth),
+    }
 
 
 def _short(text: str) -> str:
-    words = text.split()
-    if len(words) < SHORT_WORDS and not text.isascii():
+    if UNSPACED.search(text):
         return text[:SHORT_LETTERS]
-    return " ".join(words[:SHORT_WORDS])
+    return " ".join(text.split()[:SHORT_WORDS])
 
 
 def _judge(name: str, samples: Sequence[str], truth: Any) -> dict[str, Any]:
@@ -69,3 +78,7 @@ def _judge(name: str, samples: Sequence[str], truth: Any) -> dict[str, Any]:
         "too_short_to_tell": int((told == language.UNTOLD[0]).sum()),
         "texts_per_cpu_second": round(len(samples) / seconds),
     }
+
+
+if __name__ == "__main__":
+    print(json.dumps(judge(sys.argv[1], Path(sys.argv[2]))))

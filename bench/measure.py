@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 PR_SET_CHILD_SUBREAPER = 36
-SAMPLE_SECONDS = 0.02
+SAMPLE_SECONDS = 0.05
 LINGER_SECONDS = 30.0  # what a process left behind may go on so long
 PAGE = os.sysconf("SC_PAGE_SIZE")
 

@@ -13,10 +13,7 @@ from typing import Any
 import msgspec
 
 from bench.measure import Cost, environment, measure
-
-ROOT = Path(__file__).resolve().parent.parent
-PEERS = ROOT / "bench" / "peers"
-PEER_PYTHON = ROOT / ".local" / "venvs" / "bench" / "bin" / "python"
+from bench.places import PEER_PYTHON, PEERS, ROOT
 
 # One doubtful text, so that the detector is loaded: what a start costs.
 ONE_REVIEW = msgspec.json.encode(

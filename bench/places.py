@@ -1,0 +1,9 @@
+"""Where things lie."""
+
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+WORK = ROOT / "bench" / "work"
+PEERS = ROOT / "bench" / "peers"
+PEER_PYTHON = ROOT / ".local" / "venvs" / "bench" / "bin" / "python"
+REAL = ROOT.parent / "shared" / "data"

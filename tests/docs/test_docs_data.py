@@ -1,0 +1,28 @@
+"""The README's data dictionary is the one that the code keeps."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from reviews.schema import COLUMNS, Column
+
+README = (Path(__file__).parents[2] / "README.md").read_text()
+
+
+def row_of(column: Column) -> str:
+    """A column as the README has to show it."""
+    kept = "kept" if column.kept else "dropped"
+    cells = (f"`{column.name}`", column.kind, column.values, column.null or "never", kept)
+    return f"| {' | '.join(cells)} | {column.why} |"
+
+
+@pytest.mark.parametrize("column", COLUMNS, ids=lambda column: column.name)
+def test_every_column_stands_in_the_data_dictionary(column: Column) -> None:
+    assert row_of(column) in README
+
+
+def test_the_dictionary_has_no_other_column() -> None:
+    section = README.split("## Data dictionary")[1].split("\n## ")[0]
+    assert sum(line.startswith("| `") for line in section.splitlines()) == len(COLUMNS) == 15
