@@ -12,13 +12,10 @@ from pathlib import Path
 
 from reviews import files, language
 from reviews.counts import Counts
-from reviews.download import BASE
-from reviews.download import download as fetch
 from reviews.errors import ConfigurationError, ReviewStarsError, UnreadableSourceError
 from reviews.progress import Progress
 from reviews.refine import Options
 from reviews.schema import OPTIONAL_COLUMNS
-from reviews.synthetic import write_sample
 
 UNREADABLE = (ConfigurationError, UnreadableSourceError)
 
@@ -65,6 +62,8 @@ def refine(asked: argparse.Namespace) -> int:
 
 def sample(asked: argparse.Namespace) -> int:
     """Write made-up raw reviews, the same for the same seed; gzip if the name ends in .gz."""
+    from reviews.synthetic import write_sample
+
     asked.out.parent.mkdir(parents=True, exist_ok=True)
     write_sample(asked.out, rows=asked.rows, seed=asked.seed)
     print(f"{asked.rows:,} made-up reviews in {asked.out}")
@@ -72,14 +71,19 @@ def sample(asked: argparse.Namespace) -> int:
 
 
 def download(asked: argparse.Namespace) -> int:
-    """Fetch a raw category of Amazon Reviews 2023; a try that broke off is gone on with."""
+    """Fetch a raw category of Amazon Reviews 2023, going on where an earlier try broke off."""
+    from reviews.download import BASE  # here, not above: `refine` need not wait for an HTTP client
+    from reviews.download import download as fetch
+
     progress = Progress(asked.category, None, out=sys.stderr, now=time.monotonic)
 
     def say(done_bytes: int, total: int | None) -> None:
         progress.total = total
         progress.show(done_bytes)
 
-    path = fetch(asked.category, asked.out, base=asked.server, on_progress=say, pause=time.sleep)
+    path = fetch(
+        asked.category, asked.out, base=asked.server or BASE, on_progress=say, pause=time.sleep
+    )
     size = path.stat().st_size
     progress.finish(size, "checked")
     print(f"{size:,} bytes in {path}, sha256 beside it")
@@ -123,7 +127,7 @@ def _parser() -> argparse.ArgumentParser:
     one = command(download)
     one.add_argument("--category", required=True, metavar="NAME", help="such as All_Beauty")
     one.add_argument("--out", type=Path, required=True, metavar="DIR")
-    one.add_argument("--server", default=BASE, metavar="URL", help="default: %(default)s")
+    one.add_argument("--server", metavar="URL", help="instead of the data set's authors")
     return parser
 
 
