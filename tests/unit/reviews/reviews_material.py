@@ -89,7 +89,11 @@ def lines(draw: st.DrawFn) -> bytes:
     """A line without its newline: mostly a record, sometimes cut, flipped, doubled or worse."""
     if draw(st.integers(0, 5)) == 0:
         return draw(DAMAGED)
-    line = draw(records())
+    return harm(draw, draw(records()))
+
+
+def harm(draw: st.DrawFn, line: bytes) -> bytes:
+    """A line as it was, or cut, flipped, or with something before or behind it."""
     match draw(st.integers(0, 11)):
         case 0:
             return line[: draw(st.integers(0, len(line)))]
@@ -104,6 +108,21 @@ def lines(draw: st.DrawFn) -> bytes:
             return line + draw(st.sampled_from([b" ", b",", b"}", line]))
         case _:
             return line
+
+
+@st.composite
+def real_files(draw: st.DrawFn, rows: list[bytes]) -> bytes:
+    """Some real lines with bits put into their words, and now and then harmed."""
+    made = []
+    for row in draw(st.lists(st.sampled_from(rows), min_size=1, max_size=12)):
+        record = json.loads(row)
+        for bit in draw(st.lists(st.sampled_from(BITS), max_size=3)):
+            name = draw(st.sampled_from(["title", "text"]))
+            words = record[name] or ""
+            at = draw(st.integers(0, len(words)))
+            record[name] = words[:at] + bit + words[at:]
+        made.append(harm(draw, _encode(record, ascii=draw(st.booleans()))))
+    return b"\n".join(made)
 
 
 def files(max_size: int = 12) -> st.SearchStrategy[bytes]:

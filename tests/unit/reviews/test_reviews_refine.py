@@ -1,6 +1,6 @@
 import gzip
 import io
-from itertools import pairwise
+from itertools import islice, pairwise
 from pathlib import Path
 from unittest.mock import patch
 
@@ -13,7 +13,7 @@ from reviews.errors import ConfigurationError
 from reviews.refine import Options, Refiner, refine_range, refine_stream
 from reviews.schema import OPTIONAL_COLUMNS
 
-from .reviews_material import by_the_rules, files, refined, rows_of
+from .reviews_material import by_the_rules, files, real_files, refined, rows_of
 
 DATA = Path(__file__).parents[4] / "shared" / "data"
 ALL_COLUMNS = Options(keep_columns=OPTIONAL_COLUMNS)
@@ -139,3 +139,27 @@ def test_real_files_give_what_the_rules_give(name):
     with gzip.open(path) as file:
         data = b"".join(file.readlines()[:20_000])
     assert refined(io.BytesIO(data), ALL_COLUMNS) == by_the_rules(data, ALL_COLUMNS)
+
+
+def real_rows():
+    """A few thousand lines of each real file."""
+    rows = []
+    for path in sorted(DATA.glob("*.jsonl.gz")):
+        with gzip.open(path) as file:
+            rows += [line.rstrip(b"\n") for line in islice(file, 2_000)]
+    return rows
+
+
+@pytest.mark.slow
+def test_real_words_mutated_and_damaged_give_what_the_rules_give():
+    if not (rows := real_rows()):
+        pytest.skip("no ../shared/data")
+
+    @settings(relaxed, max_examples=1_500)
+    @given(real_files(rows))
+    def check(data):
+        rows, rejected, counts = refined(io.BytesIO(data), ALL_COLUMNS)
+        assert (rows, rejected, counts) == by_the_rules(data, ALL_COLUMNS)
+        assert counts.adds_up()
+
+    check()
