@@ -19,6 +19,14 @@ CHUNK_BYTES = 1 << 20  # a chunk ends with the line that reaches this
 MAX_HELD_BYTES = 1 << 24  # a line longer than this is handed on in parts
 IsalError: Any = igzip_lib.error  # its stub calls it an exception, not a class
 GZIP_MAGIC = b"\x1f\x8b"
+FOREIGN = {
+    b"PK\x03\x04": "a zip archive",
+    b"BZh": "compressed by bzip2",
+    b"\xfd7zXZ": "compressed by xz",
+    b"\x28\xb5\x2f\xfd": "compressed by zstd",
+    b"PAR1": "a Parquet file",
+}
+MAGIC_BYTES = max(map(len, FOREIGN))
 
 
 class Stream(Protocol):
@@ -52,14 +60,22 @@ def plain_pieces(
     """The stream's bytes, decompressed if they begin as gzip does, whatever the file is called.
 
     on_trailing: told how many bytes after the last gzip member are no gzip.
-    Raises UnreadableSourceError, after all that could be read, where gzip is cut off or damaged.
+    Raises UnreadableSourceError, after all that could be read, where gzip is cut off or damaged,
+    and where the bytes are known to be no lines.
     """
     pieces = raw_pieces(stream)
     head = b""
-    while len(head) < len(GZIP_MAGIC) and (piece := next(pieces, b"")):
+    while len(head) < MAGIC_BYTES and (piece := next(pieces, b"")):
         head += piece
+    if what := foreign_kind(head):
+        raise UnreadableSourceError(f"this is {what}, and no lines of JSON")
     pieces = chain([head] if head else [], pieces)
-    return gunzip(pieces, on_trailing) if head.startswith(GZIP_MAGIC) else pieces
+    yield from gunzip(pieces, on_trailing) if head.startswith(GZIP_MAGIC) else pieces
+
+
+def foreign_kind(head: bytes) -> str | None:
+    """What bytes are that begin so, if they are known to be neither lines nor gzip."""
+    return next((what for magic, what in FOREIGN.items() if head.startswith(magic)), None)
 
 
 def gunzip(

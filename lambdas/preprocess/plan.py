@@ -17,7 +17,7 @@ from lambdas.preprocess.shards import Shard
 from lambdas.preprocess.source import Source
 from lambdas.settings import PreprocessSettings
 from reviews.errors import UnreadableSourceError
-from reviews.source import plain_pieces
+from reviews.source import MAGIC_BYTES, plain_pieces
 
 settings = PreprocessSettings.from_env()
 logger = Logger(service="preprocess")
@@ -61,7 +61,7 @@ def _head(bucket: str, key: str, version: str | None) -> objects.Stored:
 
 def _share_out(source: Source, size: int, remaining: Callable[[], int]) -> list[Shard]:
     """The shards of an object; a large .gz is cut up on the way."""
-    magic = objects.read_first(source.bucket, source.key, shards.MAGIC_BYTES, source.version)
+    magic = objects.read_first(source.bucket, source.key, MAGIC_BYTES, source.version)
     most = settings.max_shard_bytes
     if not shards.is_gzip(magic, source.uri):
         if size <= most:

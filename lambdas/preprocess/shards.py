@@ -9,22 +9,14 @@ import msgspec
 
 from lambdas.preprocess.source import Source, part_key
 from reviews.errors import UnreadableSourceError
-from reviews.source import GZIP_MAGIC
+from reviews.source import GZIP_MAGIC, foreign_kind
 
 # Reviews deflate about fourfold: a .gz of a quarter of a shard holds about one shard of lines.
 GZIP_RATIO = 4
 # What plan reads of a .gz each second and cuts up again, at the least, on one virtual processor.
 CUT_BYTES_PER_SECOND = 25_000_000
 CUT_SECONDS = 720
-MAGIC_BYTES = 6
 REMEDY = "upload the whole file again"
-FOREIGN = {
-    b"PK\x03\x04": "a zip archive",
-    b"BZh": "compressed by bzip2",
-    b"\xfd7zXZ": "compressed by xz",
-    b"\x28\xb5\x2f\xfd": "compressed by zstd",
-    b"PAR1": "a Parquet file",
-}
 
 
 class Shard(msgspec.Struct, frozen=True, kw_only=True):
@@ -56,9 +48,8 @@ def is_gzip(magic: bytes, uri: str) -> bool:
 
     Raises UnreadableSourceError where it is neither gzip nor lines.
     """
-    for start, what in FOREIGN.items():
-        if magic.startswith(start):
-            raise UnreadableSourceError(f"{uri} is {what}: send lines of JSON, plain or gzip")
+    if what := foreign_kind(magic):
+        raise UnreadableSourceError(f"{uri} is {what}: send lines of JSON, plain or gzip")
     return magic.startswith(GZIP_MAGIC)
 
 

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from reviews import source
 from reviews.errors import UnreadableSourceError
 from reviews.files import refine_files
 from reviews.refine import Refiner, refine_stream
@@ -89,6 +90,13 @@ def test_what_a_file_is_called_makes_no_difference(tmp_path):
     (tmp_path / "zipped.jsonl").write_bytes(ZIPPED)
     plain = refine_files([tmp_path / "plain.jsonl.gz"], tmp_path / "a").counts
     assert plain == refine_files([tmp_path / "zipped.jsonl"], tmp_path / "b").counts
+
+
+@pytest.mark.parametrize("head", source.FOREIGN)
+def test_a_file_of_another_kind_is_no_source(head):
+    rows, rejected, counts, error = read(head + b" and more\n" * 9)
+    assert (rows, rejected, counts.read) == ([], [], 0)
+    assert source.FOREIGN[head] in error
 
 
 def test_lines_of_ten_megabytes_are_set_aside_whole(tmp_path):
