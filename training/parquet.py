@@ -14,8 +14,7 @@ def read_batches(path: Path, batch_rows: int) -> Iterator[Any]:
     """The arro3 batches of a file, in constant memory. Raises DatasetError naming it."""
     from arro3.io import read_parquet
 
-    if not _looks_whole(path):
-        raise DatasetError(f"{path.name} is no whole Parquet file")
+    read_footer(path)
     try:
         yield from read_parquet(str(path), batch_size=batch_rows)
     except (GeneratorExit, KeyboardInterrupt, SystemExit):
@@ -24,13 +23,17 @@ def read_batches(path: Path, batch_rows: int) -> Iterator[Any]:
         raise DatasetError(f"{path.name} cannot be read: {type(error).__name__}") from error
 
 
-def _looks_whole(path: Path) -> bool:
+def read_footer(path: Path) -> bytes:
+    """The bytes of a file's footer. Raises DatasetError where it is no whole Parquet file."""
     try:
         with path.open("rb") as file:
             begins = file.read(len(MAGIC)) == MAGIC
             size = file.seek(0, 2)
             file.seek(max(0, size - 8))
             length, magic = int.from_bytes(file.read(4), "little"), file.read(4)
+            if begins and magic == MAGIC and LEAST_BYTES <= length + LEAST_BYTES <= size:
+                file.seek(size - 8 - length)
+                return file.read(length)
     except OSError:
-        return False
-    return begins and magic == MAGIC and LEAST_BYTES <= length + LEAST_BYTES <= size
+        pass  # told like any other file that is not whole
+    raise DatasetError(f"{path.name} is no whole Parquet file")
