@@ -4,7 +4,7 @@ The order of rows is that of their keys, so it does not depend on files, shards 
 the same rows give the same model.
 """
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -79,22 +79,30 @@ def read(
     languages: rows in these and `und`; None: all. buckets: only these; None: all.
     Raises DatasetError where there is no file, or a column is not as the data dictionary says.
     """
-    parts = list(batches(folder))
-    columns = {}
-    for item in fields(Rows):
-        part = [getattr(p, item.name) for p in parts]
-        is_list = isinstance(part[0], list)
-        columns[item.name] = [v for p in part for v in p] if is_list else np.concatenate(part)
-    rows = Rows(**columns)  # type: ignore[arg-type]
-    order = np.argsort(rows.review_key, kind="stable")
-    first = np.diff(rows.review_key[order], prepend=rows.review_key[order[:1]] ^ np.uint64(1)) != 0
-    rows = rows.take(order[first])
+    rows = once_each(join(list(batches(folder))))
     keep = np.ones(len(rows), np.bool_)
     if languages is not None:
         keep &= rows.in_languages(languages)
     if buckets is not None:
         keep &= np.isin(rows.bucket, list(buckets))
     return rows if keep.all() else rows.take(keep)
+
+
+def join(parts: Sequence[Rows]) -> Rows:
+    """The rows of at least one part, one after another."""
+    columns: dict[str, Any] = {}
+    for item in fields(Rows):
+        part = [getattr(p, item.name) for p in parts]
+        is_list = isinstance(part[0], list)
+        columns[item.name] = [v for p in part for v in p] if is_list else np.concatenate(part)
+    return Rows(**columns)
+
+
+def once_each(rows: Rows) -> Rows:
+    """The rows in the order of their keys, each review once."""
+    order = np.argsort(rows.review_key, kind="stable")
+    first = np.diff(rows.review_key[order], prepend=rows.review_key[order[:1]] ^ np.uint64(1)) != 0
+    return rows.take(order[first])
 
 
 def files(folder: Path) -> list[Path]:
