@@ -104,7 +104,8 @@ class StarModel:
         counts = self.scorer.count(tokens)
         weighed = self.scorer.weigh(counts, n)
         p = softmax(self.scorer.logits(weighed, tokens.counts))
-        return p, self.projection.coordinates(weighed, n), unknown_share(tokens, counts.number)
+        unknown = unknown_share(tokens, counts.number, self.scorer.lookup)
+        return p, self.projection.coordinates(weighed, n), unknown
 
 
 def _slices(n: int) -> Iterator[slice]:

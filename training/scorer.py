@@ -90,12 +90,13 @@ class Stack:
 class Weighed(NamedTuple):
     """The counted n-grams of a batch that carry weight, sorted by segment (view * n + row).
 
-    ngram: (m,). feature: (m,) n-gram * views + view. value: (m,) normalised TF-IDF.
+    ngram: (m,). feature: (m,) its place in the heads of its view, those of earlier views before
+    them. value: (m,) normalised TF-IDF.
     """
 
     segment: IntArray
     ngram: IntArray
-    feature: IntArray
+    feature: NDArray[np.int32]
     value: FloatArray
 
 
@@ -116,14 +117,15 @@ class Scorer:
         self.lookup, self.size, self.stack, self.edge_tokens = lookup, size, stack, edge_tokens
         self.views = tuple(heads)
         self.bias = np.stack([h.bias for h in heads.values()]).astype(np.float64)
-        width = self.bias.shape[1]
-        # An n-gram's weights in all views lie side by side: mostly it is in several of them.
-        self.idf = np.zeros(size * len(heads), np.float32)
-        self.weights = np.zeros((size * len(heads), width), np.float32)
+        self.idf = np.concatenate([h.idf for h in heads.values()])
+        self.weights = np.concatenate([h.weights for h in heads.values()])
+        # Features of each n-gram, those of all views side by side: mostly several look for it.
+        self.features = np.full(size * len(heads), -1, np.int32)
+        begin = 0
         for view, head in enumerate(heads.values()):
-            feature = head.ngrams.astype(np.int64) * len(heads) + view
-            self.idf[feature] = head.idf
-            self.weights[feature] = head.weights
+            cells = head.ngrams.astype(np.int64) * len(heads) + view
+            self.features[cells] = np.arange(begin, begin + len(cells))
+            begin += len(cells)
         self.log_times = 1.0 + np.log(np.maximum(np.arange(MAX_TIMES), 1))
 
     def count(self, tokens: Tokens) -> Counts:
@@ -132,14 +134,15 @@ class Scorer:
 
     def weigh(self, counts: Counts, n: int) -> Weighed:
         """TF-IDF of every n-gram that carries weight: 1 + log(times), L2 norm 1 in each segment."""
-        feature = counts.ngram * len(self.views) + counts.segment // n
-        idf = self.idf.take(feature)
-        known = idf.nonzero()[0]
+        feature = self.features.take(counts.ngram * len(self.views) + counts.segment // n)
+        known = (feature >= 0).nonzero()[0]
+        feature = feature.take(known)
         segment = counts.segment.take(known)
-        value = self.log_times.take(counts.times.take(known), mode="clip") * idf.take(known)
+        times = counts.times.take(known)
+        value = self.log_times.take(times, mode="clip") * self.idf.take(feature)
         lengths = np.bincount(segment, value * value, minlength=1)
         value /= np.sqrt(lengths).take(segment)
-        return Weighed(segment, counts.ngram.take(known), feature.take(known), value)
+        return Weighed(segment, counts.ngram.take(known), feature, value)
 
     def scores(self, weighed: Weighed, n: int) -> FloatArray:
         """(n, views * heads) scores, view by view."""

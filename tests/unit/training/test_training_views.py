@@ -81,13 +81,14 @@ def test_a_sentence_without_end_is_cut():
 
 def test_the_share_of_unknown_words_is_that_of_the_text():
     tokens = tokenise(["never heard", ""], ["good unheard", ""])
-    counts = count(tokens, Table(keys_of(KNOWN)), FOUR, 40, len(KNOWN))
-    assert unknown_share(tokens, counts.number).tolist() == [0.5, 0.0]
+    table = Table(keys_of(KNOWN))
+    counts = count(tokens, table, FOUR, 40, len(KNOWN))
+    assert unknown_share(tokens, counts.number, table).tolist() == [0.5, 0.0]
 
 
 def test_hashed_n_grams_all_have_a_number():
     keys = np.random.default_rng(1).integers(0, 2**63, 1000).astype(np.uint64)
-    found = Slots(10).find(keys)
+    found = Slots(10, np.zeros(128, np.uint8)).find(keys)
     assert 0 <= found.min() <= found.max() < 1024
     assert len(np.unique(found)) > 500
 
