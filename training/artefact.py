@@ -10,7 +10,7 @@ baseline/        what normal looked like on the hold-out
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from zipfile import ZIP_STORED, BadZipFile, ZipFile
@@ -37,6 +37,7 @@ FILES = (
     "baseline/baseline.npz",
 )
 MEGABYTE = 1 << 20
+LEAST_SLOTS, MOST_SLOTS = 10, 22  # bits; the scorer has 80 bytes for each slot
 MOST_BYTES = 256 * MEGABYTE  # of one file: nothing larger is even opened
 NET = ("inner", "inner_bias", "outer", "outer_bias")
 
@@ -51,11 +52,15 @@ class File(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Head(msgspec.Struct, frozen=True, kw_only=True):
-    """model.json. slots: 0 for a vocabulary, else the bits of hashed n-grams."""
+    """model.json. form: `memory` or `streaming`, how it was trained.
+
+    slots: 0 for a vocabulary, else the bits of hashed n-grams.
+    """
 
     format: str
     version: str
     family: str
+    form: str = "memory"
     languages: tuple[str, ...]
     rule: Rule
     text_rules: str
@@ -74,7 +79,11 @@ class Head(msgspec.Struct, frozen=True, kw_only=True):
 
 @dataclass(frozen=True)
 class Parts:
-    """What a model computes with. ngrams is empty where they are hashed into 2 ** slots."""
+    """What a model computes with.
+
+    ngrams is empty where they are hashed into 2 ** slots; known: then a bit for each slot, see
+    `views.Slots`.
+    """
 
     ngrams: list[str]
     slots: int
@@ -82,18 +91,21 @@ class Parts:
     stack: Stack | None
     projection: Projection
     edge_tokens: int
+    known: NDArray[np.uint8] = field(default_factory=lambda: np.zeros(0, np.uint8))
 
     def scorer(self) -> Scorer:
         """The arithmetic of these parts. Raises ArtefactError for a vocabulary that is unsound."""
+        size = 1 << self.slots if self.slots else len(self.ngrams)
+        return Scorer(self.lookup(), size, self.heads, self.stack, self.edge_tokens)
+
+    def lookup(self) -> Lookup:
+        """From hashes to the numbers that these parts weigh."""
         if self.slots:
-            return Scorer(
-                Slots(self.slots), 1 << self.slots, self.heads, self.stack, self.edge_tokens
-            )
+            return Slots(self.slots, self.known)
         try:
-            lookup: Lookup = Table(keys_of(self.ngrams))
+            return Table(keys_of(self.ngrams))
         except ValueError as error:
             raise ArtefactError(f"vocabulary.txt: {error}") from error
-        return Scorer(lookup, len(self.ngrams), self.heads, self.stack, self.edge_tokens)
 
 
 def write_parts(folder: Path, parts: Parts) -> None:
@@ -164,8 +176,13 @@ def read_parts(folder: Path, head: Head) -> Parts:
         raise ArtefactError(f"the weights cannot be read: {type(error).__name__}") from error
     if len(ngrams) != head.ngrams or bool(ngrams) == bool(head.slots):
         raise ArtefactError(f"vocabulary.txt has {len(ngrams)} n-grams, not {head.ngrams}")
+    if head.slots and not LEAST_SLOTS <= head.slots <= MOST_SLOTS:
+        raise ArtefactError(f"model.json says 2 ** {head.slots} slots: no model has so many")
     size = 1 << head.slots if head.slots else len(ngrams)
     box = _Box(arrays)
+    known = box.take("slots.known", np.uint8, 1) if head.slots else np.zeros(0, np.uint8)
+    if len(known) * 8 != (size if head.slots else 0):
+        raise ArtefactError("the known words do not match the slots")
     heads = {view: _heads(box, view, size) for view in head.views}
     width = len(next(iter(heads.values())).bias)
     if any(len(h.bias) != width for h in heads.values()) or (not head.nets and width != 5):
@@ -183,7 +200,7 @@ def read_parts(folder: Path, head: Head) -> Parts:
         raise ArtefactError("the topics do not match the vocabulary")
     if box.arrays:
         raise ArtefactError("weights.npz holds arrays that no model has")
-    return Parts(ngrams, head.slots, heads, stack, projection, head.edge_tokens)
+    return Parts(ngrams, head.slots, heads, stack, projection, head.edge_tokens, known)
 
 
 class _Box:
@@ -249,6 +266,8 @@ def _arrays(parts: Parts) -> dict[str, Array]:
     for view, heads in parts.heads.items():
         for name in ("ngrams", "idf", "weights", "bias"):
             arrays[f"{view}.{name}"] = getattr(heads, name)
+    if parts.slots:
+        arrays["slots.known"] = parts.known
     if parts.stack is not None:
         arrays |= {"stack.mean": parts.stack.mean, "stack.scale": parts.stack.scale}
         for i, net in enumerate(parts.stack.nets):

@@ -14,13 +14,41 @@ def row_weights(ratings: IntArray, review_keys: NDArray[np.uint64], mode: Balanc
     same rows stay each time. weights: the root of what would make all stars count the same; the
     whole of it costs 2 points of accuracy more.
     """
-    weights = np.ones(len(ratings))
     counts = np.bincount(ratings, minlength=6)[1:6]
+    weights = star_weights(counts, mode)[ratings - 1]
     if mode == "undersample":
         top = np.flatnonzero(ratings == 5)
-        room = round(counts[:4].sum() / max(1, np.count_nonzero(counts[:4])))
-        weights[top[np.argsort(review_keys[top], kind="stable")][room:]] = 0.0
-    if mode == "weights":
-        weights = np.sqrt(len(ratings) / (5.0 * np.maximum(counts, 1)))[ratings - 1]
-        weights /= weights.mean()
+        weights[top] = 1.0
+        weights[top[np.argsort(review_keys[top], kind="stable")][_room(counts) :]] = 0.0
     return weights
+
+
+def streamed_weights(
+    ratings: IntArray, review_keys: NDArray[np.uint64], mode: Balance, counts: IntArray
+) -> FloatArray:
+    """The same of some rows only. counts: (5,) of all rows, by star.
+
+    undersample: keys are hashes, so the smallest share of them lies below a threshold; how many
+    five stars stay is right on average.
+    """
+    share = star_weights(counts, mode)
+    if mode == "undersample":
+        return np.where((ratings == 5) & (review_keys >= share[4] * 2.0**64), 0.0, 1.0)
+    return share[ratings - 1]
+
+
+def star_weights(counts: IntArray, mode: Balance) -> FloatArray:
+    """(5,) mean weight of the rows of each star, of which there are so many."""
+    weights = np.ones(5)
+    if mode == "undersample":
+        weights[4] = min(1.0, _room(counts) / max(1, int(counts[4])))
+    if mode == "weights":
+        weights = np.sqrt(counts.sum() / (5.0 * np.maximum(counts, 1)))
+        weights *= counts.sum() / (weights * counts).sum()
+    return weights
+
+
+def _room(counts: IntArray) -> int:
+    """How many five stars undersampling keeps."""
+    others: list[int] = counts[:4].tolist()
+    return round(sum(others) / max(1, sum(count > 0 for count in others)))

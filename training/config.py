@@ -12,12 +12,13 @@ from training.errors import ConfigurationError
 
 DEFAULT_PATH = Path(__file__).resolve().parent.parent / "configs" / "model.yaml"
 
-OVERRIDES = ("folds", "seed", "family", "balance")  # what a job may set by itself
+OVERRIDES = ("folds", "seed", "family", "balance", "form")  # what a job may set by itself
 
 Count = Annotated[int, Meta(ge=1)]
 Positive = Annotated[float, Meta(gt=0)]
 Share = Annotated[float, Meta(ge=0, le=1)]
 Family = Literal["views", "plain"]
+Form = Literal["auto", "memory", "streaming"]
 Balance = Literal["none", "undersample", "weights"]
 BALANCES: tuple[Balance, ...] = ("none", "undersample", "weights")
 
@@ -48,6 +49,19 @@ class Views(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ratio_floor: Positive
     tolerance: Positive
     iterations: Count
+
+
+class Streaming(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Settings of the `views` family where the rows do not fit into memory."""
+
+    memory_gigabytes: Positive
+    slots: Annotated[int, Meta(ge=10, le=22)]
+    max_ngrams: Count
+    batch_rows: Count
+    learning_rate: Positive
+    vocabulary_rows: Count
+    stacking_rows: Count
+    hold_out_rows: Annotated[int, Meta(ge=2)]
 
 
 class Stacking(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -88,6 +102,7 @@ class ModelConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The whole of `configs/model.yaml`. `gate` is read by `training.gate`."""
 
     family: Family
+    form: Form
     languages: Annotated[tuple[str, ...], Meta(min_length=1)]
     seed: Annotated[int, Meta(ge=0, lt=2**31)]
     folds: Annotated[int, Meta(ge=2, le=20)]
@@ -96,6 +111,7 @@ class ModelConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     rules: Annotated[tuple[Rule, ...], Meta(min_length=1)]
     accuracy_slack: Share
     views: Views
+    streaming: Streaming
     stacking: Stacking
     plain: Plain
     topics: Topics

@@ -61,16 +61,18 @@ def fit(
         )
         scores.append(out_of_fold)
         progress.say(f"heads of {view}: {matrix.shape[1]:,} n-grams")
-    return _stack(heads, np.concatenate(scores, axis=1), vocabulary.counts, examples, config)
+    return stack(heads, np.concatenate(scores, axis=1), vocabulary.counts, examples, config)
 
 
-def _stack(
+def stack(
     heads: dict[str, Heads],
     scores: FloatArray,
     counts: FloatArray,
     examples: Examples,
     config: ModelConfig,
 ) -> Fitted:
+    """Fit the nets over out-of-fold scores (n, views * levels) and counts (n, c)."""
+
     def stack_on(rows: NDArray[np.bool_], seed: int, nets: int) -> Stack:
         settings = msgspec.structs.replace(config.stacking, nets=nets)
         weights = examples.row_weights[rows]

@@ -1,7 +1,7 @@
 """The same model said slowly: scikit-learn over strings, one sentence a line.
 
 Shares no arithmetic with `training.scorer`: tokens come from the pattern, counts and TF-IDF from
-scikit-learn. Evaluate and a test hold the two equal.
+scikit-learn; where n-grams are hashed, only their hash. Evaluate and a test hold the two equal.
 """
 
 import re
@@ -12,15 +12,14 @@ import numpy as np
 
 from training.artefact import Parts
 from training.scorer import Heads, Stack
-from training.tokens import COUNTS, FloatArray, plain_tokens
+from training.tokens import COUNTS, FloatArray, keys_of, plain_tokens
 
 LEAST_TOKENS = 3  # a first or last sentence reaches past a stop that comes earlier
 CAPITALS = re.compile(r"[A-Z]{3,}")
 
 
 def probabilities(parts: Parts, titles: Sequence[str], texts: Sequence[str]) -> FloatArray:
-    """(n, 5) P(1..5) of cleaned reviews. Only for a model with a vocabulary (no hashed slots)."""
-    assert not parts.slots
+    """(n, 5) P(1..5) of cleaned reviews."""
     words = [(plain_tokens(a), plain_tokens(b)) for a, b in zip(titles, texts, strict=True)]
     scores = [
         _scores(parts, heads, [_view(name, a, b, parts.edge_tokens) for a, b in words])
@@ -53,11 +52,15 @@ def _view(name: str, title: list[str], text: list[str], edge_tokens: int) -> lis
 def _scores(parts: Parts, heads: Heads, documents: list[list[list[str]]]) -> FloatArray:
     from sklearn.feature_extraction.text import CountVectorizer, TfidfTransformer
 
-    def ngrams(stretches: list[list[str]]) -> list[str]:
-        pairs = [f"{a} {b}" for s in stretches for a, b in pairwise(s)]
-        return [token for s in stretches for token in s] + pairs
+    lookup = parts.lookup()
 
-    vocabulary = {parts.ngrams[number]: i for i, number in enumerate(heads.ngrams.tolist())}
+    def ngrams(stretches: list[list[str]]) -> Sequence[str | int]:
+        pairs = [f"{a} {b}" for s in stretches for a, b in pairwise(s)]
+        found = [token for s in stretches for token in s] + pairs
+        return lookup.find(keys_of(found)).tolist() if parts.slots else found
+
+    names: Sequence[str | int] = range(1 << parts.slots) if parts.slots else parts.ngrams
+    vocabulary = {names[number]: i for i, number in enumerate(heads.ngrams.tolist())}
     counts = CountVectorizer(analyzer=ngrams, vocabulary=vocabulary).transform(documents)
     weighting = TfidfTransformer(sublinear_tf=True)
     weighting.idf_ = heads.idf.astype(np.float64)

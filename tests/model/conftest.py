@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -76,16 +77,21 @@ def write_corpus(path: Path, columns: Columns, order: list[int] | None = None) -
     return path.parent
 
 
-def small_config(**overrides: str) -> ModelConfig:
-    """The real settings with three folds, and nets that suit two thousand rows."""
+def small_config(streaming: dict[str, int] | None = None, **overrides: str) -> ModelConfig:
+    """The real settings with three folds, and nets and steps that suit two thousand rows."""
     settings = config.load().with_overrides({"folds": "3", **overrides})
-    stacking = msgspec.structs.replace(settings.stacking, batch_rows=64, hidden=16)
-    return msgspec.structs.replace(settings, stacking=stacking)
+    return msgspec.structs.replace(
+        settings,
+        stacking=msgspec.structs.replace(settings.stacking, batch_rows=64, hidden=16),
+        streaming=msgspec.structs.replace(
+            settings.streaming, **{"batch_rows": 32, **(streaming or {})}
+        ),
+    )
 
 
-def fit(data: Path, out: Path, **overrides: str) -> StarModel:
+def fit(data: Path, out: Path, **settings: Any) -> StarModel:
     """Train quietly."""
-    return train(data, out, small_config(**overrides), progress=Progress(quiet=True))
+    return train(data, out, small_config(**settings), progress=Progress(quiet=True))
 
 
 @pytest.fixture(scope="session")

@@ -63,6 +63,15 @@ def test_what_it_learned_carries_over_to_another_category(trained, tmp_path: Pat
     assert found["macro_f1"] >= 0.57
 
 
+def test_streaming_costs_little_accuracy(trained, electronics: Path, tmp_path: Path):
+    settings = config.load().with_overrides({"form": "streaming"})
+    train(electronics, tmp_path, settings, progress=Progress(quiet=True))
+    streamed = StarModel.load(tmp_path)
+    rows = dataset.read(electronics, streamed.languages, range(20))
+    in_memory = figures_of(StarModel.load(trained), rows)
+    assert figures_of(streamed, rows)["accuracy"] >= in_memory["accuracy"] - 0.012
+
+
 def test_the_artefact_stays_small(trained):
     assert sum(f.stat().st_size for f in trained.rglob("*") if f.is_file()) <= 40 * 2**20
 

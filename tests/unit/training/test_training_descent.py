@@ -1,0 +1,117 @@
+"""Heads that learn from a stream, against the same arithmetic said plainly."""
+
+import msgspec
+import numpy as np
+import pytest
+
+from training import config, reference
+from training.artefact import Parts
+from training.dataset import Rows
+from training.descent import FIRST_SQUARES, Learner
+from training.scorer import softmax
+from training.tokens import keys_of
+from training.topics import Projection
+from training.views import FOUR, Slots
+
+BITS = 10
+SIZE = 1 << BITS
+FOLDS = 3
+WORDS = ["good", "bad", "it", "is", "not", "very", "battery", "!", "."]
+
+
+def make_rows(n: int, seed: int) -> Rows:
+    random = np.random.default_rng(seed)
+
+    def words(most: int) -> str:
+        return " ".join(random.choice(WORDS, int(random.integers(1, most))))
+
+    return Rows(
+        rating=random.integers(1, 6, n),
+        title=[words(4) for _ in range(n)],
+        text=[words(30) for _ in range(n)],
+        verified_purchase=np.zeros(n, np.int8),
+        language=np.full(n, "en", "U8"),
+        markup=np.zeros(n, bool),
+        bucket=random.integers(20, 100, n),
+        review_key=random.integers(0, 2**64, n, np.uint64),
+    )
+
+
+@pytest.fixture
+def learner() -> Learner:
+    settings = msgspec.structs.replace(config.load(), folds=FOLDS)
+    random = np.random.default_rng(5)
+    known = {}
+    for view in FOUR:
+        slots = np.flatnonzero(random.random(SIZE) < 0.6)
+        known[view] = slots, (1 + random.random(len(slots))).astype(np.float32)
+    lookup = Slots(BITS, np.full(SIZE // 8, 255, np.uint8))
+    return Learner(lookup, SIZE, known, settings, np.array([10.0, 5, 5, 10, 30]))
+
+
+def test_a_step_is_adagrad_on_the_log_loss(learner: Learner):
+    rows, weights = make_rows(20, 0), np.linspace(0, 2, 20)
+    x = learner.count(rows).features.toarray().reshape(len(FOUR), 20, -1)
+    bias = learner.bias.copy()
+    learner.learn(rows, weights)
+    above = rows.rating[:, None] > np.arange(1, 5)
+    folds = rows.folds(FOLDS)
+    for view in range(len(FOUR)):
+        columns = slice(learner.ends[view], learner.ends[view + 1])
+        p = 1 / (1 + np.exp(-bias[view, :4]))  # no weight is there yet
+        whole = (p - above) * weights[:, None]
+        rates = 0.5 / np.sqrt(FIRST_SQUARES + (x[view].T @ whole)[columns] ** 2)
+        for model in range(1 + FOLDS):
+            error = whole * (folds != model - 1)[:, None]
+            expected = -rates * (x[view].T @ error)[columns]
+            found = learner.weights[columns, 4 * model : 4 * model + 4]
+            assert found == pytest.approx(expected, abs=1e-5)
+
+
+def test_no_row_reaches_the_heads_that_leave_its_fold_out(learner: Learner):
+    rows = make_rows(64, 1)
+    only = rows.take(rows.folds(FOLDS) == 1)
+    before = learner.weights.copy()
+    for _ in range(3):
+        learner.learn(only, np.ones(len(only)))
+    left_out = slice(4 * 2, 4 * 3)
+    assert (learner.weights[:, left_out] == before[:, left_out]).all()
+    assert (learner.weights[:, :4] != before[:, :4]).any()
+    assert (learner.bias[:, left_out] == learner.bias[0, left_out]).all()
+
+
+def test_a_row_without_weight_moves_nothing(learner: Learner):
+    learner.learn(make_rows(30, 2), np.zeros(30))
+    assert not learner.weights.any()
+
+
+def test_the_heads_score_as_the_scorer_and_the_plain_pipeline_do(learner: Learner):
+    for seed in range(5):
+        learner.learn(make_rows(64, seed), np.ones(64))
+    heads, rows = learner.heads(), make_rows(40, 9)
+    nothing = Projection(np.zeros(0, np.int32), np.zeros((0, 2), np.float32))
+    known = np.full(SIZE // 8, 255, np.uint8)
+    parts = Parts([], BITS, heads, None, nothing, 40, known)
+    batch = learner.count(rows)
+    own = (batch.features @ learner.weights[:, :4]).reshape(4, 40, 4) + learner.bias[:, None, :4]
+    scorer = parts.scorer()
+    scores = scorer.scores(batch_of(scorer, rows), 40)
+    assert scores == pytest.approx(own.transpose(1, 0, 2).reshape(40, 16), abs=1e-4)
+    alone = Parts([], BITS, {"text": heads["text"]}, None, nothing, 40, known)
+    slow = reference.probabilities(alone, rows.title, rows.text)
+    assert softmax(scores[:, :4]) == pytest.approx(slow, abs=1e-6)
+
+
+def batch_of(scorer, rows: Rows):
+    from training.tokens import tokenise
+
+    return scorer.weigh(scorer.count(tokenise(rows.title, rows.text)), len(rows))
+
+
+def test_words_never_learned_are_unknown_though_they_share_a_slot():
+    known = np.zeros(SIZE, np.uint8)
+    bare = Slots(BITS, np.zeros(SIZE // 8, np.uint8))
+    known[bare.find(keys_of(["good"]))] = 1
+    slots = Slots(BITS, np.packbits(known))
+    number = slots.find(keys_of(["good", "bad"]))
+    assert slots.unknown(number).tolist() == [False, True]
