@@ -9,6 +9,7 @@ baseline/        what normal looked like on the hold-out
 """
 
 import hashlib
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,9 +26,9 @@ from training.errors import ArtefactError, ConfigurationError
 from training.scorer import Heads, Net, Scorer, Stack
 from training.tokens import TOKEN_RULES, keys_of
 from training.topics import Projection
-from training.views import FIELD, Lookup, Slots, Table
+from training.views import FOUR, Lookup, Slots, Table
 
-FORMAT = "review-stars model 1"
+FORMAT = "review-stars model 2"  # raised whenever the folder changes
 FILES = (
     "vocabulary.txt",
     "weights.npz",
@@ -39,6 +40,8 @@ FILES = (
 MEGABYTE = 1 << 20
 LEAST_SLOTS, MOST_SLOTS = 10, 22  # bits; the scorer has 80 bytes for each slot
 MOST_BYTES = 256 * MEGABYTE  # of one file: nothing larger is even opened
+BOTH = ("both",)
+MOST_EDGE_TOKENS, MOST_NETS = 10_000, 64
 NET = ("inner", "inner_bias", "outer", "outer_bias")
 
 Array = NDArray[Any]
@@ -54,7 +57,7 @@ class File(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Head(msgspec.Struct, frozen=True, kw_only=True):
     """model.json. form: `memory` or `streaming`, how it was trained.
 
-    slots: 0 for a vocabulary, else the bits of hashed n-grams.
+    slots: 0 for a vocabulary, else the bits of hashed n-grams. seal: digest of all the rest.
     """
 
     format: str
@@ -75,6 +78,7 @@ class Head(msgspec.Struct, frozen=True, kw_only=True):
     provenance: dict[str, str]
     configuration: dict[str, Any]
     files: dict[str, File]
+    seal: str
 
 
 @dataclass(frozen=True)
@@ -137,6 +141,7 @@ def seal(folder: Path, head: Mapping[str, Any], most_megabytes: float) -> None:
         **head,
         "files": files,
     }
+    content["seal"] = _seal(content)
     text = msgspec.json.format(msgspec.json.encode(content), indent=1)
     (folder / "model.json").write_bytes(text + b"\n")
 
@@ -144,17 +149,14 @@ def seal(folder: Path, head: Mapping[str, Any], most_megabytes: float) -> None:
 def read_head(folder: Path, text_rules: str) -> Head:
     """Read model.json and check every file against it. Raises ArtefactError."""
     try:
-        head = msgspec.json.decode((folder / "model.json").read_bytes(), type=Head)
+        content = msgspec.json.decode((folder / "model.json").read_bytes(), type=dict[str, Any])
+        _check_versions(content, text_rules)  # before all else: another version has other fields
+        head = msgspec.convert(content, Head)
     except (OSError, msgspec.MsgspecError, UnicodeDecodeError, ConfigurationError) as error:
         raise ArtefactError(f"model.json cannot be read: {type(error).__name__}") from error
-    asked = {"format": FORMAT, "text_rules": text_rules, "token_rules": TOKEN_RULES}
-    for name, needed in asked.items():
-        if (found := getattr(head, name)) != needed:
-            raise ArtefactError(f"the model's {name} is {found!r}, this program reads {needed!r}")
-    if not head.views or len(set(head.views)) != len(head.views) or set(head.views) - set(FIELD):
-        raise ArtefactError("model.json names views that do not exist")
-    if set(head.files) != set(FILES):
-        raise ArtefactError("model.json does not list the files of a model")
+    _check_head(head)
+    if _seal(content) != head.seal:
+        raise ArtefactError("model.json is not as it was written")
     for name in FILES:
         path = folder / name
         if path.is_symlink() or not path.is_file() or path.stat().st_size > MOST_BYTES:
@@ -162,6 +164,30 @@ def read_head(folder: Path, text_rules: str) -> Head:
         if _describe(path) != head.files[name]:
             raise ArtefactError(f"{name} is not the file that model.json was written with")
     return head
+
+
+def _check_versions(content: Mapping[str, Any], text_rules: str) -> None:
+    asked = {"format": FORMAT, "text_rules": text_rules, "token_rules": TOKEN_RULES}
+    for name, needed in asked.items():
+        if (found := content.get(name)) != needed:
+            raise ArtefactError(f"the model's {name} is {found!r}, this program reads {needed!r}")
+
+
+def _check_head(head: Head) -> None:
+    """Whether this program can compute with what a head says, whoever wrote it."""
+    if head.views not in (FOUR, BOTH):
+        raise ArtefactError("model.json names views that no model has")
+    if set(head.files) != set(FILES):
+        raise ArtefactError("model.json does not list the files of a model")
+    if not head.languages:
+        raise ArtefactError("model.json names no language")
+    if not (1 <= head.edge_tokens <= MOST_EDGE_TOKENS and 0 <= head.nets <= MOST_NETS):
+        raise ArtefactError("model.json has edge_tokens or nets that no model has")
+    if head.nets and not 0 < head.clip < math.inf:
+        raise ArtefactError("model.json has a clip that no model has")
+    prior = head.rule.prior
+    if head.rule.name == "prior" and (len(prior) != 5 or not all(0 < p <= 1 for p in prior)):
+        raise ArtefactError("model.json has a rule without the share of each star")
 
 
 def read_parts(folder: Path, head: Head) -> Parts:
@@ -273,6 +299,12 @@ def _arrays(parts: Parts) -> dict[str, Array]:
         for i, net in enumerate(parts.stack.nets):
             arrays |= {f"net{i}.{name}": getattr(net, name) for name in NET}
     return arrays
+
+
+def _seal(content: Mapping[str, Any]) -> str:
+    """The digest of model.json without its own: an edit by hand is noticed, an evil one is not."""
+    rest = {name: value for name, value in content.items() if name != "seal"}
+    return hashlib.sha256(msgspec.json.encode(rest)).hexdigest()
 
 
 def _describe(path: Path) -> File:

@@ -8,9 +8,11 @@ import numpy as np
 import pytest
 
 from monitoring.arrays import read_npz, write_npz
+from reviews.clean import TEXT_RULES
 from training import artefact
 from training.errors import ArtefactError
 from training.model import StarModel
+from training.tokens import TOKEN_RULES
 
 
 def reseal(folder: Path) -> None:
@@ -20,9 +22,12 @@ def reseal(folder: Path) -> None:
     artefact.seal(folder, about, 40)
 
 
-def change_head(folder: Path, **changes: object) -> None:
-    head = msgspec.json.decode((folder / "model.json").read_bytes())
-    (folder / "model.json").write_bytes(msgspec.json.encode(head | changes))
+def change_head(folder: Path, *, seals: bool, **changes: object) -> None:
+    """seals: as a careful tamperer would, else only what stands there."""
+    head = msgspec.json.decode((folder / "model.json").read_bytes()) | changes
+    if seals:
+        head["seal"] = artefact._seal(head)
+    (folder / "model.json").write_bytes(msgspec.json.encode(head))
 
 
 def change_array(folder: Path, name: str, change) -> None:
@@ -68,6 +73,26 @@ def test_a_changed_byte_is_noticed(model_folder: Path, name):
         {"token_rules": "0"},
         {"views": ["text", "text"]},
         {"views": ["../text"]},
+        {"views": ["title", "text", "first", "last"]},
+        {"views": ["text", "title", "first"]},
+        {"views": ["both"]},
+        {"views": []},
+        {"languages": []},
+        {"edge_tokens": 0},
+        {"edge_tokens": -1},
+        {"edge_tokens": 10**15},
+        {"clip": 0.0},
+        {"clip": -8.0},
+        {"clip": None},
+        {"nets": -1},
+        {"nets": 10**9},
+        {"ngrams": -1},
+        {"slots": -1},
+        {"slots": 40},
+        {"rule": {"name": "prior", "strength": 0.2}},
+        {"rule": {"name": "prior", "strength": 0.2, "prior": [0.2, 0.8]}},
+        {"rule": {"name": "prior", "strength": 0.2, "prior": [0.0, 0.2, 0.2, 0.2, 0.4]}},
+        {"rule": {"name": "cost", "strength": 7}},
         {"files": {"../../etc/passwd": {"bytes": 1, "sha256": ""}}},
         {"ngrams": 9},
         {"nets": 1},
@@ -77,8 +102,34 @@ def test_a_changed_byte_is_noticed(model_folder: Path, name):
     ],
 )
 def test_a_head_that_does_not_fit_is_refused(model_folder: Path, change):
-    change_head(model_folder, **change)
+    change_head(model_folder, seals=True, **change)
     with pytest.raises(ArtefactError):
+        StarModel.load(model_folder)
+
+
+@pytest.mark.parametrize("name", ["format", "text_rules", "token_rules"])
+def test_a_model_of_another_version_is_refused_by_name(model_folder: Path, name):
+    """Even where its head has other fields than ours."""
+    (model_folder / "model.json").write_bytes(
+        msgspec.json.encode(
+            {
+                "format": artefact.FORMAT,
+                "text_rules": TEXT_RULES,
+                "token_rules": TOKEN_RULES,
+                name: "of old",
+            }
+        )
+    )
+    with pytest.raises(ArtefactError, match=f"the model's {name} is 'of old'"):
+        StarModel.load(model_folder)
+
+
+@pytest.mark.parametrize(
+    "change", [{"rule": {"name": "argmax"}}, {"clip": 7.0}, {"edge_tokens": 39}, {"rows": {}}]
+)
+def test_a_head_that_was_edited_is_noticed(model_folder: Path, change):
+    change_head(model_folder, seals=False, **change)
+    with pytest.raises(ArtefactError, match="not as it was written"):
         StarModel.load(model_folder)
 
 
