@@ -79,7 +79,10 @@ def read(
     languages: rows in these and `und`; None: all. buckets: only these; None: all.
     Raises DatasetError where there is no file, or a column is not as the data dictionary says.
     """
-    rows = once_each(join(list(batches(folder))))
+    return once_each(join([_chosen(batch, languages, buckets) for batch in batches(folder)]))
+
+
+def _chosen(rows: Rows, languages: Collection[str] | None, buckets: Collection[int] | None) -> Rows:
     keep = np.ones(len(rows), np.bool_)
     if languages is not None:
         keep &= rows.in_languages(languages)

@@ -28,7 +28,7 @@ from training import (
     words,
 )
 from training.dataset import Rows
-from training.errors import TrainingError
+from training.errors import ArtefactError, TrainingError
 from training.model import StarModel
 
 CHUNK_ROWS = 4096  # reviews scored at a time: keeps memory flat and progress alive
@@ -83,8 +83,8 @@ def evaluate(
         figures["scorer"] = agreement.check(judged, folder, scored.rows, scored.probabilities)
         weights = words.gather(judged, scored.rows, scored.stars)
         folds = read_json(folder / "training.json")
-        copy_baseline(folder, out)
-    figures["champion"] = against(champion, scored, say)
+        figures["champion"] = against(champion, scored, say)
+        copy_baseline(folder, out)  # the first thing written: by now nothing can be refused
     standing = figures["champion"]["metrics"] if figures["champion"] else None
     verdict = gate.judge(figures, gate_settings, standing)
     figures["gate"] = verdict.to_mapping()
@@ -137,11 +137,15 @@ def against(
     """The champion's figures on the same rows and the paired comparison; None: there is none.
 
     It is asked in every language of the challenger, whatever it learned itself.
+    Raises ArtefactError for a champion that this program cannot read.
     """
     if champion is None or not archive.is_model(champion):
         return None
     with archive.opened(champion) as folder:
-        model = StarModel.load(folder)
+        try:
+            model = StarModel.load(folder)
+        except ArtefactError as error:  # no model passes unjudged because its rival cannot speak
+            raise ArtefactError(f"the champion cannot be asked: {error}") from error
         say("scoring the champion on the same rows")
         theirs = score(model, scored.rows, say)
     truth = scored.rows.rating

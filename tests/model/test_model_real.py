@@ -4,11 +4,14 @@ import gzip
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from reviews import parquet
 from reviews.refine import refine_stream
 from training import artefact, config, dataset, metrics, reference
+from training.evaluate import evaluate
 from training.model import StarModel
 from training.progress import Progress
 from training.train import train
@@ -61,6 +64,36 @@ def test_what_it_learned_carries_over_to_another_category(trained, tmp_path: Pat
     found = figures_of(model, dataset.read(curate("drift_tvs_20k", tmp_path), model.languages))
     assert found["accuracy"] >= 0.73
     assert found["macro_f1"] >= 0.57
+
+
+def few_learn(source: Path, folder: Path, buckets: range) -> Path:
+    """The hold-out, and of the others only the users of some buckets."""
+    folder.mkdir()
+    table = pq.read_table(source / "0.parquet")
+    keep = np.isin(table["bucket"].to_numpy(), [*range(20), *buckets])
+    pq.write_table(table.filter(pa.array(keep)), folder / "0.parquet")
+    return folder
+
+
+def test_a_model_of_two_in_a_hundred_rows_is_refused(trained, electronics: Path, tmp_path: Path):
+    few = few_learn(electronics, tmp_path / "few", range(30, 32))
+    settings = config.load().with_overrides({"folds": "2"})
+    train(few, tmp_path / "worse", settings, progress=Progress(quiet=True))
+    found = evaluate(tmp_path / "worse", electronics, tmp_path / "out", trained[0])
+    failed = {c["name"] for c in found["gate"]["conditions"] if not c["passed"]}
+    assert not found["gate"]["passed"]
+    assert found["gate"]["floors"] == "full"
+    assert {"accuracy", "macro_f1", "qwk", "accuracy_against_champion"} <= failed
+    for name in ("accuracy", "macro_f1", "qwk", "worse than the champion's"):
+        assert name in found["gate"]["message"]
+    assert "champion" in (tmp_path / "out" / "report.html").read_text()
+
+
+def test_the_model_in_service_passes_the_full_gate(trained, electronics: Path, tmp_path: Path):
+    found = evaluate(trained[0], electronics, tmp_path / "out")
+    assert found["gate"]["passed"], found["gate"]["message"]
+    assert found["gate"]["floors"] == "full"
+    assert found["scorer"]["passed"]
 
 
 def test_streaming_costs_little_accuracy(trained, electronics: Path, tmp_path: Path):

@@ -154,6 +154,8 @@ def test_bad_input_is_named_and_nothing_is_written(place: Path, tmp_path: Path) 
         evaluate(tmp_path / "tampered", place / "data", tmp_path / "out")
     with pytest.raises(DatasetError):
         evaluate(place / "good", tmp_path / "nothing", tmp_path / "out")
+    with pytest.raises(ArtefactError, match=r"the champion cannot be asked: weights\.npz"):
+        evaluate(place / "good", place / "data", tmp_path / "out", tmp_path / "tampered")
     assert not (tmp_path / "out").exists()
 
 
