@@ -91,10 +91,10 @@ def test_the_bytes_do_not_depend_on_how_the_input_came():
 
 
 def test_no_row_group_is_larger_than_a_reader_wants_to_hold():
-    lines = (b'{"rating":5,"text":"words %d of it"}' % i for i in range(70_000))
+    lines = (b'{"rating":5,"text":"words %d of it"}' % i for i in range(40_000))
     metadata = pq.ParquetFile(io.BytesIO(write(b"\n".join(lines)))).metadata
     sizes = [metadata.row_group(i).num_rows for i in range(metadata.num_row_groups)]
-    assert sum(sizes) == 70_000
+    assert sum(sizes) == 40_000
     assert max(sizes) <= parquet.ROW_GROUP_ROWS
 
 
@@ -122,7 +122,7 @@ def test_the_memory_for_copies_is_a_set(batches):
 def test_the_memory_for_copies_stays_within_its_bound():
     limit = 20_000
     seen = Seen(limit)
-    keys = np.random.default_rng(1).integers(1, 2**63, 100_000, np.uint64)
+    keys = np.random.default_rng(1).integers(1, 2**63, 50_000, np.uint64)
     for first in range(0, len(keys), 1000):
         seen.add(keys[first : first + 1000])
     assert len(seen) == limit

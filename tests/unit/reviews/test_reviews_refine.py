@@ -32,13 +32,13 @@ def test_the_fast_path_is_equal_to_the_rules_in_every_cell(data, chunk_bytes):
     assert counts.adds_up()
 
 
-@settings(relaxed, max_examples=40)
+@settings(relaxed, max_examples=25)
 @given(files())
 def test_compressed_input_gives_the_same(data):
     assert refined(io.BytesIO(gzip.compress(data, mtime=0))) == refined(io.BytesIO(data))
 
 
-@settings(relaxed, max_examples=60)
+@settings(relaxed, max_examples=40)
 @given(files(), st.data())
 def test_neighbouring_byte_ranges_share_no_line_and_miss_none(data, draw):
     cuts = draw.draw(st.lists(st.integers(0, len(data)), max_size=4))
@@ -66,7 +66,7 @@ class Dripping(io.RawIOBase):
         return self._file.read(min(size, next(self._sizes, size)))
 
 
-@settings(relaxed, max_examples=50)
+@settings(relaxed, max_examples=30)
 @given(files(), st.lists(st.integers(1, 50), max_size=30))
 def test_how_bytes_arrive_makes_no_difference(data, sizes):
     with patch.object(source, "CHUNK_BYTES", 100):

@@ -7,7 +7,7 @@ import tracemalloc
 import zlib
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from reviews import source
@@ -55,15 +55,18 @@ def test_gzip_that_is_cut_off_gives_all_that_came_before_and_says_where(at):
     assert abs(counts.read + counts.blank - came.count(b"\n")) <= 1
 
 
-@relaxed
+@settings(relaxed, max_examples=40)
 @given(st.integers(20, len(ZIPPED) - 9), st.integers(1, 255))
+@example(len(ZIPPED) - 9, 2)
 def test_gzip_with_a_wrong_byte_never_crashes_and_counts_add_up(at, change):
     damaged = bytearray(ZIPPED)
     damaged[at] ^= change
-    _, _, counts, error = read(bytes(damaged))
-    assert error is not None
-    assert "damaged" in error or "breaks off" in error
+    rows, _, counts, error = read(bytes(damaged))
     assert counts.adds_up()
+    if error is None:  # bits between the last block and its checksum mean nothing
+        assert rows == WHOLE_ROWS
+    else:
+        assert "damaged" in error or "breaks off" in error
 
 
 @pytest.mark.parametrize("behind", [b"\0" * 300_000, b"\0", b""])
@@ -108,7 +111,7 @@ def test_lines_of_ten_megabytes_are_set_aside_whole(tmp_path):
 
 def test_an_endless_line_takes_bounded_memory():
     class Endless:
-        left = 200 << 20
+        left = 96 << 20
 
         def read(self, size):
             self.left -= size
@@ -120,7 +123,7 @@ def test_an_endless_line_takes_bounded_memory():
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert (refiner.counts.read, refiner.counts.rejected) == (1, {"too_long": 1})
-    assert peak < 80 << 20
+    assert peak < 70 << 20
 
 
 @pytest.mark.parametrize(
