@@ -1,6 +1,6 @@
 """How often the drift rule rings when nothing changed, and when something did.
 
-python bench/drift_power.py [--observations FILE] [--windows 400] [--rows 2000] [--out FILE]
+python -m bench.drift_power [--observations FILE] [--windows 400] [--rows 2000] [--out FILE]
 
 FILE holds observations of one stream (`python -m training predict --observations`), from which
 baselines and windows are drawn without overlap; without it, made-up ones are. A quiet window
