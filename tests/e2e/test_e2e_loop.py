@@ -88,6 +88,7 @@ def test_a_version_leads_back_to_its_rows(running: Running) -> None:
     assert found["serving"]["live"] is True
     assert found["releases"][0]["outcome"] == "released"
     assert found["dataset"]["counts"]["read"] == running.summary["reviews"]["read"]
+    assert found["dataset"]["parquet_objects"] > 1  # the map had more than one shard
     assert found["dataset"]["sources"][0]["key"] == "incoming/reviews.jsonl.gz"
     assert found["run"]["tracking"]["sent"] is True
 
@@ -133,9 +134,9 @@ def test_a_second_run_says_that_another_is_going(running: Running) -> None:
 
 
 def read_objects(running: Running, prefix: str, suffix: str = "") -> list[dict[str, Any]]:
-    """Every JSON line of the objects under a prefix of the curated bucket, in order of keys."""
+    """Every document of the objects under a prefix of the curated bucket, in order of keys."""
     program = """
-import sys
+import json, sys
 from pathlib import Path
 from lambdas.ports import objects
 from operate import deployment
@@ -145,7 +146,9 @@ place.enter()
 bucket = deployment.read(place)["CuratedBucket"]
 for key in objects.list_keys(bucket, sys.argv[2]):
     if key.endswith(sys.argv[3]):
-        print(objects.read(bucket, key).decode())
+        body = objects.read(bucket, key)
+        for document in [body] if key.endswith(".json") else body.splitlines():
+            print(json.dumps(json.loads(document)))
 """
     words = [operate()[0], "-c", program, str(running.home), prefix, suffix]
     done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=True, timeout=60)
