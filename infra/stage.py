@@ -74,7 +74,6 @@ class Api(Settings, frozen=True, kw_only=True):
 
     throttle_rate: int
     throttle_burst: int
-    api_keys: bool
     waf: bool
     capture_words: bool
     client_principals: list[str]

@@ -164,6 +164,28 @@ def test_observations_go_by_hour_into_their_bucket(templates: Templates) -> None
         assert "DeliveryStreamEncryptionConfigurationInput" in stream
 
 
+def test_what_a_stream_delivers_it_may_write_and_encrypt(templates: Templates) -> None:
+    """Firehose says a refusal in its own log alone."""
+    [role] = {
+        text(s.properties["ExtendedS3DestinationConfiguration"]["RoleARN"])
+        for s in templates.resources("AWS::KinesisFirehose::DeliveryStream")
+    }
+    rights = {
+        (action, resource)
+        for grant in statements(templates, "identity")
+        if {"Ref": role.removeprefix("${").removesuffix(".Arn}")}
+        in grant.holder.properties["Roles"]
+        for action in grant.actions
+        for resource in grant.resources
+    }
+    bucket = f"arn:aws:s3:::{templates.stage.bucket_name('observations')}"
+    for prefix in ("predictions", "feedback", "failed"):
+        assert ("s3:PutObject", f"{bucket}/{prefix}/*") in rights
+    keys = {resource for action, resource in rights if action == "kms:GenerateDataKey"}
+    assert len(keys) == 1
+    assert "KeysData" in keys.pop()
+
+
 def test_words_are_captured_nowhere(every_stage: dict[str, Templates]) -> None:
     assert not any(made.stage.api.capture_words for made in every_stage.values())
 

@@ -1,0 +1,135 @@
+"""A stage's file: every value changes something, and nothing else is taken."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from infra.stage import CONFIGS, Stage, StageError
+
+from .synthesis import Templates, synthesise
+
+# What each value becomes here; every one must show in some template.
+OTHER: dict[str, Any] = {
+    "account": "333333333333",
+    "region": "eu-central-1",
+    "runtime.python": "3.12",
+    "runtime.architecture": "arm64",
+    "data.retention_days": 77,
+    "data.remove_on_destroy": True,
+    "data.max_concurrency": 77,
+    "data.max_shard_bytes": 77_000_000,
+    "data.keep_columns": ["asin"],
+    "learning.image_uri": "333333333333.dkr.ecr.us-east-1.amazonaws.com/other:1",
+    "learning.instance_type": "ml.m5.4xlarge",
+    "learning.volume_gib": 77,
+    "learning.max_runtime_seconds": 7_777,
+    "learning.spot": False,
+    "learning.folds": 7,
+    "learning.settle_minutes": 77,
+    "learning.approve": "automatic",
+    "learning.schedule": "rate(77 days)",
+    "learning.tracking_uri": "https://tracking.example.com",
+    "learning.step_cache": False,
+    "endpoint.kind": "serverless",
+    "endpoint.instance_type": "ml.c7i.4xlarge",
+    "endpoint.instance_count": 7,
+    "endpoint.canary_wait_seconds": 77,
+    "api.throttle_rate": 77,
+    "api.throttle_burst": 777,
+    "api.waf": False,
+    "api.capture_words": True,
+    "api.client_principals": ["arn:aws:iam::222222222222:role/shop"],
+    "monitoring.schedule": "rate(7 hours)",
+    "monitoring.alarms_needed": 3,
+    "monitoring.alarms_of": 7,
+    "monitoring.cool_down_hours": 77,
+    "monitoring.settle_minutes": 77,
+    "alerts.inbox": True,
+    "alerts.emails": ["other@example.com"],
+    "audit.trail": "organisation",
+}
+# Of a serverless stage alone, and so not of prod.
+OTHER_SERVERLESS: dict[str, Any] = {
+    "endpoint.serverless_memory_mb": 6_144,
+    "endpoint.serverless_concurrency": 7,
+}
+
+
+def with_value(label: str, path: str, value: Any) -> Stage:
+    """A stage with one value changed."""
+    values = msgspec.yaml.decode((CONFIGS / f"{label}.yaml").read_bytes())
+    part, _, name = path.rpartition(".")
+    (values[part] if part else values)[name] = value
+    return msgspec.convert({**values, "label": label}, Stage)
+
+
+def paths(kind: type[Any], before: str = "") -> list[str]:
+    """The dotted names of all values of a stage."""
+    found = []
+    for field in msgspec.structs.fields(kind):
+        name = f"{before}{field.name}"
+        nested = isinstance(field.type, type) and issubclass(field.type, msgspec.Struct)
+        found += paths(field.type, f"{name}.") if nested else [name]
+    return found
+
+
+def test_every_value_is_tried() -> None:
+    assert sorted([*OTHER, *OTHER_SERVERLESS, "label", "tags"]) == sorted(paths(Stage))
+
+
+@pytest.mark.parametrize("path", OTHER)
+def test_every_value_of_a_stage_changes_something(
+    path: str, prod: Templates, tmp_path: Path
+) -> None:
+    changed = synthesise("prod", tmp_path, with_value("prod", path, OTHER[path]))
+    assert changed.stacks != prod.stacks
+
+
+@pytest.mark.parametrize("path", OTHER_SERVERLESS)
+def test_every_value_of_a_serverless_stage_does(
+    path: str, every_stage: dict[str, Templates], tmp_path: Path
+) -> None:
+    changed = synthesise("dev", tmp_path, with_value("dev", path, OTHER_SERVERLESS[path]))
+    assert changed.stacks != every_stage["dev"].stacks
+
+
+def test_tags_are_those_of_every_stack(tmp_path: Path) -> None:
+    """CloudFormation hands them on to all resources; the templates hold none."""
+    synthesise("prod", tmp_path, with_value("prod", "tags", {"team": "stars"}))
+    artifacts = json.loads((tmp_path / "manifest.json").read_text())["artifacts"].values()
+    stacks = [body for body in artifacts if body["type"] == "aws:cloudformation:stack"]
+    assert len(stacks) == 6
+    assert all(body["properties"]["tags"] == {"team": "stars"} for body in stacks)
+
+
+def test_a_value_that_changes_nothing_would_be_found(prod: Templates, tmp_path: Path) -> None:
+    same = prod.stage.learning.volume_gib
+    changed = synthesise("prod", tmp_path, with_value("prod", "learning.volume_gib", same))
+    assert changed.stacks == prod.stacks
+
+
+def test_an_unknown_stage_says_which_are_known() -> None:
+    with pytest.raises(StageError, match="unknown stage 'test': known are dev, local, prod"):
+        Stage.read("test")
+
+
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [
+        ({"colour": "red"}, "colour"),
+        ({"region": 7}, "region"),
+        ({"audit": {"trail": "none"}}, "audit.trail"),
+    ],
+)
+def test_a_stage_file_that_is_wrong_says_where(
+    content: dict[str, Any], why: str, tmp_path: Path
+) -> None:
+    values = msgspec.yaml.decode((CONFIGS / "prod.yaml").read_bytes())
+    (tmp_path / "prod.yaml").write_bytes(msgspec.yaml.encode({**values, **content}))
+    with pytest.raises(StageError, match=rf"configs/prod\.yaml: .*{why}"):
+        Stage.read("prod", tmp_path)
