@@ -208,12 +208,19 @@ class Maker:
 
     def _track(self) -> ProcessingStep:
         arguments = ["track", "--run", f"{WORK}/model", "--evaluation", f"{WORK}/evaluation"]
+        arguments += ["--dataset", f"{WORK}/dataset/dataset.json"]
+        datasets = f"s3://{self.given['curated']}/datasets"
+        dataset = Join(on="/", values=[datasets, self.parameters["DatasetId"], ""])
         environment = {
             "MLFLOW_EXPERIMENT_NAME": self.given["name"],
             "PIPELINE_EXECUTION_ID": ExecutionVariables.PIPELINE_EXECUTION_ID,
         }
         args = self._processor(isolated=False, env=environment).run(
-            inputs=[taken("model", self.model), taken("evaluation", self.evaluated)],
+            inputs=[
+                taken("model", self.model),
+                taken("evaluation", self.evaluated),
+                taken("dataset", dataset),
+            ],
             outputs=[left("tracking", self._run("tracking"))],
             arguments=arguments,
         )

@@ -61,6 +61,7 @@ def by_the_sdk(stage: Stage, ours: dict[str, Any]) -> dict[str, Any]:
     """What the SDK makes; a call to any address outside would fail."""
     learning = stage.learning
     given = {
+        "curated": RESOURCES.curated_bucket,
         "bucket": RESOURCES.models_bucket,
         "role": RESOURCES.role_arn,
         "image": RESOURCES.image_uri,
