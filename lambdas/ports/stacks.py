@@ -50,7 +50,8 @@ def going(name: str, kind: str) -> list[str]:
         for item in page["StackResourceSummaries"]
         if item["ResourceType"] == kind
         and item["ResourceStatus"] != "DELETE_COMPLETE"
-        and template["Resources"][item["LogicalResourceId"]].get("DeletionPolicy") != "Retain"
+        and template["Resources"][item["LogicalResourceId"]].get("DeletionPolicy", "Delete")
+        == "Delete"
     ]
 
 

@@ -81,6 +81,22 @@ def test_a_release_goes_forward_again(running: Running) -> None:
     assert serves(running) == "2"
 
 
+def test_a_person_s_approval_starts_the_release(running: Running) -> None:
+    """A package that waits, made of version 2's own model, becomes version 3."""
+    sagemaker = aws(running, "sagemaker")
+    arn = f"arn:aws:sagemaker:us-east-1:000000000000:model-package/{PREFIX}/2"
+    known = sagemaker.describe_model_package(ModelPackageName=arn)
+    kept = ("ModelPackageGroupName", "InferenceSpecification", "CustomerMetadataProperties")
+    sagemaker.create_model_package(
+        ModelApprovalStatus="PendingManualApproval", **{name: known[name] for name in kept}
+    )
+    assert "PendingManualApproval" in say(running, "status")
+    for _ in range(60):  # so that the latency alarm judges more than the golden set's one batch
+        assert serves(running) == "2"
+    assert "version 3 released" in say(running, "release")
+    assert serves(running) == "3"
+
+
 def test_a_stage_sleeps_and_wakes_with_the_same_version(running: Running) -> None:
     say(running, "sleep")
     assert serves(running) == "503"
@@ -88,7 +104,7 @@ def test_a_stage_sleeps_and_wakes_with_the_same_version(running: Running) -> Non
     assert "nothing to put to sleep" in say(running, "sleep", code=2)
     assert aws(running, "sagemaker").list_endpoints()["Endpoints"] == []
     say(running, "wake")
-    assert serves(running) == "2"
+    assert serves(running) == "3"
 
 
 def test_each_call_of_the_api_has_its_line(running: Running) -> None:
@@ -140,7 +156,7 @@ def test_destroy_empties_what_must_be_empty_and_ends_the_run(running: Running) -
     cloudformation = aws(running, "cloudformation")
     said = say(running, "destroy")
     assert "emptied review-stars-local-raw" in said
-    assert "deleted 2 package versions" in said
+    assert "deleted 3 package versions" in said
     assert "left: the CDK bootstrap stack" in said
     listed = cloudformation.describe_stacks()["Stacks"]
     assert [item["StackName"] for item in listed if PREFIX in item["StackName"]] == []

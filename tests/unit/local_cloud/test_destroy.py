@@ -1,0 +1,90 @@
+"""`operate destroy` against MiniStack: what must be empty is emptied, what is retained is kept."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from lambdas.ports import jobs, machines, models, objects, stacks
+from operate import follow
+from operate.destroy import destroy
+from operate.errors import OperateError
+from operate.place import Place
+from tests.unit.local_cloud.conftest import Cloud, may
+from tests.unit.local_cloud.test_extension_delivery import deploy
+
+PLACE = Place("local")
+
+
+@pytest.fixture(autouse=True)
+def ports(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The ports reach the cloud of this process."""
+    for port in (jobs, machines, models, objects, stacks):
+        monkeypatch.setattr(port, "client", cloud.client)
+    monkeypatch.setattr(follow, "POLL_SECONDS", 0.01)
+
+
+def bucket(name: str, policy: str = "") -> dict[str, Any]:
+    return {
+        "Type": "AWS::S3::Bucket",
+        "Properties": {"BucketName": name, "VersioningConfiguration": {"Status": "Enabled"}},
+        **({"DeletionPolicy": policy} if policy else {}),
+    }
+
+
+def fill(cloud: Cloud, *buckets: str) -> None:
+    for name in buckets:
+        for body in (b"old", b"new"):
+            cloud.client("s3").put_object(Bucket=name, Key="a", Body=body)
+        cloud.client("s3").delete_object(Bucket=name, Key="a")
+
+
+def test_only_what_goes_with_its_stack_is_emptied(cloud: Cloud) -> None:
+    kept = bucket("kept", "Retain")
+    deploy(cloud, "review-stars-local-foundation", Raw=bucket("raw", "Delete"), Kept=kept)
+    fill(cloud, "raw", "kept")
+    said: list[str] = []
+    destroy(PLACE, said.append)
+    assert "emptied raw: 3 object versions" in said
+    assert "deleted review-stars-local-foundation" in said
+    assert not [line for line in said if "emptied kept" in line]
+    left = cloud.client("s3").list_object_versions(Bucket="kept")
+    assert len(left["Versions"]) == 2
+    assert [item["Name"] for item in cloud.client("s3").list_buckets()["Buckets"]] == ["kept"]
+
+
+def test_package_versions_go_before_their_group(cloud: Cloud) -> None:
+    name = {"ModelPackageGroupName": "review-stars-local"}
+    group = {"Type": "AWS::SageMaker::ModelPackageGroup", "Properties": name}
+    deploy(cloud, "review-stars-local-learning", Group=group)
+    for _ in range(2):
+        cloud.client("sagemaker").create_model_package(**name)
+    said: list[str] = []
+    destroy(PLACE, said.append)
+    assert "deleted 2 package versions of review-stars-local" in said
+    with pytest.raises(ClientError, match="does not exist"):
+        cloud.client("sagemaker").describe_model_package_group(**name)
+
+
+def test_what_cannot_be_deleted_is_told_with_its_reason(cloud: Cloud) -> None:
+    role = cloud.role("narrow", "cloudformation", may("ssm:PutParameter"))
+    live = {"Name": "/live", "Type": "String", "Value": "none"}
+    template = {"Resources": {"Live": {"Type": "AWS::SSM::Parameter", "Properties": live}}}
+    cloud.client("cloudformation").create_stack(
+        StackName="review-stars-local-foundation",
+        RoleARN=role,
+        TemplateBody=json.dumps(template),
+    )
+    follow.until("the stack", lambda: stacks.settled("review-stars-local-foundation"), 10)
+    said: list[str] = []
+    with pytest.raises(OperateError, match="not authorized to perform: ssm:DeleteParameter"):
+        destroy(PLACE, said.append)
+
+
+def test_a_stage_that_is_not_deployed_leaves_nothing_to_do(cloud: Cloud) -> None:
+    said: list[str] = []
+    destroy(PLACE, said.append)
+    assert said == ["stage local is not deployed: there is nothing to delete"]
