@@ -168,27 +168,21 @@ def _serve(journey: Journey, cloud: LocalCloud, home: Path) -> None:
     )
     watch = Watch(journey.deployment, home)
     watch.news()
+    stack = f"{journey.deployment.place.prefix}-endpoint"
     while cloud.alive():
-        if not _is_deployed(journey):
-            return
-        try:
-            lines = watch.news()
-        except ReviewStarsError:
-            if not _is_deployed(journey):
-                return
-            raise
-        for line in lines:
-            journey.progress.say(line)
+        if not stacks.exists(stack):
+            journey.progress.changed("the stage was destroyed; Ctrl-C stops the local cloud too")
+        else:
+            try:
+                lines = watch.news()
+            except ReviewStarsError:
+                if stacks.exists(stack):
+                    raise
+                lines = []  # it was being destroyed while we looked
+            for line in lines:
+                journey.progress.say(line)
         time.sleep(2)
     raise OperateError(f"the local cloud has stopped; see {cloud.log}")
-
-
-def _is_deployed(journey: Journey) -> bool:
-    """Whether the stage still stands; says so where a `destroy` has taken it down."""
-    found = stacks.exists(f"{journey.deployment.place.prefix}-endpoint")
-    if not found:
-        journey.progress.say("the stage was destroyed: there is nothing to serve any more")
-    return found
 
 
 def told(alert: Alert) -> str:
