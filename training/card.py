@@ -54,11 +54,11 @@ def markdown(
 
 
 def _headline(figures: Mapping[str, Any]) -> list[list[str]]:
-    rows = [["always the commonest star", f"{figures['majority']:.4f}", ""]]
+    rows = [["Always the commonest star", f"{figures['majority']:.4f}", ""]]
     for name in (*HEADLINE, "ece", "binary_accuracy"):
         spread = figures["spread"].get(name)
         error = "" if spread is None else f"{1.96 * spread:.4f}"
-        rows.append([NAMES[name].lower(), f"{figures[name]:.4f}", error])
+        rows.append([NAMES[name], f"{figures[name]:.4f}", error])
     return rows
 
 
@@ -94,7 +94,7 @@ def _folds(training: Mapping[str, Any]) -> list[str]:
         [str(place + 1), *(f"{fold[name]:.4f}" for name in HEADLINE)]
         for place, fold in enumerate(folds)
     ]
-    head = ["fold", *(NAMES[name].lower() for name in HEADLINE)]
+    head = ["fold", *(NAMES[name] for name in HEADLINE)]
     return ["## Cross-validation", _table(head, rows)]
 
 

@@ -115,6 +115,8 @@ def assess(everything: Scored, scored: Scored) -> dict[str, Any]:
     figures["spread_method"] = SPREAD_METHOD
     figures["other_languages"] = len(everything.rows) - len(rows)
     figures["slices"] = compare.slices(rows.rating, scored.stars, groups(rows))
+    by_length = figures["slices"]["length"]  # has an order of its own
+    figures["slices"]["length"] = {n: by_length[n] for n in LENGTH_NAMES if n in by_length}
     language = {"language": everything.rows.language}
     figures["slices"] |= compare.slices(everything.rows.rating, everything.stars, language)
     figures["calibration"] = metrics.calibration(rows.rating, scored.probabilities)

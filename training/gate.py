@@ -54,13 +54,17 @@ class GateSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 @dataclass(frozen=True)
 class Condition:
-    """One thing that was asked. threshold: the value that was needed, inclusive."""
+    """One thing that was asked. threshold: the value that was needed, inclusive.
+
+    bound: `at_least` or `at_most`.
+    """
 
     name: str
     value: float | None
     threshold: float
     passed: bool
     words: str
+    bound: str = "at_least"
 
 
 @dataclass(frozen=True)
@@ -114,14 +118,14 @@ def find(figures: Mapping[str, Any], name: str) -> float | None:
 def _floor(figures: Mapping[str, Any], floor: Floor) -> Condition:
     value = find(figures, floor.metric)
     if floor.at_least is not None:
-        threshold, sign = floor.at_least, "below"
+        threshold, sign, bound = floor.at_least, "below", "at_least"
         passed = value is not None and value >= threshold - EXACT
     else:
         assert floor.at_most is not None  # one of the two is given: Floor checks it
-        threshold, sign = floor.at_most, "above"
+        threshold, sign, bound = floor.at_most, "above", "at_most"
         passed = value is not None and value <= threshold + EXACT
     words = f"{floor.metric} {_figure(value)} is {sign} {threshold:g}"
-    return Condition(floor.metric, value, threshold, passed, "" if passed else words)
+    return Condition(floor.metric, value, threshold, passed, "" if passed else words, bound)
 
 
 def _no_step_back(

@@ -83,7 +83,7 @@ def calibration(bins: Sequence[Mapping[str, float]]) -> str:
         axes.plot(sure, right, color=NOW, lw=1.5)
         axes.scatter(sure, right, s=20 + 260 * rows / max(1, rows.max()), color=NOW, alpha=0.55)
         axes.set(xlim=(0.18, 1.02), ylim=(0, 1.03), xlabel="confidence", ylabel="share right")
-        axes.text(0.97, 0.87, "perfectly calibrated", ha="right", color=SOFT, size=8)
+        axes.text(1.0, 0.03, "dashed: perfectly calibrated", ha="right", color=SOFT, size=8)
 
     return _svg("calibration", draw, (4.6, 4.2))
 
@@ -199,7 +199,7 @@ def words(weights: Mapping[str, Sequence[Mapping[str, Any]]]) -> Mapping[str, st
             axes.set_xlabel("pull towards the answer (logit, mean where it occurs)")
             axes.grid(visible=False, axis="y")
 
-        return _svg(f"words_{star}", draw, (4.6, 0.8 + 0.27 * len(entries)))
+        return _svg(f"words_{star}", draw, (4.6, 0.8 + 0.27 * len(entries)), names=0.36)
 
     return {f"words_{star}": drawing(star, entries) for star, entries in weights.items() if entries}
 
@@ -223,7 +223,8 @@ def learning_curve(points: Sequence[Mapping[str, float]]) -> str:
     return _svg("learning_curve", draw, (9.4, 3.4))
 
 
-def _svg(name: str, draw: Any, size: tuple[float, float]) -> str:
+def _svg(name: str, draw: Any, size: tuple[float, float], names: float | None = None) -> str:
+    """names: share of the width that is kept for names, so that neighbours are drawn alike."""
     import matplotlib as mpl
     from matplotlib.backends.backend_svg import FigureCanvasSVG
     from matplotlib.figure import Figure
@@ -232,12 +233,14 @@ def _svg(name: str, draw: Any, size: tuple[float, float]) -> str:
         figure = Figure(figsize=size)
         FigureCanvasSVG(figure)
         draw(figure.add_subplot())
+        if names is not None:
+            figure.subplots_adjust(names, 0.55 / size[1], 0.98, 0.99)
         content = io.StringIO()
         figure.savefig(
             content,
             format="svg",
             transparent=True,
-            bbox_inches="tight",
+            bbox_inches="tight" if names is None else None,
             metadata={"Date": None, "Creator": None},
         )
     svg = content.getvalue()

@@ -19,6 +19,7 @@ NAMES = {
     "binary_accuracy": "Good or bad",
     "log_loss": "Log loss",
 }
+BOUNDS = {"at_least": "≥", "at_most": "≤"}
 MEANS = {
     "accuracy": "share exactly right",
     "macro_f1": "every star counts the same",
@@ -137,7 +138,7 @@ def _gate(verdict: Mapping[str, Any]) -> str:
         [
             condition["name"].replace("_", " "),
             "–" if condition["value"] is None else f"{condition['value']:.4f}",
-            f"{condition['threshold']:g}",
+            f"{BOUNDS[condition['bound']]} {condition['threshold']:g}",
             "good:holds" if condition["passed"] else "bad:fails",
         ]
         for condition in verdict["conditions"]
@@ -232,6 +233,7 @@ def _origin(figures: Mapping[str, Any], about: Mapping[str, Any]) -> str:
     return page.section("Where this comes from", "", page.table(["", ""], rows))
 
 
+SHOWN_LANGUAGES = 6
 PATHS = {
     "alone": "the same rows one by one",
     "reference": "the same rows by scikit-learn",
@@ -241,19 +243,42 @@ PATHS = {
 
 def _agreement(scorer: Mapping[str, Any]) -> list[list[str]]:
     return [
-        [words, f"{scorer[path]['rows']} rows, differ by {scorer[path]['largest_difference']:.0e}"]
+        [words, f"{scorer[path]['rows']} rows, {_differ(scorer[path]['largest_difference'])}"]
         for path, words in PATHS.items()
     ]
 
 
+def _differ(difference: float) -> str:
+    return f"probabilities differ by up to {difference:.0e}" if difference else "no difference"
+
+
 def origin(about: Mapping[str, Any]) -> dict[str, str]:
     """What model.json says of itself, as plain words."""
-    wanted = ("family", "format", "text_rules", "token_rules", "languages", "rows")
+    wanted = ("family", "form", "format", "text_rules", "token_rules", "languages")
     told = {name: _plain(about[name]) for name in wanted if name in about}
+    told |= _counted(about.get("rows", {}))
     rule = about.get("rule", about.get("stars_rule"))
     if rule:
         told["decision rule"] = _plain(rule)
     return told | {name: _plain(value) for name, value in about.get("provenance", {}).items()}
+
+
+def _counted(rows: Mapping[str, Any]) -> dict[str, str]:
+    """Rows that train read, in three lines; of languages the commonest."""
+    told = {}
+    totals = {name: rows[name] for name in ("read", "training", "hold_out") if name in rows}
+    if totals:
+        told["rows"] = ", ".join(f"{n.replace('_', '-')} {v:,}" for n, v in totals.items())
+    if by_star := rows.get("training_by_star"):
+        told["training rows by star"] = ", ".join(
+            f"{star}: {count:,}" for star, count in enumerate(by_star, 1)
+        )
+    if languages := rows.get("languages"):
+        common = sorted(languages, key=lambda code: (-languages[code], code))
+        told["rows by language"] = ", ".join(
+            f"{code} {languages[code]:,}" for code in common[:SHOWN_LANGUAGES]
+        ) + (f", {len(common) - SHOWN_LANGUAGES} more" if len(common) > SHOWN_LANGUAGES else "")
+    return told
 
 
 def _sentence(words: str) -> str:

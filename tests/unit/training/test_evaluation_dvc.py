@@ -1,5 +1,6 @@
 """`dvc repro` makes what changed, and the same input gives the same bytes."""
 
+import json
 import os
 import shutil
 import subprocess
@@ -74,3 +75,25 @@ def test_another_gate_judges_anew_and_trains_nothing(project: Path) -> None:
     assert "evaluate" in said
     assert "train:" not in said
     assert "accuracy" in dvc(project, "metrics", "show")
+
+
+@pytest.mark.slow
+def test_another_seed_shows_what_it_changed_since_the_commit(project: Path) -> None:
+    commit = ["git", "-c", "user.name=test", "-c", "user.email=test@example.org", "commit", "-qm"]
+    subprocess.run(["git", "add", "-A"], cwd=project, check=True)
+    subprocess.run([*commit, "first model"], cwd=project, check=True)
+    assert dvc(project, "metrics", "diff").strip() == ""
+    settings = project / "configs" / "model.yaml"
+    before = settings.read_text()
+    settings.write_text(before.replace("\nseed: 0", "\nseed: 1"))
+    assert settings.read_text() != before
+    dvc(project, "repro")
+    changed = json.loads(dvc(project, "metrics", "diff", "--json"))
+    found = changed[".local/dvc/evaluation/evaluation.json"]
+    assert found["log_loss"]["diff"] == pytest.approx(
+        found["log_loss"]["new"] - found["log_loss"]["old"]
+    )
+    assert found["log_loss"]["diff"] != 0
+    settings.write_text(before)
+    dvc(project, "repro")
+    assert dvc(project, "metrics", "diff").strip() == ""
