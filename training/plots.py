@@ -196,7 +196,7 @@ def words(weights: Mapping[str, Sequence[Mapping[str, Any]]]) -> Mapping[str, st
             names = [f"{entry['words']} ({entry['field']})" for entry in entries]
             axes.set_yticks(range(len(entries)), names)
             axes.set(ylim=(len(entries) - 0.4, -0.6))
-            axes.set_xlabel("pull towards the answer (logit, mean where it occurs)")
+            axes.set_xlabel("pull towards the answer (logit)")
             axes.grid(visible=False, axis="y")
 
         return _svg(f"words_{star}", draw, (4.6, 0.8 + 0.27 * len(entries)), names=0.36)

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from monitoring import page
-from training import plots
+from training import plots, tried
 from training.metrics import HEADLINE
 
 NAMES = {
@@ -91,6 +91,7 @@ def html(
     if fold_figures(training):
         parts.append(_folds(training))
     parts += _tried(training)
+    parts.append(_recipe())
     parts.append(_origin(figures, about))
     return page.document(
         "How well does this model read reviews?",
@@ -221,6 +222,31 @@ def _tried(training: Mapping[str, Any]) -> list[str]:
     ]
     lead = "On the out-of-fold answers of the training rows; the hold-out took no part."
     return [page.section("What was tried", lead, *tables)] if tables else []
+
+
+def _recipe() -> str:
+    """What was tried before this run, on other rows: the figures are those of `training.tried`."""
+    figures = [
+        [
+            entry.way,
+            *(f"{value:.4f}" for value in entry[1:6]),
+            "" if entry.seconds is None else f"{entry.seconds:.1f}",
+            entry.verdict,
+        ]
+        for entry in tried.HEADS
+    ]
+    names = [NAMES[n] for n in ("accuracy", "macro_f1", "mae", "qwk", "log_loss")]
+    parts = [[way, f"{loss:.3f}"] for way, loss in tried.PARTS]
+    lead = (
+        "Not this run: 79,117 training rows of electronics_train_100k, out of fold. Below, what "
+        f"each part is worth in log loss, on the prototype. No gain: {tried.NO_GAIN}."
+    )
+    return page.section(
+        "How the recipe came about",
+        lead,
+        page.table(["Heads", *names, "CPU s", "Taken"], figures, numbers=(1, 2, 3, 4, 5, 6)),
+        page.table(["Parts", NAMES["log_loss"]], parts, numbers=(1,)),
+    )
 
 
 def _origin(figures: Mapping[str, Any], about: Mapping[str, Any]) -> str:

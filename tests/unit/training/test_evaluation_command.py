@@ -12,7 +12,7 @@ import pytest
 from arro3.core import Array, DataType, Table
 from arro3.io import write_parquet
 
-from training import config
+from training import config, tried
 from training.archive import unpack
 from training.curve import learning_curve
 from training.dataset import Rows
@@ -126,6 +126,9 @@ def test_the_report_is_one_file_that_needs_no_other(place: Path) -> None:
     for outside in ("<script", "<link", "src=", "@import", "url(http"):
         assert outside not in page
     assert page.count("<svg") >= 9
+    for entry in tried.HEADS:
+        assert entry.way in page
+        assert f"{entry.log_loss:.4f}" in page
     card = (place / "out" / "model_card.md").read_text()
     assert "## Limits" in card
 
