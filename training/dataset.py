@@ -77,9 +77,13 @@ def read(
     """Read every Parquet file below a folder, each review once (by its key).
 
     languages: rows in these and `und`; None: all. buckets: only these; None: all.
-    Raises DatasetError where there is no file, or a column is not as the data dictionary says.
+    Raises DatasetError where there is no file, no row, or a column is not as the data dictionary
+    says.
     """
-    return once_each(join([_chosen(batch, languages, buckets) for batch in batches(folder)]))
+    parts = [_chosen(batch, languages, buckets) for batch in batches(folder)]
+    if not parts:
+        raise DatasetError(f"no row in the Parquet files below {folder}")
+    return once_each(join(parts))
 
 
 def _chosen(rows: Rows, languages: Collection[str] | None, buckets: Collection[int] | None) -> Rows:

@@ -81,6 +81,12 @@ def test_no_file_is_said(tmp_path: Path):
             dataset.read(folder)
 
 
+def test_files_without_rows_are_said(tmp_path: Path):
+    write(tmp_path / "0.parquet", table([]))
+    with pytest.raises(DatasetError, match="no row"):
+        dataset.read(tmp_path)
+
+
 @pytest.mark.parametrize(
     ("column", "values", "kind", "said"),
     [
