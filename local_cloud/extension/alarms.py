@@ -6,17 +6,16 @@ Delete when it keeps these rules. Differences that stay: periods end now, not on
 alarm is not judged on the time before it existed; metric math is not judged, which is logged.
 """
 
-import json
 import logging
 import threading
 import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from ministack.services import cloudwatch, sns
+from ministack.services import cloudwatch
 
 from local_cloud.extension import metrics
-from local_cloud.permissions import encryption, roles
+from local_cloud.permissions import topics
 
 logger = logging.getLogger(__name__)
 TICK_SECONDS = 1.0
@@ -141,16 +140,8 @@ def _reachable(alarm: Alarm, actions: list[str]) -> list[str]:
 
 
 def _may_tell(alarm: Alarm, topic_arn: str) -> bool:
-    topic = sns._topics.get(topic_arn) or {}
-    policy = json.loads((topic.get("attributes") or {}).get("Policy") or "{}")
     source = alarm.get("AlarmArn", "")
-    may = roles.service_may(SERVICE, "sns:Publish", topic_arn, policy, source_arn=source)
-    if key := encryption.topic_key(topic_arn):
-        needed = ["kms:GenerateDataKey", "kms:Decrypt"]
-        topic_context = {"aws:sns:topicArn": topic_arn}  # SNS asks in the name of the topic
-        may &= roles.service_may_use_key(
-            SERVICE, key, needed, source_arn=source, encryption_context=topic_context
-        )
+    may = topics.lets_in(SERVICE, topic_arn, source_arn=source)
     if not may:
         logger.error("alarm %s cannot be heard: CloudWatch may not use %s", source, topic_arn)
     return may

@@ -12,7 +12,7 @@ from typing import Any
 from ministack.core.responses import get_account_id
 from ministack.services import cloudwatch, eventbridge, lambda_svc, sqs
 
-from local_cloud.permissions import roles
+from local_cloud.permissions import roles, topics
 
 logger = logging.getLogger(__name__)
 SERVICE = "events.amazonaws.com"
@@ -53,6 +53,16 @@ def _require(target: dict[str, Any], rule: dict[str, Any]) -> None:
             SERVICE, "lambda:InvokeFunction", arn, policy, source_arn=rule.get("Arn", "")
         ):
             raise roles.DeniedError(f"the policy of {arn} does not let {rule.get('Name')} call it")
+    elif service == "sqs":
+        if not sqs.queue_policy_allows(arn, SERVICE, rule.get("Arn", ""), get_account_id()):
+            raise roles.DeniedError(f"the policy of {arn} does not let {rule.get('Name')} in")
+    elif service == "sns":
+        if not topics.lets_in(SERVICE, arn, source_arn=rule.get("Arn", "")):
+            raise roles.DeniedError(
+                f"the topic {arn} or its key does not let {rule.get('Name')} in"
+            )
+    else:
+        raise roles.DeniedError(f"the local cloud has no rule for targets like {arn}")
 
 
 def _lose(target: dict[str, Any], event: dict[str, Any], rule: dict[str, Any], reason: str) -> None:

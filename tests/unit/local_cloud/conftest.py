@@ -201,8 +201,10 @@ class Cloud:
     def inbox(self, name: str, pattern: dict[str, Any]) -> Callable[[], list[dict[str, Any]]]:
         """Hear events of the default bus; returns what gives those that came since."""
         sqs, events = self.client("sqs"), self.client("events")
-        url = sqs.create_queue(QueueName=name)["QueueUrl"]
         arn = f"arn:aws:sqs:{REGION}:{ACCOUNT}:{name}"
+        lets_in = may("sqs:SendMessage", on=arn, Principal={"Service": "events.amazonaws.com"})
+        policy = {"Policy": document(lets_in)}
+        url = sqs.create_queue(QueueName=name, Attributes=policy)["QueueUrl"]
         events.put_rule(Name=name, EventPattern=json.dumps(pattern))
         events.put_targets(Rule=name, Targets=[{"Id": "1", "Arn": arn}])
 

@@ -95,6 +95,36 @@ def test_a_target_without_a_role_is_refused_too(cloud: Cloud) -> None:
     assert len(waiting(cloud, url)) == 1
 
 
+@pytest.mark.parametrize("lets_in", [True, False])
+def test_a_queue_and_a_topic_hear_only_where_their_policy_lets_events_in(
+    cloud: Cloud, lets_in: bool
+) -> None:
+    who = {"Service": "events.amazonaws.com" if lets_in else "sns.amazonaws.com"}
+    sqs, sns = cloud.client("sqs"), cloud.client("sns")
+    heard = f"arn:aws:sqs:{HERE}:heard"
+    policy = document(may("sqs:SendMessage", on=heard, Principal=who))
+    queue = sqs.create_queue(QueueName="heard", Attributes={"Policy": policy})["QueueUrl"]
+    topic = sns.create_topic(Name="t")["TopicArn"]
+    publish = document(may("sns:Publish", on=topic, Principal=who))
+    sns.set_topic_attributes(TopicArn=topic, AttributeName="Policy", AttributeValue=publish)
+    lost = rule(cloud, Arn=heard)
+    cloud.client("events").put_events(Entries=[EVENT])
+    assert (len(waiting(cloud, queue)), len(waiting(cloud, lost))) == (
+        (1, 0) if lets_in else (0, 1)
+    )
+    sqs.purge_queue(QueueUrl=lost)
+    dead = {"DeadLetterConfig": {"Arn": f"arn:aws:sqs:{HERE}:lost"}}
+    cloud.client("events").put_targets(Rule="ready", Targets=[{"Id": "1", "Arn": topic, **dead}])
+    cloud.client("events").put_events(Entries=[EVENT])
+    assert len(waiting(cloud, lost)) == (0 if lets_in else 1)
+
+
+def test_a_target_without_a_rule_of_ours_is_refused_and_not_waved_through(cloud: Cloud) -> None:
+    lost = rule(cloud, Arn=f"arn:aws:logs:{HERE}:log-group:/aws/events/x")
+    cloud.client("events").put_events(Entries=[EVENT])
+    assert len(waiting(cloud, lost)) == 1
+
+
 def test_dead_letters_are_kept_only_where_the_queue_lets_events_in(cloud: Cloud) -> None:
     url = rule(cloud, Arn=machine(cloud))
     cloud.client("sqs").set_queue_attributes(QueueUrl=url, Attributes={"Policy": ""})
