@@ -12,7 +12,7 @@ import inspect
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
-from types import ModuleType
+from types import CodeType
 from typing import Any
 
 import pytest
@@ -173,10 +173,16 @@ def parameters(hook: str) -> str:
     """
     module, name = f"ministack.{hook}".rsplit(".", 1)
     kinds = (ast.FunctionDef, ast.AsyncFunctionDef)
-    body = ast.parse(inspect.getsource(loaded(module))).body
+    body = tree_of(module).body
     arguments = next(node for node in body if isinstance(node, kinds) and node.name == name).args
     by_name = [f"*{item.arg}" for item in arguments.kwonlyargs]
     return " ".join([*(item.arg for item in arguments.args), *by_name])
+
+
+@cache
+def tree_of(module: str) -> ast.Module:
+    """The source of a module of MiniStack, parsed."""
+    return ast.parse(inspect.getsource(loaded(module)))
 
 
 def names_in(code: Any) -> set[str]:
@@ -188,10 +194,15 @@ def names_in(code: Any) -> set[str]:
     return found
 
 
-def looked_up_in(module: ModuleType, path: str) -> set[str]:
+@cache
+def compiled(module: str) -> CodeType:
+    """The byte code of a module of MiniStack."""
+    return compile(tree_of(module), module, "exec")
+
+
+def looked_up_in(module: str, path: str) -> set[str]:
     """The names that one function of a module looks up, or all its functions together."""
-    source = inspect.getsource(module)
-    code = compile(source, str(module.__file__), "exec")
+    code = compiled(module)
     functions = {item.co_name: item for item in code.co_consts if inspect.iscode(item)}
     if path:
         return names_in(functions[path.split(".")[0]])
@@ -236,7 +247,7 @@ def test_what_we_replace_is_looked_up_when_it_is_called(hook: str) -> None:
     """A caller that bound the name at import would go past us."""
     module, name = f"ministack.{hook}".rsplit(".", 1)
     caller, _, function = REPLACED[hook][1].partition(":")
-    calling = loaded(f"ministack.{caller}" if caller else module)
+    calling = f"ministack.{caller}" if caller else module
     assert name in looked_up_in(calling, function)
 
 

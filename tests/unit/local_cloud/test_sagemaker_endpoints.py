@@ -168,7 +168,7 @@ def test_a_model_s_role_must_be_allowed_to_read_the_model(stage: Stage) -> None:
 def test_a_canary_takes_its_share_and_then_everything(stage: Stage) -> None:
     stage.create(stage.configure("one"))
     stage.alarm("errors")
-    slow = {**CANARY, "WaitIntervalInSeconds": 300}  # 3 s here
+    slow = {**CANARY, "WaitIntervalInSeconds": 200}  # 2 s here
     stage.update(stage.configure("two"), slow, "errors")
     until(lambda: "two" in {stage.ask() for _ in range(4)}, 10)
     assert Counter(stage.ask() for _ in range(16)) == {"one": 12, "two": 4}
