@@ -1,8 +1,9 @@
-"""API Gateway's access log: one line a call, in the stage's own format, in its log group.
+"""API Gateway: a function answers only an API that its policy lets in, and each call is logged.
 
-Gap: MiniStack drops the access log of a stage's template and writes none.
-Delete when it writes them. Difference that stays: variables that are not in `_values` are "-", as
-AWS writes what it does not know.
+Gap: MiniStack calls a function whatever its policy says; it drops the access log of a stage's
+template and writes none.
+Delete when it asks and writes. Difference that stays: variables that are not in `_values` are
+"-", as AWS writes what it does not know.
 """
 
 import contextvars
@@ -14,14 +15,15 @@ from typing import Any
 
 import ministack.app as ministack
 from ministack.core import iam_evaluator as evaluator
-from ministack.core.responses import new_uuid
-from ministack.services import apigateway_v1
+from ministack.core.responses import get_account_id, get_region, new_uuid
+from ministack.services import apigateway_v1, lambda_svc
 
 from local_cloud.permissions import roles
 from local_cloud.sagemaker import neighbours
 
 logger = logging.getLogger(__name__)
 VARIABLE = re.compile(r"\$context\.([A-Za-z]+(?:\.[A-Za-z]+)*)")
+SERVICE = "apigateway.amazonaws.com"
 ACTIONS = ("logs:CreateLogStream", "logs:PutLogEvents")
 Response = tuple[int, dict[str, str], Any]
 
@@ -33,6 +35,7 @@ def install() -> None:
     refuse: Callable[..., Response | None] = ministack._enforce_execute_api
     execute: Callable[..., Any] = apigateway_v1.handle_execute
     route: Callable[..., Any] = apigateway_v1._execute_in_scope
+    call: Callable[..., Any] = apigateway_v1._call_lambda_raw
 
     def enforce_execute_api(
         api_id: str,
@@ -58,7 +61,8 @@ def install() -> None:
         body: bytes,
         query_params: dict[str, Any],
     ) -> Response:
-        seen: dict[str, Any] = {"route": path, "started": time.perf_counter()}
+        where = {"api": api_id, "stage": stage_name, "method": method, "route": path}
+        seen: dict[str, Any] = {**where, "started": time.perf_counter()}
         token = _seen.set(seen)
         try:
             answer: Response = await execute(
@@ -70,17 +74,38 @@ def install() -> None:
         return answer
 
     async def execute_in_scope(request: dict[str, Any], *more: Any) -> Any:
+        seen = _seen.get() or {}
+        seen["routed"] = request  # MiniStack fills it in on the way
         answer = await route(request, *more)
-        seen = _seen.get()
-        if seen is not None:
-            seen["request"] = request["request_id"]
-            seen["route"] = request["resource_path"] or seen["route"]
-            seen["error"] = getattr(answer, "response_type", "")
+        seen["error"] = getattr(answer, "response_type", "")
+        return answer
+
+    async def call_lambda_raw(function: str, event: Any, **scope: Any) -> tuple[Any, str | None]:
+        seen = _seen.get() or {}
+        if not _lets_in(function, seen):
+            return None, "Invalid permissions on Lambda function"
+        began = time.perf_counter()
+        answer: tuple[Any, str | None] = await call(function, event, **scope)
+        seen["function_seconds"] = time.perf_counter() - began
         return answer
 
     ministack._enforce_execute_api = enforce_execute_api
     apigateway_v1.handle_execute = handle_execute
     apigateway_v1._execute_in_scope = execute_in_scope
+    apigateway_v1._call_lambda_raw = call_lambda_raw
+
+
+def _lets_in(function: str, seen: Mapping[str, Any]) -> bool:
+    """Whether the function's policy lets this stage, method and resource of the API call it."""
+    record = lambda_svc._get_func_record_for_ref(function)[0] or {}
+    start = f"arn:aws:execute-api:{get_region()}:{get_account_id()}"
+    route = seen["routed"]["resource_path"]
+    source = f"{start}:{seen['api']}/{seen['stage']}/{seen['method']}{route}"
+    policy = record.get("policy") or {"Statement": []}
+    may = roles.service_may(SERVICE, "lambda:InvokeFunction", function, policy, source_arn=source)
+    if not may:
+        logger.error("the policy of %s does not let %s call it", function, source)
+    return may
 
 
 def apply_settings(stage_name: str, properties: Mapping[str, Any]) -> None:
@@ -122,20 +147,27 @@ def _caller(headers: dict[str, str], query: dict[str, Any]) -> str:
 
 def _values(answer: Response, seen: Mapping[str, Any]) -> dict[str, str]:
     status, _, body = answer
-    request = str(seen.get("request") or new_uuid())
+    routed = seen.get("routed") or {}
+    request = str(routed.get("request_id") or new_uuid())
     known = {
         "requestId": request,
         "extendedRequestId": request,
         "requestTimeEpoch": str(int(time.time() * 1000)),
         "identity.sourceIp": evaluator._request_origin.get()[0],
-        "resourcePath": str(seen["route"]),
+        "resourcePath": str(routed.get("resource_path") or seen["route"]),
         "status": str(status),
         "error.responseType": str(seen.get("error") or ""),
         "responseLength": str(len(body)) if isinstance(body, bytes | str) else "",
     }
     if "started" in seen:
-        known["responseLatency"] = str(round((time.perf_counter() - seen["started"]) * 1000))
+        known["responseLatency"] = _milliseconds(time.perf_counter() - seen["started"])
+    if "function_seconds" in seen:
+        known["integrationLatency"] = _milliseconds(seen["function_seconds"])
     return known
+
+
+def _milliseconds(seconds: float) -> str:
+    return str(round(seconds * 1000))
 
 
 def line(form: str, values: Mapping[str, str]) -> str:

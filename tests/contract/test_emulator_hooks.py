@@ -31,6 +31,7 @@ REPLACED = {
         "api_id stage method execute_path headers query_params iam_action",
         "app:_handle_execute_api_request",
     ),
+    "services.apigateway_v1._call_lambda_raw": ("function_ref event *account_id *region", ""),
     "services.apigateway_v1.handle_execute": (
         "api_id stage_name method path headers body query_params",
         "app:_handle_execute_api_request",

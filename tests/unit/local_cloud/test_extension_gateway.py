@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import json
+import sys
+import zipfile
 from typing import Any
 
 import pytest
@@ -11,6 +14,7 @@ from local_cloud.extension.gateway import line
 from tests.unit.local_cloud.conftest import ACCOUNT, REGION, Cloud, may
 from tests.unit.local_cloud.test_extension_delivery import deploy
 
+RUNTIME = f"python{sys.version_info.major}.{sys.version_info.minor}"
 GROUP = f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:access"
 FORMAT = json.dumps(
     {
@@ -114,6 +118,69 @@ def test_without_its_role_there_is_no_line_and_the_call_goes_on(
     assert logged(cloud) == []
     assert "an access log was not written" in caplog.text
     assert "logs:PutLogEvents" in caplog.text
+
+
+HANDLER = (
+    "def handler(event, context):\n"
+    "    return {'statusCode': 200, 'body': event['requestContext']['resourcePath']}\n"
+)
+
+
+def function(cloud: Cloud) -> str:
+    """A function that says which route called it."""
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w") as packed:
+        packed.writestr("app.py", HANDLER)
+    role = cloud.role("function", "lambda")
+    made = cloud.client("lambda").create_function(
+        FunctionName="rate",
+        Runtime=RUNTIME,
+        Role=role,
+        Handler="app.handler",
+        Code={"ZipFile": archive.getvalue()},
+    )
+    return str(made["FunctionArn"])
+
+
+# MiniStack leaves the pipes of a Lambda worker that it has killed to the garbage collector.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_a_function_answers_only_the_api_that_its_policy_lets_in(
+    cloud: Cloud, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv(f"LAMBDA_{RUNTIME.upper().replace('.', '_')}", sys.executable)
+    path = api(cloud, may("logs:*"))
+    gateway, id = cloud.client("apigateway"), path.split("/")[2]
+    route = next(r for r in gateway.get_resources(restApiId=id)["items"] if r["path"] == "/model")
+    arn = function(cloud)
+    gateway.put_integration(
+        restApiId=id,
+        resourceId=route["id"],
+        httpMethod="GET",
+        type="AWS_PROXY",
+        integrationHttpMethod="POST",
+        uri=f"arn:aws:apigateway:{REGION}:lambda:path/2015-03-31/functions/{arn}/invocations",
+    )
+    gateway.create_deployment(restApiId=id, stageName="local")
+    caller = cloud.assume(cloud.role("caller", "account", may("execute-api:Invoke")))
+
+    def permit(statement: str, resource: str) -> None:
+        cloud.client("lambda").add_permission(
+            FunctionName="rate",
+            StatementId=statement,
+            Action="lambda:InvokeFunction",
+            Principal="apigateway.amazonaws.com",
+            SourceArn=f"arn:aws:execute-api:{REGION}:{ACCOUNT}:{id}/local/{resource}",
+        )
+
+    permit("another", "POST/model")
+    assert cloud.get(f"{path}/model", caller).status_code == 500
+    assert "does not let" in caplog.text
+    permit("this", "GET/model")
+    answer = cloud.get(f"{path}/model", caller)
+    assert (answer.status_code, answer.content) == (200, b"/model")
+    refused, answered = logged(cloud)
+    assert (refused["status"], refused["function"]) == ("500", "-")
+    assert answered["function"].isdigit()
 
 
 def test_what_is_not_known_is_a_dash() -> None:
