@@ -170,13 +170,13 @@ def _serve(journey: Journey, cloud: LocalCloud, home: Path) -> None:
     watch.news()
     stack = f"{journey.deployment.place.prefix}-endpoint"
     while cloud.alive():
-        if not stacks.exists(stack):
+        if not stacks.stands(stack):
             journey.progress.changed("the stage was destroyed; Ctrl-C stops the local cloud too")
         else:
             try:
                 lines = watch.news()
             except ReviewStarsError:
-                if stacks.exists(stack):
+                if stacks.stands(stack):
                     raise
                 lines = []  # it was being destroyed while we looked
             for line in lines:

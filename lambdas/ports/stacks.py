@@ -31,6 +31,16 @@ def exists(name: str) -> bool:
     return True
 
 
+def stands(name: str) -> bool:
+    """Whether there is such a stack and nobody is deleting it."""
+    try:
+        return not status(name).startswith("DELETE_")
+    except ClientError as error:
+        if "does not exist" in error.response["Error"]["Message"]:
+            return False
+        raise
+
+
 def role(name: str) -> str:
     """The role under which a stack was last changed; empty where it was the caller's."""
     stack = client("cloudformation").describe_stacks(StackName=name)["Stacks"][0]

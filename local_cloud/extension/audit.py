@@ -186,8 +186,10 @@ def flush() -> None:
 
 def _deliver(trail: dict[str, Any], events: list[Event]) -> None:
     bucket, key = trail["S3BucketName"], trail.get("KmsKeyId", "")
-    if bucket not in s3._buckets or not _may_deliver(trail, bucket, key):
-        logger.error("trail %s lost %d events: see its bucket's policy", trail["Name"], len(events))
+    is_there = bucket in s3._buckets
+    if not is_there or not _may_deliver(trail, bucket, key):
+        why = "a policy of bucket or key keeps CloudTrail out" if is_there else "no such bucket"
+        logger.error("trail %s lost %d events: %s", trail["Name"], len(events), why)
         return
     headers = {"content-type": "application/json", "content-encoding": "gzip"}
     if key:
