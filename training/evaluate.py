@@ -147,7 +147,10 @@ def against(
         try:
             model = StarModel.load(folder)
         except ArtefactError as error:  # no model passes unjudged because its rival cannot speak
-            raise ArtefactError(f"the champion cannot be asked: {error}") from error
+            raise ArtefactError(
+                f"the champion cannot be asked: {error}; to learn without it, take it out of "
+                "service first (make sleep)"
+            ) from error
         say("scoring the champion on the same rows")
         theirs = score(model, scored.rows, say)
     truth = scored.rows.rating

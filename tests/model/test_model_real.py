@@ -79,7 +79,7 @@ def test_a_model_of_two_in_a_hundred_rows_is_refused(trained, electronics: Path,
     few = few_learn(electronics, tmp_path / "few", range(30, 32))
     settings = config.load().with_overrides({"folds": "2"})
     train(few, tmp_path / "worse", settings, progress=Progress(quiet=True))
-    found = evaluate(tmp_path / "worse", electronics, tmp_path / "out", trained[0])
+    found = evaluate(tmp_path / "worse", electronics, tmp_path / "out", trained)
     failed = {c["name"] for c in found["gate"]["conditions"] if not c["passed"]}
     assert not found["gate"]["passed"]
     assert found["gate"]["floors"] == "full"
@@ -90,7 +90,7 @@ def test_a_model_of_two_in_a_hundred_rows_is_refused(trained, electronics: Path,
 
 
 def test_the_model_in_service_passes_the_full_gate(trained, electronics: Path, tmp_path: Path):
-    found = evaluate(trained[0], electronics, tmp_path / "out")
+    found = evaluate(trained, electronics, tmp_path / "out")
     assert found["gate"]["passed"], found["gate"]["message"]
     assert found["gate"]["floors"] == "full"
     assert found["scorer"]["passed"]
