@@ -17,6 +17,8 @@ from hypercorn.config import Config
 
 from local_cloud import certificate, extension, processes, sagemaker
 
+CLOSE_SECONDS = 2.0  # a client that keeps its TLS connection would hold us for half a minute
+
 
 def main() -> None:
     """Serve until SIGTERM, SIGINT or the death of our parent."""
@@ -41,7 +43,14 @@ async def _serve(tls: certificate.Certificate) -> None:
     config.keep_alive_timeout = 75
     config.graceful_timeout = 1
     config.loglevel = "WARNING"
-    await serve(ministack.app, config, shutdown_trigger=_stop_wanted)
+    close = asyncio.Event()
+    server = asyncio.create_task(serve(ministack.app, config, shutdown_trigger=close.wait))
+    wanted = asyncio.create_task(_stop_wanted())
+    await asyncio.wait({server, wanted}, return_when=asyncio.FIRST_COMPLETED)
+    close.set()
+    await asyncio.wait({server}, timeout=CLOSE_SECONDS)
+    if server.done():
+        server.result()  # raises what made it end by itself
 
 
 async def _stop_wanted() -> None:
