@@ -16,6 +16,8 @@ from botocore.exceptions import ClientError
 from local_cloud import processes
 from tests.unit.local_cloud.conftest import ACCOUNT, IMAGE, REGION, Cloud, may, until
 
+pytestmark = pytest.mark.slow  # real processes, started and waited for
+
 MODEL = [may("s3:GetObject"), may("cloudwatch:DescribeAlarms")]
 SETTLED = ("InService", "Failed")
 AT_ONCE = {"Type": "ALL_AT_ONCE", "WaitIntervalInSeconds": 0}

@@ -16,6 +16,8 @@ from botocore.exceptions import ClientError
 from local_cloud.sagemaker.definitions import VERSION
 from tests.unit.local_cloud.conftest import ACCOUNT, IMAGE, REGION, Cloud, may, until
 
+pytestmark = pytest.mark.slow  # real processes, started and waited for
+
 JOB = may("s3:GetObject", "s3:PutObject", "s3:ListBucket", "logs:*")
 PIPELINE = may("sagemaker:*", "iam:PassRole", "s3:GetObject")
 ENDED = ("Succeeded", "Failed", "Stopped")

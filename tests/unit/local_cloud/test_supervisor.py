@@ -17,6 +17,8 @@ from local_cloud.home import CannotStartError, Cloud, held, require_free
 from tests.emulator import ROOT, VENV
 from tests.unit.local_cloud.conftest import until
 
+pytestmark = pytest.mark.slow  # real processes, started and waited for
+
 PYTHON = VENV / "bin" / "python"
 # A command that ignores the polite signal and has a child that does so too.
 STUBBORN = (
