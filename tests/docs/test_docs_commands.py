@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import re
+import subprocess
 from pathlib import Path
+
+import pytest
 
 ROOT = Path(__file__).parents[2]
 MAKEFILE = (ROOT / "Makefile").read_text()
@@ -31,6 +34,15 @@ def test_every_target_stands_in_the_readme() -> None:
 
 def test_the_readme_promises_no_target_that_is_missing() -> None:
     assert documented(README) - offered(MAKEFILE) == set()
+
+
+@pytest.mark.parametrize("target", ["release", "rollback", "lineage", "predict"])
+def test_a_version_is_asked_for_only_where_one_is_named(target: str) -> None:
+    said = subprocess.run(
+        ["make", "-n", target], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout.splitlines()[-1]
+    assert f"operate {target}" in said
+    assert re.search(r"--version (?!\"\")", said) is None, said
 
 
 def test_a_target_without_a_word_in_the_readme_would_be_found() -> None:
