@@ -69,13 +69,16 @@ def check(census: Census, config: ModelConfig) -> None:
         languages = ", ".join(f"{code} {n}" for code, n in census.languages.items())
         raise TrainingError(
             f"too few rows: {census.training} to learn from in {', '.join(config.languages)} and "
-            f"und, at least {config.least_rows} are needed (all rows by language: {languages})"
+            f"und, at least {config.least_rows} are needed: add reviews "
+            f"(all rows by language: {languages})"
         )
     if census.hold_out < 2:
         raise TrainingError(f"too few rows: the hold-out has {census.hold_out}")
     occurs = census.by_star > 0
     if occurs.sum() < 2:
-        raise TrainingError(f"one class: every row has {int(occurs.argmax()) + 1} stars")
+        raise TrainingError(
+            f"one class: every row has {int(occurs.argmax()) + 1} stars, add others"
+        )
     for fold in range(config.folds):
         if np.count_nonzero(census.by_star - census.by_fold[fold]) < 2:
             raise TrainingError(f"too few users: without fold {fold} one class is left")

@@ -11,6 +11,7 @@ from reviews.errors import NotReadyError
 NONE = "none"
 SECONDS = 10.0
 NONE_SECONDS = 1.0  # a first release must be seen at once
+RELEASE_SECONDS = 30.0  # the endpoint serves a new model before the record names it: look often
 
 
 class Live:
@@ -27,6 +28,7 @@ class Live:
         self._package = ""
         self._served = ""
         self._until = float("-inf")
+        self._settled_at = float("-inf")
 
     def package(self, served: str = "") -> str:
         """The ARN of the live package.
@@ -35,6 +37,8 @@ class Live:
         Raises NotDeployedError where nothing is released, NotReadyError where nobody knows.
         """
         is_new = bool(served) and served != self._served
+        if is_new:
+            self._settled_at = self._clock() + RELEASE_SECONDS
         if is_new or self._clock() >= self._until:
             self._ask()
             self._served = served or self._served
@@ -48,8 +52,8 @@ class Live:
         except NotReadyError:
             if not self._package:
                 raise
-        seconds = NONE_SECONDS if self._package == NONE else SECONDS
-        self._until = self._clock() + seconds
+        is_settled = self._package != NONE and self._clock() >= self._settled_at
+        self._until = self._clock() + (SECONDS if is_settled else NONE_SECONDS)
 
 
 def version(package_arn: str) -> str:

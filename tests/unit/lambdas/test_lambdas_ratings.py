@@ -402,6 +402,20 @@ def test_the_live_record_is_remembered_for_a_while_and_read_again_for_a_new_mode
         Live(read).package()
 
 
+def test_after_a_new_model_the_record_is_looked_at_each_second_until_it_follows() -> None:
+    now, record = [0.0], [PACKAGE]
+    live = Live(lambda: record[0], lambda: now[0])
+    live.package("m1")
+    now[0] = 60.0
+    assert live.package("m2") == PACKAGE  # the endpoint is ahead of the record
+    now[0], record[0] = 61.1, f"{PACKAGE}9"
+    assert live.package("m2") == f"{PACKAGE}9"
+    now[0] = 100.0
+    live.package("m2")
+    now[0], record[0] = 105.0, PACKAGE
+    assert live.package("m2") == f"{PACKAGE}9"  # remembered again for ten seconds
+
+
 def test_a_first_release_is_seen_within_a_second() -> None:
     now, record = [0.0], ["none"]
     live = Live(lambda: record[0], lambda: now[0])
