@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 from pathlib import Path
@@ -38,9 +39,16 @@ def test_the_readme_promises_no_target_that_is_missing() -> None:
 
 @pytest.mark.parametrize("target", ["release", "rollback", "lineage", "predict"])
 def test_a_version_is_asked_for_only_where_one_is_named(target: str) -> None:
-    said = subprocess.run(
-        ["make", "-n", target], cwd=ROOT, capture_output=True, text=True, check=True
-    ).stdout.splitlines()[-1]
+    outer = {name for name in os.environ if name.startswith(("MAKE", "MFLAGS", "VERSION"))}
+    done = subprocess.run(
+        ["make", "-n", target],
+        cwd=ROOT,
+        env={name: value for name, value in os.environ.items() if name not in outer},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    said = done.stdout.splitlines()[-1]
     assert f"operate {target}" in said
     assert re.search(r"--version (?!\"\")", said) is None, said
 
