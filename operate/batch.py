@@ -6,8 +6,8 @@ import json
 from datetime import UTC, datetime
 from pathlib import Path
 
-from lambdas.ports import jobs, models, objects, parameters
-from operate import follow
+from lambdas.ports import jobs, objects
+from operate import follow, packages
 from operate.deployment import Deployment
 from operate.errors import InputError, OperateError
 from operate.progress import Progress
@@ -40,7 +40,7 @@ def predict(deployment: Deployment, prefix: str, out: str, version: str = "") ->
     out = f"{(out or OUTPUTS + base).strip('/')}/"
     if not out.startswith(OUTPUTS):
         raise InputError(f"batch jobs write below {OUTPUTS}, not {out!r}")
-    package = _package(deployment, version)
+    package = packages.find(deployment, version)
     there = set(objects.list_keys(bucket, out))
     left = [name for name in names if f"{out}{name}.jsonl" not in there]
     progress = Progress()
@@ -67,18 +67,6 @@ def predict(deployment: Deployment, prefix: str, out: str, version: str = "") ->
         if job.status != "Completed":
             raise OperateError(f"{name} ended {job.status}: {job.failure}")
     return f"s3://{bucket}/{out}"
-
-
-def _package(deployment: Deployment, version: str) -> models.Package:
-    if version:
-        for package in models.packages(deployment["ModelPackageGroup"]):
-            if str(package.version) == version:
-                return package
-        raise InputError(f"{deployment['ModelPackageGroup']} has no version {version}")
-    live = parameters.read(deployment["LiveParameter"])
-    if live == "none":
-        raise InputError("no model is live: name one with VERSION=")
-    return models.describe_package(live)
 
 
 def _files(bucket: str, prefix: str) -> tuple[str, list[str]]:

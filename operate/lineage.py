@@ -6,11 +6,10 @@ import hashlib
 import json
 from typing import Any
 
-from lambdas.ports import models, objects, parameters
+from lambdas.ports import models, objects
+from operate import packages
 from operate.deployment import Deployment
-from operate.errors import InputError, OperateError
-
-NONE = "none"
+from operate.errors import OperateError
 
 
 def lineage(deployment: Deployment, version: str = "") -> dict[str, Any]:
@@ -18,7 +17,7 @@ def lineage(deployment: Deployment, version: str = "") -> dict[str, Any]:
 
     Raises InputError where there is no such version, OperateError where a link is broken.
     """
-    package = _package(deployment, version)
+    package = packages.find(deployment, version)
     known = package.metadata
     evaluation = json.loads(objects.read_uri(known["evaluation_uri"]))
     dataset = _dataset(deployment, known)
@@ -50,18 +49,6 @@ def lineage(deployment: Deployment, version: str = "") -> dict[str, Any]:
         "run": {"prefix": known["run_prefix"], **_tracking(known["run_prefix"])},
         "dataset": dataset,
     }
-
-
-def _package(deployment: Deployment, version: str) -> models.Package:
-    if not version:
-        live = parameters.read(deployment["LiveParameter"])
-        if live == NONE:
-            raise InputError("no model is live: name a version with VERSION=")
-        return models.describe_package(live)
-    for package in models.packages(deployment["ModelPackageGroup"]):
-        if str(package.version) == version:
-            return package
-    raise InputError(f"{deployment['ModelPackageGroup']} has no version {version}")
 
 
 def _serving(deployment: Deployment, arn: str) -> dict[str, Any]:

@@ -1,0 +1,25 @@
+"""The package that a person means: the version that was named, or the live one."""
+
+from __future__ import annotations
+
+from lambdas.ports import models, parameters
+from operate.deployment import Deployment
+from operate.errors import InputError
+
+NONE = "none"
+
+
+def find(deployment: Deployment, version: str = "") -> models.Package:
+    """A package by its version; empty is the live one.
+
+    Raises InputError where there is none.
+    """
+    if not version:
+        live = parameters.read(deployment["LiveParameter"])
+        if live == NONE:
+            raise InputError("no model is live: name a version with VERSION=")
+        return models.describe_package(live)
+    for package in models.packages(deployment["ModelPackageGroup"]):
+        if str(package.version) == version:
+            return package
+    raise InputError(f"{deployment['ModelPackageGroup']} has no version {version}")
