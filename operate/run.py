@@ -14,7 +14,6 @@ from types import FrameType
 from lambdas.ports import stacks
 from operate import cdk, deployment, source, summary
 from operate.errors import OperateError
-from operate.inbox import Alert
 from operate.local import LocalCloud
 from operate.loop import Journey
 from operate.place import LOCAL, Place, local_environment
@@ -183,8 +182,3 @@ def _serve(journey: Journey, cloud: LocalCloud, home: Path) -> None:
                 journey.progress.say(line)
         time.sleep(2)
     raise OperateError(f"the local cloud has stopped; see {cloud.log}")
-
-
-def told(alert: Alert) -> str:
-    """One line of an alert."""
-    return f"alert: {alert.subject}"

@@ -25,6 +25,10 @@ class ServerError(Exception):
     """A model server that does not come up, or does not answer; the text is the reason."""
 
 
+class _StaleConnectionError(Exception):
+    """A connection that was kept is no longer good."""
+
+
 @dataclass(frozen=True)
 class Answer:
     """What the model's container answered."""
@@ -160,9 +164,26 @@ class Server:
 
     def ask(self, body: bytes, headers: dict[str, str]) -> Answer:
         """POST /invocations. Raises ServerError where no answer came, TimeoutError after 60 s."""
+        self._await_ready()
+        connection, is_fresh = self._connection()
+        try:
+            return self._ask_on(connection, is_fresh, body, headers)
+        except _StaleConnectionError:  # the server had closed it in the meantime: on a new one
+            self._await_ready()
+            return self._ask_on(self._new_connection(), True, body, headers)
+
+    def _await_ready(self) -> None:
         if not self._ready.wait(15.0):
             raise ServerError(self._death or "the model server is not ready")
-        connection, is_fresh = self._connection()
+
+    def _ask_on(
+        self,
+        connection: http.client.HTTPConnection,
+        is_fresh: bool,
+        body: bytes,
+        headers: dict[str, str],
+    ) -> Answer:
+        """Ask once. Raises _StaleConnectionError where a kept connection gave no answer."""
         try:
             return self._send(connection, body, headers)
         except TimeoutError:
@@ -172,18 +193,7 @@ class Server:
             connection.close()
             if is_fresh:
                 raise ServerError(f"the model server did not answer: {error!r}") from None
-        # A kept connection that the server had closed in the meantime: once more, on a new one.
-        if not self._ready.wait(15.0):
-            raise ServerError(self._death or "the model server is not ready")
-        connection = self._new_connection()
-        try:
-            return self._send(connection, body, headers)
-        except TimeoutError:
-            connection.close()
-            raise
-        except (OSError, http.client.HTTPException) as error:
-            connection.close()
-            raise ServerError(f"the model server did not answer: {error!r}") from None
+            raise _StaleConnectionError from None
 
     def _send(
         self, connection: http.client.HTTPConnection, body: bytes, headers: dict[str, str]
