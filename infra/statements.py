@@ -79,6 +79,19 @@ def may_invoke(*function_arns: str) -> list[iam.PolicyStatement]:
     return [allow(["lambda:InvokeFunction"], *function_arns)]
 
 
+def may_log_jobs(stage: Stage, *kinds: str) -> list[iam.PolicyStatement]:
+    """Write the log that SageMaker keeps of a job (`ProcessingJobs`), made if it is absent."""
+    actions = ["CreateLogGroup", "CreateLogStream", "DescribeLogStreams", "PutLogEvents"]
+    groups = (stage.arn("logs", f"log-group:/aws/sagemaker/{kind}*") for kind in kinds)
+    return [allow([f"logs:{action}" for action in actions], *groups)]
+
+
+def may_encrypt_volume(key_arn: str) -> list[iam.PolicyStatement]:
+    """Hand a key to the volume of an instance, and to nothing else."""
+    conditions = {"Bool": {"kms:GrantIsForAWSResource": "true"}}
+    return [allow(["kms:CreateGrant"], key_arn, conditions=conditions)]
+
+
 def _objects(bucket: s3.IBucket, keys: Iterable[str]) -> list[str]:
     return [bucket.arn_for_objects(key) for key in keys]
 

@@ -9,7 +9,14 @@ from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
 from infra.stage import Stage
-from infra.statements import allow, may_list, may_read, may_use_key, may_write
+from infra.statements import (
+    may_encrypt_volume,
+    may_list,
+    may_log_jobs,
+    may_read,
+    may_use_key,
+    may_write,
+)
 
 INPUTS = ("predict/*", "reviews/*")  # raw files to be answered; what was curated to learn from
 OUTPUTS = "predictions/*"
@@ -34,25 +41,15 @@ class Batch(Construct):
             self, "Role", assumed_by=iam.ServicePrincipal("sagemaker.amazonaws.com")
         )
         key = curated.encryption_key
-        volume = {"Bool": {"kms:GrantIsForAWSResource": "true"}}
-        log = stage.arn("logs", "log-group:/aws/sagemaker/ProcessingJobs*")
         for statement in (
             *may_list(curated, *INPUTS, OUTPUTS),
             *may_read(curated, *INPUTS, OUTPUTS),
             *may_write(curated, OUTPUTS, in_parts=True),
             *may_list(models, "runs/*"),
             *may_read(models, "runs/*"),
-            *([allow(["kms:CreateGrant"], key.key_arn, conditions=volume)] if key else []),
+            *(may_encrypt_volume(key.key_arn) if key else []),
             *(may_use_key(key, "kms:DescribeKey") if key else []),
-            allow(
-                [
-                    "logs:CreateLogGroup",
-                    "logs:CreateLogStream",
-                    "logs:DescribeLogStreams",
-                    "logs:PutLogEvents",
-                ],
-                log,
-            ),
+            *may_log_jobs(stage, "ProcessingJobs"),
             *may_pull,
         ):
             self.role.add_to_policy(statement)

@@ -13,7 +13,16 @@ from constructs import Construct
 from infra import pipeline
 from infra.constructs.image import Image
 from infra.stage import Stage
-from infra.statements import allow, may_list, may_pass, may_read, may_use_key, may_write
+from infra.statements import (
+    allow,
+    may_encrypt_volume,
+    may_list,
+    may_log_jobs,
+    may_pass,
+    may_read,
+    may_use_key,
+    may_write,
+)
 
 SAGEMAKER = "sagemaker.amazonaws.com"
 
@@ -69,26 +78,14 @@ class Training(Construct):
     def _jobs_may(self) -> list[Iterable[iam.PolicyStatement]]:
         """What the program's jobs touch; each step reads and writes its own run."""
         curated, models = self._buckets
-        volume = {"Bool": {"kms:GrantIsForAWSResource": "true"}}
         return [
             may_list(curated, "reviews/*", "datasets/*"),
             may_read(curated, "reviews/*", "datasets/*"),
             may_list(models, "runs/*", "champion-none/*"),
             may_read(models, "runs/*", "champion-none/*"),
             may_write(models, "runs/*", in_parts=True),
-            [allow(["kms:CreateGrant"], _key_arn(models), conditions=volume)],
-            [
-                allow(
-                    [
-                        "logs:CreateLogGroup",
-                        "logs:CreateLogStream",
-                        "logs:DescribeLogStreams",
-                        "logs:PutLogEvents",
-                    ],
-                    self._stage.arn("logs", "log-group:/aws/sagemaker/TrainingJobs*"),
-                    self._stage.arn("logs", "log-group:/aws/sagemaker/ProcessingJobs*"),
-                )
-            ],
+            may_encrypt_volume(_key_arn(models)),
+            may_log_jobs(self._stage, "TrainingJobs", "ProcessingJobs"),
             self.image.may_pull(),
         ]
 
