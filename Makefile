@@ -10,6 +10,9 @@ STAMPS := .local/stamps
 UV     := $(VENVS)/uv/bin/uv
 PYTHON := .venv/bin/python
 NODE   := .local/node
+# The local stage's image has what its language detector needs (training/Dockerfile does the same).
+DETECTOR := $(shell sed -n 's/^ *detector: *\([a-z0-9-]*\).*/\1/p' configs/local.yaml)
+TRAINING_LOCKS := training/requirements.txt $(wildcard reviews/language/requirements-$(DETECTOR).txt)
 export UV STAGE
 export PATH := $(CURDIR)/$(NODE):$(PATH)
 export JSII_NODE := $(CURDIR)/$(NODE)/node
@@ -47,8 +50,8 @@ endef
 
 $(STAMPS)/dev-$(PY_VERSION): requirements-dev.txt $(UV)
 	$(call venv,.venv,requirements-dev.txt,dev)
-$(STAMPS)/training-$(PY_VERSION): training/requirements.txt $(UV)
-	$(call venv,$(VENVS)/training,training/requirements.txt,training)
+$(STAMPS)/training-$(PY_VERSION)-$(DETECTOR): $(TRAINING_LOCKS) $(UV)
+	$(call venv,$(VENVS)/training,$(TRAINING_LOCKS),training)
 $(STAMPS)/emulator-$(PY_VERSION): local_cloud/requirements.txt $(UV)
 	$(call venv,$(VENVS)/emulator,local_cloud/requirements.txt,emulator)
 $(STAMPS)/tracking-$(PY_VERSION): local_cloud/tracking-requirements.txt $(UV)
@@ -67,7 +70,7 @@ $(STAMPS)/node: package-lock.json $(STAMPS)/dev-$(PY_VERSION)
 
 notebooks: $(STAMPS)/notebooks-$(PY_VERSION) # for tests/contract/test_pipeline_sdk.py, which skips without
 
-cloud: $(STAMPS)/training-$(PY_VERSION) $(STAMPS)/emulator-$(PY_VERSION) $(STAMPS)/tracking-$(PY_VERSION)
+cloud: $(STAMPS)/training-$(PY_VERSION)-$(DETECTOR) $(STAMPS)/emulator-$(PY_VERSION) $(STAMPS)/tracking-$(PY_VERSION)
 
 setup: $(STAMPS)/dev-$(PY_VERSION) $(STAMPS)/node cloud ## Install everything, once
 	@true
@@ -103,6 +106,7 @@ lock: $(UV) ## Resolve every requirements file again, with hashes
 	lock --group app -c requirements-dev.txt -o requirements.txt; \
 	lock --group training -c requirements-dev.txt -o training/requirements.txt; \
 	for f in preprocess ratings learn release monitor; do lock --group lambda-$$f -c requirements-dev.txt -o lambdas/$$f/requirements.txt; done; \
+	lock --group detector-fasttext-176 -c requirements-dev.txt -o reviews/language/requirements-fasttext-176.txt; \
 	lock --group emulator -o local_cloud/requirements.txt; \
 	lock --group tracking -o local_cloud/tracking-requirements.txt; \
 	lock --group notebooks -o notebooks/requirements.txt; \
@@ -139,6 +143,12 @@ sleep: setup ## Take the endpoint down and stop paying for it; the package is re
 wake: setup ## Bring the endpoint back with the package that slept (STAGE=)
 	@$(PYTHON) -m operate wake --stage $(STAGE)
 
+refine: setup ## Refine every raw file again, after a change of text rules or detector (STAGE=)
+	@$(PYTHON) -m operate refine --stage $(STAGE)
+
+learn: setup ## Train on the newest dataset now (STAGE=, ALONE=1: not judged against the live model)
+	@$(PYTHON) -m operate learn --stage $(STAGE) $(if $(ALONE),--alone)
+
 drift: setup ## Run one drift check now and print its verdict (STAGE=)
 	@$(PYTHON) -m operate drift --stage $(STAGE)
 
@@ -148,4 +158,4 @@ lineage: setup ## Everything between a version and the rows that it learned from
 predict: setup ## Answer many reviews by a batch job (STAGE=, FILE= or IN=prefix, OUT=, VERSION=)
 	@$(PYTHON) -m operate predict --stage $(STAGE) $(if $(FILE),--file "$(FILE)") --in "$(IN)" --out "$(OUT)" --version "$(VERSION)"
 
-.PHONY: help cloud notebooks setup run status check test image bench lock package synth diff deploy destroy release rollback sleep wake drift lineage predict
+.PHONY: help cloud notebooks setup run status check test image bench lock package synth diff deploy destroy release rollback sleep wake refine learn drift lineage predict

@@ -11,6 +11,8 @@ import aws_cdk as cdk
 import msgspec
 from aws_cdk import aws_lambda as lambda_
 
+from reviews.language import DETECTORS
+
 CONFIGS = Path(__file__).resolve().parent.parent / "configs"
 NOT_STAGES = {"model", "drift"}
 APP = "review-stars"
@@ -40,6 +42,11 @@ class Data(Settings, frozen=True, kw_only=True):
     max_concurrency: int
     max_shard_bytes: int
     keep_columns: list[str]
+    detector: str
+
+    def __post_init__(self) -> None:
+        if self.detector not in DETECTORS:
+            raise ValueError(f"detector {self.detector!r} is none of {', '.join(DETECTORS)}")
 
 
 class Learning(Settings, frozen=True, kw_only=True):

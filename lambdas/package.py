@@ -29,6 +29,7 @@ from lambdas.contents import FUNCTIONS, Uses, is_useless, modules
 
 ROOT = Path(__file__).resolve().parent.parent
 OUT = Path(".build/lambdas")
+LANGUAGE = Path("reviews/language")
 NOT_STAGES = {"model", "drift"}
 HERE = f"{sys.version_info.major}.{sys.version_info.minor}"
 LIMIT_BYTES = 250_000_000  # unzipped, of Lambda
@@ -47,6 +48,7 @@ class Target:
     python: str
     architecture: str
     native: bool
+    detector: str
 
     @classmethod
     def of_stage(cls, stage: str, configs: Path = ROOT / "configs") -> Target:
@@ -55,10 +57,18 @@ class Target:
         if stage not in known:
             raise PackageError(f"no stage {stage!r}: known are {', '.join(known)}")
         content: dict[str, Any] = msgspec.yaml.decode((configs / f"{stage}.yaml").read_bytes())
-        runtime = content["runtime"]
+        runtime, detector = content["runtime"], content["data"]["detector"]
         if runtime["python"] == "same":
-            return cls(HERE, platform.machine(), True)
-        return cls(str(runtime["python"]), runtime["architecture"], False)
+            return cls(HERE, platform.machine(), True, detector)
+        return cls(str(runtime["python"]), runtime["architecture"], False, detector)
+
+    def locks(self, function: str, files: list[Path]) -> list[Path]:
+        """What is installed for a function; a detector's own packages where languages are told."""
+        locks = [ROOT / "lambdas" / function / "requirements.txt"]
+        own = LANGUAGE / f"requirements-{self.detector}.txt"
+        if LANGUAGE / "__init__.py" in files and (ROOT / own).exists():
+            locks.append(ROOT / own)
+        return locks
 
     def uv_flags(self) -> list[str]:
         """How uv picks wheels for it."""
@@ -96,8 +106,8 @@ def build(
     files: ours. Raises PackageError where uv cannot install or the folder is larger than Lambda
     takes.
     """
-    lock = ROOT / "lambdas" / function / "requirements.txt"
-    digest = _digest([*(ROOT / path for path in files), lock], repr((target, compiler)))
+    locks = target.locks(function, files)
+    digest = _digest([*(ROOT / path for path in files), *locks], repr((target, compiler)))
     folder, stamp = out / function, out / f"{function}.stamp"
     zipped = out / f"{function}.zip"
     if all(path.exists() for path in (folder, zipped, stamp)) and stamp.read_text() == digest:
@@ -106,7 +116,7 @@ def build(
     stamp.unlink(missing_ok=True)
     with tempfile.TemporaryDirectory(dir=out, prefix=f".{function}-") as place:
         made = Path(place) / function
-        _install(lock, target, made)
+        _install(locks, target, made)
         _prune(made, Uses.of(files, ROOT, scipy=(made / "scipy").is_dir()))
         _squeeze(made)
         for path in files:
@@ -131,12 +141,14 @@ def size_bytes(folder: Path) -> int:
     return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
 
 
-def _install(lock: Path, target: Target, folder: Path) -> None:
+def _install(locks: list[Path], target: Target, folder: Path) -> None:
     words = [_uv(), "pip", "install", "-q", "--target", str(folder), *target.uv_flags()]
-    words += ["--only-binary", ":all:", "--require-hashes", "--link-mode", "copy", "-r", str(lock)]
+    words += ["--only-binary", ":all:", "--require-hashes", "--link-mode", "copy"]
+    for lock in locks:
+        words += ["-r", str(lock)]
     done = subprocess.run(words, capture_output=True, text=True, check=False)
     if done.returncode != 0:
-        raise PackageError(f"uv could not install {lock}:\n{done.stderr}")
+        raise PackageError(f"uv could not install {locks[-1]}:\n{done.stderr}")
 
 
 def _uv() -> str:

@@ -60,11 +60,15 @@ class Settings:
 
 @dataclass(frozen=True, kw_only=True)
 class PreprocessSettings(Settings):
-    """Plan, worker and finish; `languages` and `keep_columns` are comma-separated."""
+    """Plan, worker and finish; `languages` and `keep_columns` are comma-separated.
+
+    detector: how workers tell languages, a name in `reviews.language.DETECTORS`.
+    """
 
     curated_bucket: str
     max_shard_bytes: int
     languages: str
+    detector: str
     code_version: str
     metrics_namespace: str
     keep_columns: str = ""

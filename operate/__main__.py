@@ -9,7 +9,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from operate import batch, cdk, deployment, lineage, releases, run, status, upload
+from operate import batch, cdk, deployment, lineage, loop, releases, run, status, upload
 from operate.destroy import destroy
 from operate.errors import OperateError
 from operate.local import LocalCloud
@@ -28,13 +28,16 @@ def parser() -> argparse.ArgumentParser:
         command.add_argument("--home", type=Path, default=HOME, help="folder of the local cloud")
         return command
 
-    loop = add("run", "the whole loop on this machine, then serve")
-    loop.add_argument("--data", help="a .jsonl or .jsonl.gz of raw reviews; default: our sample")
-    loop.add_argument("--once", action="store_true", help="stop after the summary")
-    loop.add_argument("--port", type=int, default=4566, help="port of the local cloud")
-    loop.add_argument("--tracking-port", type=int, default=5566, help="port of MLflow")
+    whole = add("run", "the whole loop on this machine, then serve")
+    whole.add_argument("--data", help="a .jsonl or .jsonl.gz of raw reviews; default: our sample")
+    whole.add_argument("--once", action="store_true", help="stop after the summary")
+    whole.add_argument("--port", type=int, default=4566, help="port of the local cloud")
+    whole.add_argument("--tracking-port", type=int, default=5566, help="port of MLflow")
     add("status", "what runs, what is live, what was said in alerts")
     add("upload", "put a raw file into the stage's raw bucket").add_argument("file", type=Path)
+    add("refine", "refine every raw file again, after a change of rules or detector")
+    again = add("learn", "train on the newest dataset now, and follow the run")
+    again.add_argument("--alone", action="store_true", help="not judged against the live model")
     add("drift", "run one drift check now")
     add("sleep", "take the endpoint down; the package is remembered")
     add("wake", "bring the endpoint back with the package that slept")
@@ -79,6 +82,10 @@ def main(arguments: list[str]) -> int:
             status.show(deployed, given.home, Console(highlight=False))
         elif given.command == "upload":
             print(upload.upload(deployed, given.file))
+        elif given.command == "refine":
+            print(f"{upload.refine_again(deployed)} files are refined again")
+        elif given.command == "learn":
+            loop.learn_now(deployed, alone=given.alone)
         elif given.command == "lineage":
             print(json.dumps(lineage.lineage(deployed, given.version), indent=2))
         elif given.command == "predict":

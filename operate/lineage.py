@@ -100,6 +100,7 @@ def _dataset(deployment: Deployment, known: dict[str, str]) -> dict[str, Any]:
         "manifest_version_id": known["dataset_version_id"],
         "manifest_sha256": digest,
         "parquet_objects": len(json.loads(manifest)) - 1,
+        "detector": record.get("detector", ""),
         "counts": record["counts"],
         "sources": record["sources"],
     }

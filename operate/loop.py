@@ -8,18 +8,30 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from lambdas.ports import functions, models, objects, parameters
+from lambdas.ports import functions, machines, models, objects, parameters
 from lambdas.ports.api import Api
 from lambdas.ports.roles import assume_role
 from operate import client, follow, inbox
 from operate.deployment import Deployment
 from operate.errors import OperateError
 from operate.progress import Progress
+from operate.upload import INCOMING
 
 PREPROCESS_SECONDS = 1800
 LEARN_SECONDS = 3600
 RELEASE_SECONDS = 900
 EVENT_SECONDS = 60
+
+
+def learn_now(deployment: Deployment, *, alone: bool) -> None:
+    """Start a run on the newest dataset and follow it: see `Journey.learned`.
+
+    alone: judged by the gate, and not against the model that serves.
+    """
+    journey = Journey(deployment, Progress())
+    with journey.progress.step("learn", "Train, evaluate, track, gate, register"):
+        reason = "alone" if alone else "person"
+        journey.learned(machines.start(deployment["LearnMachineArn"], {"reason": reason}))
 
 
 @dataclass
@@ -41,7 +53,7 @@ class Journey:
 
     def upload(self, path: Path) -> str:
         """Put the file into the raw bucket as a user would; the journey begins now."""
-        key = f"incoming/{path.name}"
+        key = f"{INCOMING}{path.name}"
         self.since = datetime.now(UTC).replace(microsecond=0)
         objects.put_file(self.deployment["RawBucket"], key, path)
         self.progress.say(f"{path.name}, {path.stat().st_size / 1e6:.1f} MB → raw bucket, {key}")
@@ -71,19 +83,25 @@ class Journey:
             self.progress.say(f"set aside, with reasons, in {where}: {words}")
 
     def learn(self) -> None:
-        """Wait for the Learn machine and say each step of its pipeline.
-
-        Raises OperateError with the gate's or the failed step's reason where no model came of it.
-        """
+        """Wait for the run of the Learn machine that the dataset has started: see `learned`."""
         arn = follow.started_since(
             self.deployment["LearnMachineArn"],
             self.since,
             EVENT_SECONDS,
             "a run of the Learn machine",
         )
+        self.learned(arn)
+
+    def learned(self, arn: str) -> None:
+        """Follow a run of the Learn machine, saying each step of its pipeline.
+
+        Raises OperateError with the gate's or the failed step's reason where no model came of it.
+        """
         done = follow.finished(arn, self.progress, LEARN_SECONDS, watch=self._say_pipeline_steps)
         if not done.succeeded:
             raise OperateError(f"learning ended {done.status}: {done.reason}")
+        if "model_package_arn" not in done.output:
+            raise OperateError(f"nothing was learned: {done.output.get('why', 'no reason')}")
         self.package_arn = done.output["model_package_arn"]
         package = models.describe_package(self.package_arn)
         self.evaluation = json.loads(objects.read_uri(package.metadata["evaluation_uri"]))

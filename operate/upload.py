@@ -1,4 +1,4 @@
-"""Putting a raw file where the loop begins."""
+"""Putting raw files where the loop begins, for the first time or again."""
 
 from __future__ import annotations
 
@@ -6,7 +6,10 @@ from pathlib import Path
 
 from lambdas.ports import objects
 from operate.deployment import Deployment
+from operate.errors import InputError
 from operate.source import choose
+
+INCOMING = "incoming/"
 
 
 def upload(deployment: Deployment, file: Path) -> str:
@@ -15,6 +18,21 @@ def upload(deployment: Deployment, file: Path) -> str:
     Raises InputError where the file cannot be one of raw reviews.
     """
     path = choose(str(file), deployment.place.home)
-    key = f"incoming/{path.name}"
+    key = f"{INCOMING}{path.name}"
     objects.put_file(deployment["RawBucket"], key, path)
     return f"s3://{deployment['RawBucket']}/{key}"
+
+
+def refine_again(deployment: Deployment) -> int:
+    """Have every raw file refined again, after a change of rules or detector; returns how many.
+
+    Each becomes a new version of itself, so the newest dataset has it once.
+    Raises InputError where there is none.
+    """
+    bucket = deployment["RawBucket"]
+    keys = objects.list_keys(bucket, INCOMING)
+    if not keys:
+        raise InputError(f"s3://{bucket}/{INCOMING} holds no raw file: upload one first")
+    for key in keys:
+        objects.put_again(bucket, key)
+    return len(keys)

@@ -7,6 +7,7 @@ from reviews.refine import Refined
 
 ROW_GROUP_ROWS = 1 << 15
 COMPRESSION = "zstd(1)"
+MADE_BY = "review-stars.made_by"  # where a file says by what it was made: see `Options.made_by`
 
 
 def write(refined: Refined, file: IO[bytes]) -> None:
@@ -18,13 +19,16 @@ def write(refined: Refined, file: IO[bytes]) -> None:
     from arro3.io import write_parquet
 
     errors: list[Exception] = []
+    made_by = {MADE_BY: refined.made_by}  # one entry: of two arro3 shuffles the order
+    schema = refined.schema.with_metadata(made_by)  # too: what pyarrow hands on when it rewrites
     write_parquet(
-        RecordBatchReader.from_batches(refined.schema, _until_error(refined, errors)),
+        RecordBatchReader.from_batches(schema, _until_error(refined, errors)),
         file,
         compression=COMPRESSION,
         dictionary_enabled=False,
         column_dictionary_enabled={"language": True},
         max_row_group_size=ROW_GROUP_ROWS,
+        key_value_metadata=made_by,
     )
     if errors:
         raise errors[0]

@@ -10,7 +10,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from reviews import language, schema
+from reviews.clean import TEXT_RULES
 from reviews.counts import REMEMBERED_ROWS, Counts
 from reviews.record import Rejected
 from reviews.source import Chunk, Stream, chunks, chunks_of_range, plain_pieces
@@ -19,6 +22,13 @@ if TYPE_CHECKING:
     from reviews.bulk.refinery import Refinery
 
 OnReject = Callable[[Rejected], None]
+
+
+class MadeBy(msgspec.Struct, frozen=True):
+    """What makes words and languages of raw reviews: the same for a model's rows and questions."""
+
+    text_rules: str
+    detector: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +48,11 @@ class Options:
         schema.columns(self.keep_columns)
         language.find_detector(self.detector)
 
+    @property
+    def made_by(self) -> str:
+        """What whoever reads the rows later must go by, too: JSON, for their Parquet files."""
+        return msgspec.json.encode(MadeBy(TEXT_RULES, self.detector)).decode()
+
 
 DEFAULT = Options()
 
@@ -45,10 +60,11 @@ DEFAULT = Options()
 class Refined:
     """Batches of curated rows (arro3 RecordBatch), and the counts of what was read so far."""
 
-    def __init__(self, batches: Iterator[Any], counts: Counts, schema: Any) -> None:
+    def __init__(self, batches: Iterator[Any], counts: Counts, schema: Any, made_by: str) -> None:
         self._batches = batches
         self.counts = counts
         self.schema = schema
+        self.made_by = made_by
 
     def __iter__(self) -> Iterator[Any]:
         return self._batches
@@ -62,6 +78,7 @@ class Refiner:
 
     def __init__(self, options: Options = DEFAULT, on_reject: OnReject = lambda _: None) -> None:
         self.counts = Counts()
+        self._made_by = options.made_by
         self._refinery = _refinery(options, self.counts, on_reject)
 
     def stream(self, stream: Stream) -> Refined:
@@ -80,7 +97,8 @@ class Refiner:
         return self._refined(chunks_of_range(read_from, start, end))
 
     def _refined(self, found: Iterator[Chunk | Rejected]) -> Refined:
-        return Refined(self._refinery.batches(found), self.counts, self._refinery.schema)
+        batches = self._refinery.batches(found)
+        return Refined(batches, self.counts, self._refinery.schema, self._made_by)
 
     def _trailing(self, size_bytes: int) -> None:
         self.counts.trailing_bytes += size_bytes

@@ -69,10 +69,10 @@ class Rating(msgspec.Struct, frozen=True):
     explanation: Explanation | UnsetType = UNSET
 
 
-def prepare(titles: Sequence[str | None], texts: Sequence[str]) -> list[Prepared]:
-    """Clean raw words and tell their languages."""
+def prepare(titles: Sequence[str | None], texts: Sequence[str], detector: str) -> list[Prepared]:
+    """Clean raw words and tell their languages, by the detector that the model learned with."""
     words = [clean(title, text) for title, text in zip(titles, texts, strict=True)]
-    languages = detect_many([w.sample for w in words])
+    languages = detect_many([w.sample for w in words], detector)
     return [
         Prepared(w.title, w.text, language, w.markup)
         for w, (language, _) in zip(words, languages, strict=True)

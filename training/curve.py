@@ -57,7 +57,11 @@ def _copy_buckets(data: Path, folder: Path, last: int) -> None:
             batch.take(np.flatnonzero(batch.column("bucket").to_numpy() < last)) for batch in reader
         ]
         target = folder / f"{number:05d}.parquet"
-        write_parquet(RecordBatchReader.from_batches(reader.schema, kept), str(target))
+        write_parquet(
+            RecordBatchReader.from_batches(reader.schema, kept),
+            str(target),
+            key_value_metadata=reader.schema.metadata,
+        )
 
 
 def main() -> None:

@@ -9,15 +9,21 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from reviews.clean import TEXT_RULES
 from reviews.identity import HOLD_OUT_BUCKETS
+from reviews.parquet import MADE_BY
+from reviews.refine import MadeBy
+from training import footer
 from training.errors import DatasetError
 from training.parquet import read_batches
 
 UNDETERMINED = "und"  # too short to tell a language
 BATCH_ROWS = 8192
+REFINE_AGAIN = "refine the raw files again, all in one way"
 NULLABLE = {True: 1, False: 0, None: -1}
 
 
@@ -121,6 +127,32 @@ def files(folder: Path) -> list[Path]:
     if not found:
         raise DatasetError(f"no Parquet file below {folder}")
     return found
+
+
+def detector(folder: Path) -> str:
+    """The language detector that told all rows below a folder: a model must be asked by the same.
+
+    Raises DatasetError where files differ, or were cleaned by other text rules than this
+    program's: no model can be learned from, or judged by, words of two kinds.
+    """
+    found: dict[str, str] = {}
+    for path in files(folder):
+        try:
+            told = msgspec.json.decode(footer.read(path).metadata.get(MADE_BY, ""), type=MadeBy)
+        except msgspec.MsgspecError:
+            raise DatasetError(
+                f"{path.name} does not say by what it was made: {REFINE_AGAIN}"
+            ) from None
+        if told.text_rules != TEXT_RULES:
+            raise DatasetError(
+                f"{path.name} was cleaned by text rules {told.text_rules}, this program goes by "
+                f"{TEXT_RULES}: {REFINE_AGAIN}"
+            )
+        found.setdefault(told.detector, path.name)
+    if len(found) > 1:
+        told_by = ", ".join(f"{path} by {name}" for name, path in found.items())
+        raise DatasetError(f"languages were told in {told_by}: {REFINE_AGAIN}")
+    return next(iter(found))
 
 
 def batches(folder: Path, batch_rows: int = BATCH_ROWS) -> Iterator[Rows]:

@@ -28,7 +28,7 @@ from training import (
     words,
 )
 from training.dataset import Rows
-from training.errors import ArtefactError, TrainingError
+from training.errors import ArtefactError, DatasetError, TrainingError
 from training.model import StarModel
 
 CHUNK_ROWS = 4096  # reviews scored at a time: keeps memory flat and progress alive
@@ -69,10 +69,16 @@ def evaluate(
     for its gate. curve: learning_curve.json to show in the report.
     Raises DatasetError where there is no row to judge by, ArtefactError for an unsound model.
     """
+    told_by = dataset.detector(data)
     gate_settings = gate.GateSettings.from_mapping(config.load(settings).gate)
     rows = dataset.read(data, None, None if all_rows else range(HOLD_OUT_BUCKETS))
     with archive.opened(model) as folder:
         judged = StarModel.load(folder)
+        if judged.detector != told_by:
+            raise DatasetError(
+                f"the model tells languages by {judged.detector}, these rows were told by "
+                f"{told_by}: {dataset.REFINE_AGAIN}"
+            )
         say(f"scoring {len(rows):,} rows")
         everything = score(judged, rows, say)
         scored = everything.take(rows.in_languages(judged.languages))
@@ -148,8 +154,8 @@ def against(
             model = StarModel.load(folder)
         except ArtefactError as error:  # no model passes unjudged because its rival cannot speak
             raise ArtefactError(
-                f"the champion cannot be asked: {error}; to learn without it, take it out of "
-                "service first (make sleep)"
+                f"the champion cannot be asked: {error}; to be judged by the gate alone, while "
+                "it goes on serving: make learn ALONE=1"
             ) from error
         say("scoring the champion on the same rows")
         theirs = score(model, scored.rows, say)

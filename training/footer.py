@@ -1,4 +1,4 @@
-"""What a Parquet file says of itself in its footer: rows, and bytes of each column.
+"""What a Parquet file says of itself in its footer: rows, bytes of each column, who made it.
 
 The footer is Thrift's compact protocol (parquet.thrift: FileMetaData), read without touching a
 row. arro3 gives rows only, and pyarrow would more than double the image.
@@ -15,10 +15,11 @@ MOST_NESTED = 16  # a footer has six levels; a broken one could go on for ever
 
 
 class Footer(NamedTuple):
-    """rows: of the file. column_bytes: uncompressed, by column."""
+    """rows: of the file. column_bytes: uncompressed, by column. metadata: what its maker added."""
 
     rows: int
     column_bytes: dict[str, int]
+    metadata: dict[str, str]
 
 
 def read(path: Path) -> Footer:
@@ -36,7 +37,8 @@ def _understand(footer: dict[int, Any]) -> Footer:
             about = chunk[3]  # meta_data: 3 path_in_schema, 6 total_uncompressed_size
             name = about[3][0].decode()
             sizes[name] = sizes.get(name, 0) + int(about[6])
-    return Footer(int(footer[3]), sizes)
+    pairs = footer.get(5, [])  # key_value_metadata: 1 key, 2 value
+    return Footer(int(footer[3]), sizes, {p[1].decode(): p[2].decode() for p in pairs if 2 in p})
 
 
 class _Thrift:

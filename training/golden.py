@@ -45,4 +45,4 @@ def _is_fit(title: str, text: str, model: StarModel) -> bool:
         return False
     words = clean(title, text)
     unchanged = (words.title, words.text, words.markup) == (title, text, False)
-    return unchanged and model.supports(detect(words.sample)[0])
+    return unchanged and model.supports(detect(words.sample, model.detector)[0])

@@ -35,6 +35,7 @@ class StarModel:
         """version_info: what model.json holds."""
         self.rule, self.version_info = rule, version_info
         self.languages: tuple[str, ...] = tuple(version_info["languages"])
+        self.detector: str = version_info["detector"]
         self.version = os.environ.get("MODEL_VERSION") or str(version_info.get("version", ""))
         self.projection = parts.projection
         self.scorer = parts.scorer()

@@ -99,15 +99,15 @@ def _run(
     if skipped < done.rows:
         raise UnreadableSourceError("more rows were written than the source has")
     while batch := list(islice(rows, BATCH_ROWS)):
-        _write(model, _resolve(batch), done, answers, seen)
+        _write(model, _resolve(batch, model.detector), done, answers, seen)
         if done.rows % SAY_EVERY < BATCH_ROWS:
             progress.say(f"{done.rows:,} rows")
 
 
-def _resolve(batch: list[Row]) -> list[Prepared | Refused]:
+def _resolve(batch: list[Row], detector: str) -> list[Prepared | Refused]:
     """Clean what is raw; what is then without words is refused."""
     raw = [row for row in batch if isinstance(row, Raw)]
-    cleaned = iter(prepare([row.title for row in raw], [row.text for row in raw]))
+    cleaned = iter(prepare([row.title for row in raw], [row.text for row in raw], detector))
     resolved: list[Prepared | Refused] = []
     for row in batch:
         if isinstance(row, Raw):

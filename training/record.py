@@ -14,6 +14,7 @@ from training.report import fold_figures
 
 LONGEST_VALUE = 500  # characters that every MLflow store takes for a parameter
 LONGEST_TAG = 5000
+FROM_MODEL = ("family", "text_rules", "token_rules", "detector")  # tags
 PREPROCESSING = ("read", "kept", "duplicates", "rejected", "blank", "languages", "ratings")
 PROVENANCE_TAGS = (
     "dataset_id",
@@ -80,7 +81,7 @@ def _tags(
 ) -> dict[str, str]:
     provenance, verdict = about.get("provenance", {}), figures.get("gate", {})
     tags = {name: provenance[name] for name in PROVENANCE_TAGS if provenance.get(name)}
-    tags |= {name: about[name] for name in ("family", "text_rules", "token_rules") if name in about}
+    tags |= {name: about[name] for name in FROM_MODEL if name in about}
     tags["gate"] = "passed" if verdict.get("passed") else "refused"
     tags["gate_message"] = verdict.get("message", "")
     if execution := os.environ.get("PIPELINE_EXECUTION_ID"):

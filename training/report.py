@@ -280,7 +280,7 @@ def _differ(difference: float) -> str:
 
 def origin(about: Mapping[str, Any]) -> dict[str, str]:
     """What model.json says of itself, as plain words."""
-    wanted = ("family", "form", "format", "text_rules", "token_rules", "languages")
+    wanted = ("family", "form", "format", "text_rules", "token_rules", "detector", "languages")
     told = {name: _plain(about[name]) for name in wanted if name in about}
     told |= _counted(about.get("rows", {}))
     rule = about.get("rule", about.get("stars_rule"))

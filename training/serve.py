@@ -72,7 +72,8 @@ def parse(body: bytes) -> Question:
 
 def answer(model: StarModel, question: Question) -> Answer:
     """Answer a request."""
-    prepared = prepare([r.title for r in question.reviews], [r.text for r in question.reviews])
+    asked = question.reviews
+    prepared = prepare([r.title for r in asked], [r.text for r in asked], model.detector)
     return Answer(model.version, rate(model, prepared, question.explain))
 
 
@@ -121,7 +122,7 @@ def serve(folder: Path, port: int, host: str = "127.0.0.1") -> None:
         model = StarModel.load(place)
     app = application(model)
     # The detector takes as long to load as the model, and few reviews need it: once we listen.
-    background = threading.Timer(DETECTOR_SECONDS, identifier)
+    background = threading.Timer(DETECTOR_SECONDS, identifier, [model.detector])
     background.daemon = True
     background.start()
     logger.warning("model %s on http://%s:%d", model.version, host, port)

@@ -17,6 +17,7 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from monitoring.baseline import Baseline
 from reviews.clean import TEXT_RULES
+from training import dataset
 from training.artefact import Parts, seal, write_parts
 from training.config import BALANCES, Balance, ModelConfig
 from training.dataset import Rows
@@ -55,6 +56,7 @@ def train(
     Raises TrainingError for rows that no model can come of.
     """
     progress = progress or Progress()
+    detector = dataset.detector(data)
     with (
         threadpool_limits(limits=1),  # one core, and the same sums on every machine like it
         gathered(data, config, progress) as material,
@@ -65,7 +67,7 @@ def train(
             figures["balance"] = _compare(material, config, learned, progress)
         parts = material.parts(learned.fitted)
         progress.say("topics")
-        about = _about(material, parts, learned.rule, config, dict(provenance or {}))
+        about = _about(material, parts, learned.rule, config, detector, provenance or {})
         model = _write(out, parts, about, figures, material.hold_out, config, progress)
     progress.finish(f"model {model.version} in {out}")
     return model
@@ -158,6 +160,7 @@ def _about(
     parts: Parts,
     rule: Rule,
     config: ModelConfig,
+    detector: str,
     provenance: Mapping[str, str],
 ) -> dict[str, Any]:
     """model.json, but for the digests."""
@@ -165,6 +168,7 @@ def _about(
         "family": config.family,
         "form": material.form,
         "languages": config.languages,
+        "detector": detector,
         "rule": rule,
         "text_rules": TEXT_RULES,
         "views": tuple(parts.heads),

@@ -35,6 +35,7 @@ class Image(Construct):
                 file="training/Dockerfile",
                 exclude=["*", *(f"!{room}" for room in ROOMS), "**/__pycache__"],
                 ignore_mode=IgnoreMode.DOCKER,
+                build_args={"DETECTOR": stage.data.detector},
                 platform=ecr_assets.Platform.LINUX_AMD64,
             )
             self.uri = asset.image_uri

@@ -45,6 +45,7 @@ class PreprocessingStack(cdk.Stack):
                 curated_bucket=curated.bucket_name,
                 max_shard_bytes=stage.data.max_shard_bytes,
                 languages=",".join(source.languages),
+                detector=stage.data.detector,
                 keep_columns=",".join(stage.data.keep_columns),
                 code_version=source.commit,
                 metrics_namespace=NAMESPACE,

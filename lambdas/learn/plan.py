@@ -7,7 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from reviews.errors import ConfigurationError
+
 NONE = "none"  # the live record where no model is released
+ALONE = "alone"  # the reason of a run that a person wants without a champion
 
 
 @dataclass(frozen=True)
@@ -19,17 +22,30 @@ class Dataset:
     manifest_version_id: str
     manifest_sha256: str
     text_rules: str
+    detector: str
 
     @classmethod
     def read(cls, record: dict[str, Any]) -> Dataset:
-        """From the parsed record."""
-        return cls(
+        """From the parsed record.
+
+        Raises ConfigurationError where sources were refined in different ways, which finish joins
+        by `+`: no model can be learned from both.
+        """
+        dataset = cls(
             record["id"],
             record["manifest_uri"],
             record["manifest_version_id"],
             record["manifest_sha256"],
             str(record["text_rules"]),
+            str(record.get("detector", "")),
         )
+        for what, value in (("text rules", dataset.text_rules), ("detectors", dataset.detector)):
+            if "+" in value:
+                raise ConfigurationError(
+                    f"dataset {dataset.id} was refined by different {what} "
+                    f"({value.replace('+', ' and ')}): refine its raw files again (make refine)"
+                )
+        return dataset
 
 
 def newest(keys: Sequence[str]) -> str | None:

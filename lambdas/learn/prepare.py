@@ -9,6 +9,7 @@ from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from lambdas.learn.plan import (
+    ALONE,
     NONE,
     Dataset,
     goes_on,
@@ -45,7 +46,8 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     if why := why_refused(event["reason"], dataset.id, learned):
         logger.info("nothing new", extra={"dataset_id": dataset.id})
         return {"proceed": False, "why": why}
-    champion = live_package.model_data_url if live_package else _no_champion()
+    rival = None if event["reason"] == ALONE else live_package
+    champion = rival.model_data_url if rival else _no_champion()
     digest = settings.configuration_digest
     logger.info("a run begins", extra={"dataset_id": dataset.id, "reason": event["reason"]})
     return {

@@ -141,6 +141,12 @@ def put_file(bucket: str, key: str, path: Path) -> None:
     client("s3").upload_file(str(path), bucket, key)
 
 
+def put_again(bucket: str, key: str) -> None:
+    """Make a new version of an object with the same content, inside S3: whoever waits is told."""
+    more = {"MetadataDirective": "REPLACE"}  # S3 copies nothing onto itself unless this is said
+    client("s3").copy({"Bucket": bucket, "Key": key}, bucket, key, ExtraArgs=more)
+
+
 def put_whole(bucket: str, key: str, path: Path) -> str:
     """Upload a file of at most 5 GB in one request: there whole or not at all.
 

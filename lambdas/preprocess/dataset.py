@@ -12,6 +12,7 @@ import msgspec
 from lambdas.preprocess.results import Made, Refined, Written
 from lambdas.preprocess.source import Source
 from reviews.counts import Counts
+from reviews.language import DEFAULT
 
 
 class SourceRecord(msgspec.Struct, frozen=True, kw_only=True):
@@ -26,6 +27,7 @@ class SourceRecord(msgspec.Struct, frozen=True, kw_only=True):
     counts: dict[str, Any]
     parquet: list[Written]
     rejected: list[Written]
+    detector: str = DEFAULT  # records that do not say were made with this one
     text_rules: str
     configuration_digest: str
     code_version: str
@@ -44,6 +46,7 @@ class Dataset(msgspec.Struct, frozen=True, kw_only=True):
     manifest_uri: str
     manifest_version_id: str
     manifest_sha256: str
+    detector: str
     text_rules: str
     configuration_digest: str
     code_version: str
@@ -114,6 +117,7 @@ def describe(
         manifest_uri=manifest_uri,
         manifest_version_id=manifest_version_id,
         manifest_sha256=hashlib.sha256(manifest).hexdigest(),
+        detector=_all(record.detector for record in records),
         text_rules=_all(record.text_rules for record in records),
         configuration_digest=_all(record.configuration_digest for record in records),
         code_version=_all(record.code_version for record in records),

@@ -14,19 +14,18 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from lambdas.ports import events, objects
 from lambdas.preprocess import dataset
 from lambdas.preprocess.dataset import Dataset, SourceRecord
-from lambdas.preprocess.results import Made, Result, add_up
+from lambdas.preprocess.results import Made, Result, add_up, options_of
 from lambdas.preprocess.shards import Shard, from_lines
 from lambdas.preprocess.source import Source, result_key
 from lambdas.settings import PreprocessSettings
 from reviews.errors import NotReadyError
-from reviews.refine import Options
 
 settings = PreprocessSettings.from_env()
 logger = Logger(service="preprocess")
 metrics = Metrics(namespace=settings.metrics_namespace)
 metrics.set_default_dimensions(stage=settings.stage)
-options = Options(keep_columns=tuple(filter(None, settings.keep_columns.split(","))))
-made = Made.of_settings(options.keep_columns, options.detector, settings.code_version)
+options = options_of(settings)
+made = Made.of_options(options, settings.code_version)
 READERS = 16  # at a time, of small objects
 LISTINGS = 20  # sources that finish meanwhile make us list again
 

@@ -10,11 +10,19 @@ import msgspec
 
 from lambdas.preprocess.shards import Shard
 from lambdas.preprocess.source import Source
+from lambdas.settings import PreprocessSettings
 from reviews.clean import TEXT_RULES
 from reviews.counts import Counts
 from reviews.errors import CountMismatchError, PartialFailureError, UnreadableSourceError
+from reviews.refine import Options
 
 MOST_NAMED = 20  # shards in one sentence
+
+
+def options_of(settings: PreprocessSettings) -> Options:
+    """How the stage wants its reviews refined. Raises ConfigurationError for an unknown name."""
+    keep_columns = tuple(filter(None, settings.keep_columns.split(",")))
+    return Options(keep_columns=keep_columns, detector=settings.detector)
 
 
 class Written(msgspec.Struct, frozen=True):
@@ -30,14 +38,15 @@ class Made(msgspec.Struct, frozen=True):
     """With what a shard was refined: results of other rules or other code are no results."""
 
     text_rules: str
+    detector: str
     configuration_digest: str
     code_version: str
 
     @classmethod
-    def of_settings(cls, keep_columns: Sequence[str], detector: str, code_version: str) -> Made:
+    def of_options(cls, options: Options, code_version: str) -> Made:
         """From everything that changes rows."""
-        words = msgspec.json.encode([sorted(keep_columns), detector])
-        return cls(TEXT_RULES, hashlib.sha256(words).hexdigest(), code_version)
+        words = msgspec.json.encode([sorted(options.keep_columns), options.detector])
+        return cls(TEXT_RULES, options.detector, hashlib.sha256(words).hexdigest(), code_version)
 
 
 class Result(msgspec.Struct, frozen=True):

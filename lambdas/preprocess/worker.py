@@ -14,7 +14,7 @@ from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from lambdas.ports import objects
-from lambdas.preprocess.results import Made, Result, Written
+from lambdas.preprocess.results import Made, Result, Written, options_of
 from lambdas.preprocess.shards import REMEDY, Shard
 from lambdas.preprocess.source import parquet_key, rejected_key, result_key
 from lambdas.settings import PreprocessSettings
@@ -26,8 +26,8 @@ from reviews.refine import Options, Refined, Refiner
 
 settings = PreprocessSettings.from_env()
 logger = Logger(service="preprocess")
-options = Options(keep_columns=tuple(filter(None, settings.keep_columns.split(","))))
-made = Made.of_settings(options.keep_columns, options.detector, settings.code_version)
+options = options_of(settings)
+made = Made.of_options(options, settings.code_version)
 
 
 @logger.inject_lambda_context

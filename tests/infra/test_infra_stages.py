@@ -24,6 +24,7 @@ OTHER: dict[str, Any] = {
     "data.max_concurrency": 77,
     "data.max_shard_bytes": 77_000_000,
     "data.keep_columns": ["asin"],
+    "data.detector": "fasttext-176",
     "learning.image_uri": "333333333333.dkr.ecr.us-east-1.amazonaws.com/other:1",
     "learning.instance_type": "ml.m5.4xlarge",
     "learning.volume_gib": 77,
@@ -124,12 +125,15 @@ def test_an_unknown_stage_says_which_are_known() -> None:
         ({"colour": "red"}, "colour"),
         ({"region": 7}, "region"),
         ({"audit": {"trail": "none"}}, "audit.trail"),
+        ({"data": {"detector": "guess"}}, r"detector 'guess' is none of py3langid-25, .*data"),
     ],
 )
 def test_a_stage_file_that_is_wrong_says_where(
     content: dict[str, Any], why: str, tmp_path: Path
 ) -> None:
     values = msgspec.yaml.decode((CONFIGS / "prod.yaml").read_bytes())
-    (tmp_path / "prod.yaml").write_bytes(msgspec.yaml.encode({**values, **content}))
+    for part, change in content.items():
+        values[part] = {**values[part], **change} if isinstance(change, dict) else change
+    (tmp_path / "prod.yaml").write_bytes(msgspec.yaml.encode(values))
     with pytest.raises(StageError, match=rf"configs/prod\.yaml: .*{why}"):
         Stage.read("prod", tmp_path)

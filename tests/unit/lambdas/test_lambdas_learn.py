@@ -13,6 +13,7 @@ from lambdas.learn.plan import goes_on, newest, step_of, token, why_refused
 from lambdas.ports.machines import Execution
 from lambdas.ports.models import Package, Step
 from lambdas.settings import LearnSettings
+from reviews.errors import ConfigurationError
 from tests.unit.lambdas.conftest import CURATED, MODELS, Context, Load
 
 ARN = "arn:aws:sagemaker:us-east-1:123456789012:model-package/review-stars-local/7"
@@ -35,13 +36,15 @@ def package(**metadata: str) -> Package:
     return Package(ARN, 7, "Completed", "Approved", NOW, "g", "s3://models/m.tar.gz", metadata)
 
 
-def put_dataset(s3: Any, id: str) -> None:
+def put_dataset(s3: Any, id: str, **more: str) -> None:
     record = {
         "id": id,
         "manifest_uri": f"s3://{CURATED}/datasets/{id}/manifest.json",
         "manifest_version_id": "v",
         "manifest_sha256": "sha",
         "text_rules": "1",
+        "detector": "py3langid-25",
+        **more,
     }
     s3.put_object(Bucket=CURATED, Key=f"datasets/{id}/manifest.json", Body=b"[]")
     s3.put_object(Bucket=CURATED, Key=f"datasets/{id}/dataset.json", Body=json.dumps(record))
@@ -107,6 +110,22 @@ def test_the_live_model_is_the_champion(prepare: Prepare, s3: Any) -> None:
     put_dataset(s3, NEW)
     prepare.live = ARN
     assert prepare.parameters()["ChampionModelUri"] == "s3://models/m.tar.gz"
+
+
+def test_a_person_may_want_a_run_without_the_champion(prepare: Prepare, s3: Any) -> None:
+    put_dataset(s3, NEW)
+    prepare.live = ARN
+    champion = {p["Name"]: p["Value"] for p in prepare("alone")["parameters"]}["ChampionModelUri"]
+    assert champion == f"s3://{MODELS}/champion-none/"
+
+
+@pytest.mark.parametrize(
+    "mixed", [{"text_rules": "1+2"}, {"detector": "fasttext-176+py3langid-25"}]
+)
+def test_rows_made_in_two_ways_are_not_learned_from(prepare: Prepare, s3: Any, mixed) -> None:
+    put_dataset(s3, NEW, **mixed)
+    with pytest.raises(ConfigurationError, match=r" and .*: refine its raw files again"):
+        prepare()
 
 
 def test_only_the_earliest_of_several_runs_goes_on(prepare: Prepare, s3: Any) -> None:

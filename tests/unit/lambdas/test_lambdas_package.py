@@ -92,5 +92,19 @@ def test_a_stage_names_its_runtime_or_takes_ours() -> None:
 
 
 def test_byte_code_is_made_by_the_same_version_or_not_at_all() -> None:
-    assert Target("3.99", "arm64", native=False).compiler() is None
-    assert Target(HERE, "x86_64", native=False).compiler()
+    ours = Target.of_stage("prod")
+    assert replace(ours, python="3.99").compiler() is None
+    assert replace(ours, python=HERE).compiler()
+
+
+def test_a_detector_s_own_packages_go_where_languages_are_told() -> None:
+    ours = Target.of_stage("prod")
+    other = replace(ours, detector="fasttext-176")
+    files = modules("preprocess", ROOT)
+    assert [lock.name for lock in ours.locks("preprocess", files)] == ["requirements.txt"]
+    assert [lock.name for lock in other.locks("preprocess", files)] == [
+        "requirements.txt",
+        "requirements-fasttext-176.txt",
+    ]
+    files = modules("ratings", ROOT)
+    assert [lock.name for lock in other.locks("ratings", files)] == ["requirements.txt"]

@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from lambdas.settings import PreprocessSettings
+from reviews import parquet
 from reviews.errors import PartialFailureError, UnreadableSourceError
 from tests.unit.lambdas.conftest import CURATED, RAW, Context, Load, emitted
 
@@ -22,12 +23,19 @@ KEY = "incoming/reviews.jsonl"
 class Machine:
     """Plan, workers, finish; what DatasetReady said; what was printed."""
 
-    def __init__(self, load: Load, monkeypatch: pytest.MonkeyPatch, most: int) -> None:
+    def __init__(
+        self,
+        load: Load,
+        monkeypatch: pytest.MonkeyPatch,
+        most: int,
+        detector: str = "py3langid-25",
+    ) -> None:
         settings = PreprocessSettings(
             stage="local",
             curated_bucket=CURATED,
             max_shard_bytes=most,
             languages="en",
+            detector=detector,
             code_version="commit",
             metrics_namespace="ReviewStars",
         )
@@ -123,6 +131,35 @@ def test_a_line_set_aside_keeps_its_place_in_the_source(
         body = s3.get_object(Bucket=CURATED, Key=key)["Body"].read()
         offsets += [json.loads(line)["offset"] for line in body.splitlines()]
     assert [raw[offset : offset + 7] for offset in offsets] == [b"{broken"] * 10
+
+
+def test_another_detector_tells_the_languages_and_files_and_records_name_it(
+    load: Load, monkeypatch: pytest.MonkeyPatch, s3: Any
+) -> None:
+    s3.put_object(Bucket=RAW, Key=KEY, Body=lines(20))
+    before = Machine(load, monkeypatch, 3_000).run(s3)
+    machine = Machine(load, monkeypatch, 3_000, detector="py3langid-25-alone")
+    s3.put_object(Bucket=RAW, Key="incoming/other.jsonl", Body=lines(20, first=100))
+    answer = machine.run(s3, "incoming/other.jsonl")
+
+    def told(id: str) -> dict[str, Any]:
+        body = s3.get_object(Bucket=CURATED, Key=f"datasets/{id}/dataset.json")["Body"].read()
+        found: dict[str, Any] = json.loads(body)
+        return found
+
+    assert told(before["dataset_id"])["detector"] == "py3langid-25"
+    mixed = told(answer["dataset_id"])
+    assert mixed["detector"] == "py3langid-25+py3langid-25-alone"
+    (other,) = (source for source in mixed["sources"] if source["key"] == "incoming/other.jsonl")
+    for written in other["parquet"]:
+        body = s3.get_object(Bucket=CURATED, Key=written["key"])["Body"].read()
+        table = pq.read_table(io.BytesIO(body))
+        assert b'"py3langid-25-alone"' in table.schema.metadata[parquet.MADE_BY.encode()]
+        assert table.column("language_confidence").null_count == 0  # nothing was just certain
+
+    again = Machine(load, monkeypatch, 3_000, detector="py3langid-25-alone")
+    s3.put_object(Bucket=RAW, Key=KEY, Body=lines(20))
+    assert told(again.run(s3)["dataset_id"])["detector"] == "py3langid-25-alone"
 
 
 def test_a_repeated_event_writes_the_same_objects(machine: Machine, s3: Any) -> None:

@@ -23,7 +23,7 @@ from reviews.counts import Counts
 from reviews.errors import CountMismatchError, PartialFailureError, UnreadableSourceError
 
 SOURCE = Source("raw", "incoming/a.jsonl", "v.1")
-MADE = Made("1", "digest", "commit")
+MADE = Made("1", "py3langid-25", "digest", "commit")
 WHEN = datetime(2026, 11, 24, 10, 0, 0, 5, tzinfo=UTC)
 
 
@@ -192,7 +192,7 @@ def test_ids_of_datasets_sort_by_the_time_of_listing() -> None:
 
 def test_a_dataset_says_where_its_sources_were_refined_differently() -> None:
     one = record("a", "v1")
-    other = msgspec.structs.replace(record("b", "v1"), text_rules="2")
+    other = msgspec.structs.replace(record("b", "v1"), text_rules="2", detector="py3langid-139")
     described = dataset.describe(
         [one, other],
         id="id",
@@ -202,5 +202,6 @@ def test_a_dataset_says_where_its_sources_were_refined_differently() -> None:
         manifest_version_id="v",
     )
     assert described.text_rules == "1+2"
+    assert described.detector == "py3langid-139+py3langid-25"
     assert described.code_version == "commit"
     assert described.counts["kept"] == 4

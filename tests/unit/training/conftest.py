@@ -8,6 +8,7 @@ import pytest
 
 from monitoring.baseline import Baseline
 from reviews.clean import TEXT_RULES
+from reviews.language import DEFAULT
 from training import config
 from training.artefact import Parts, seal, write_parts
 from training.decision import Rule
@@ -57,6 +58,7 @@ def write_model(folder: Path, parts: Parts) -> Path:
     about = {
         "family": "views",
         "languages": ("en",),
+        "detector": DEFAULT,
         "rule": Rule("cost", 0.4),
         "text_rules": TEXT_RULES,
         "views": tuple(parts.heads),

@@ -10,8 +10,10 @@ import msgspec
 import numpy as np
 import pytest
 from arro3.core import Array, DataType, Table
-from arro3.io import write_parquet
+from arro3.io import read_parquet, write_parquet
 
+from reviews.parquet import MADE_BY
+from reviews.refine import Options
 from training import config, tried
 from training.archive import unpack
 from training.curve import learning_curve
@@ -55,7 +57,9 @@ def write_reviews(folder: Path, rows: int, seed: int, noise: float) -> None:
         "review_key": Array.from_numpy(rng.integers(0, 2**60, rows).astype(np.uint64)),
     }
     folder.mkdir(parents=True)
-    write_parquet(Table.from_pydict(columns), str(folder / "part.parquet"))
+    made_by = {MADE_BY: Options().made_by}
+    file = str(folder / "part.parquet")
+    write_parquet(Table.from_pydict(columns), file, key_value_metadata=made_by)
 
 
 @pytest.fixture(scope="module")
@@ -157,7 +161,13 @@ def test_bad_input_is_named_and_nothing_is_written(place: Path, tmp_path: Path) 
         evaluate(tmp_path / "tampered", place / "data", tmp_path / "out")
     with pytest.raises(DatasetError):
         evaluate(place / "good", tmp_path / "nothing", tmp_path / "out")
-    with pytest.raises(ArtefactError, match=r"the champion cannot be asked: weights\.npz"):
+    shutil.copytree(place / "data", tmp_path / "data")
+    (path,) = (tmp_path / "data").iterdir()
+    other = {MADE_BY: Options(detector="py3langid-139").made_by}
+    write_parquet(read_parquet(str(path)).read_all(), str(path), key_value_metadata=other)
+    with pytest.raises(DatasetError, match=r"by py3langid-25, these rows were .* py3langid-139"):
+        evaluate(place / "good", tmp_path / "data", tmp_path / "out")
+    with pytest.raises(ArtefactError, match=r"asked: weights\.npz.*make learn ALONE=1"):
         evaluate(place / "good", place / "data", tmp_path / "out", tmp_path / "tampered")
     assert not (tmp_path / "out").exists()
 

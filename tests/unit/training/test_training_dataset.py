@@ -1,5 +1,7 @@
 """Rows: the same ones, whatever files they came in."""
 
+import io
+import json
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -8,6 +10,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from reviews import parquet
+from reviews.clean import TEXT_RULES
+from reviews.parquet import MADE_BY
+from reviews.refine import Options, refine_stream
 from training import dataset
 from training.errors import DatasetError
 
@@ -36,9 +42,10 @@ def table(keys: Sequence[int]) -> dict[str, list]:
     }
 
 
-def write(path: Path, columns: dict[str, list], types=TYPES) -> None:
+def write(path: Path, columns: dict[str, list], types=TYPES, made_by: str = "") -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    pq.write_table(pa.table({n: pa.array(columns[n], types[n]) for n in columns}), path)
+    written = pa.table({n: pa.array(columns[n], types[n]) for n in columns})
+    pq.write_table(written.replace_schema_metadata({MADE_BY: made_by}), path)
 
 
 def test_files_of_any_depth_are_read_once_each_review(tmp_path: Path):
@@ -115,3 +122,35 @@ def test_a_missing_column_and_a_broken_file_are_named(tmp_path: Path):
     (tmp_path / "broken" / "1.parquet").write_bytes(b"PAR1 nothing")
     with pytest.raises(DatasetError, match=r"1\.parquet"):
         dataset.read(tmp_path / "broken")
+
+
+def test_rows_say_by_which_detector_their_languages_were_told(tmp_path: Path):
+    made_by = Options(detector="py3langid-139").made_by
+    for name in ("a", "b"):
+        write(tmp_path / f"{name}.parquet", table(range(9)), made_by=made_by)
+    assert dataset.detector(tmp_path) == "py3langid-139"
+
+
+@pytest.mark.parametrize(
+    ("made_by", "words"),
+    [
+        ("", "does not say by what it was made"),
+        ("py3langid-25", "does not say"),
+        ('{"text_rules": 1, "detector": "py3langid-25"}', "does not say"),
+        ('{"text_rules": "0", "detector": "py3langid-25"}', "cleaned by text rules 0"),
+        (Options(detector="py3langid-139").made_by, r"a\.parquet by py3langid-25, b\.parquet by"),
+    ],
+)
+def test_rows_that_were_not_all_made_in_our_way_are_refused(tmp_path: Path, made_by, words):
+    write(tmp_path / "a.parquet", table(range(9)), made_by=Options().made_by)
+    write(tmp_path / "b.parquet", table(range(9)), made_by=made_by)
+    with pytest.raises(DatasetError, match=f"{words}.*refine the raw files again"):
+        dataset.detector(tmp_path)
+
+
+def test_a_file_that_we_made_ourselves_says_our_rules(tmp_path: Path):
+    with (tmp_path / "0.parquet").open("w+b") as file:
+        parquet.write(refine_stream(io.BytesIO(b'{"rating": 5, "text": "good"}')), file)
+    told = pq.read_schema(tmp_path / "0.parquet").metadata[MADE_BY.encode()]
+    assert json.loads(told) == {"text_rules": TEXT_RULES, "detector": "py3langid-25"}
+    assert dataset.detector(tmp_path) == "py3langid-25"

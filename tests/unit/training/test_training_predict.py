@@ -4,12 +4,16 @@ import gzip
 import json
 from pathlib import Path
 
+import msgspec
 import pyarrow.parquet as pq
 import pytest
 
 from monitoring.observations import read_jsonl
+from reviews import language
+from training import artefact, serve
 from training.answer import prepare, rate
 from training.errors import ConfigurationError, UnreadableSourceError
+from training.model import StarModel
 from training.predict import predict
 from training.progress import Progress
 
@@ -59,7 +63,7 @@ def test_every_row_stays_in_its_place(model_folder: Path, source: Path, tmp_path
 def test_answers_are_those_of_the_endpoint(model, model_folder: Path, source: Path, tmp_path: Path):
     predict(model_folder, source, tmp_path / "out.jsonl", progress=QUIET)
     rows = read(tmp_path / "out.jsonl")
-    answer = rate(model, prepare([GOOD["title"]], [GOOD["text"]]))[0]
+    answer = rate(model, prepare([GOOD["title"]], [GOOD["text"]], model.detector))[0]
     assert rows[0]["probabilities"] == pytest.approx(answer.probabilities, abs=1e-12)
     assert (rows[2]["language"], rows[2]["supported"]) == ("de", False)
 
@@ -126,3 +130,22 @@ def test_what_cannot_be_read_at_all_is_said(model_folder: Path, tmp_path: Path, 
 def test_a_suffix_that_means_nothing_is_refused(model_folder: Path, source: Path, tmp_path: Path):
     with pytest.raises(ConfigurationError, match="suffix"):
         predict(model_folder, source, tmp_path / "out.csv", progress=QUIET)
+
+
+def test_a_review_s_language_is_told_by_the_model_s_detector(
+    model_folder: Path, source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    def load():
+        return lambda samples: [("tlh", 1.0)] * len(samples)
+
+    monkeypatch.setitem(language.DETECTORS, "klingon", language.Detector(load, "none", False))
+    head = msgspec.json.decode((model_folder / "model.json").read_bytes())
+    head["detector"] = "klingon"
+    head["seal"] = artefact._seal(head)
+    (model_folder / "model.json").write_bytes(msgspec.json.encode(head))
+    predict(model_folder, source, tmp_path / "out.jsonl", progress=QUIET)
+    told = {row["language"] for row in read(tmp_path / "out.jsonl") if not row["reason"]}
+    assert told == {"tlh", "und", "en"}  # the last stood in a row that was curated already
+    model, review = StarModel.load(model_folder), serve.Review(GOOD["text"])
+    answered = serve.answer(model, serve.Question([review]))
+    assert answered.ratings[0].language == "tlh"
