@@ -174,8 +174,8 @@ class Journey:
 
     def _say_pipeline_steps(self) -> None:
         execution = models.newest_pipeline_execution(self.deployment["PipelineName"])
-        if execution is None:
-            return
+        if execution is None or execution.started < self.since:
+            return  # not yet the one of this journey
         steps = models.pipeline_steps(execution.arn)
         words = [f"{step.name} {step.status}" for step in steps]
         if words:

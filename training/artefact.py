@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from monitoring.arrays import read_npz, write_npz
-from reviews.language import DEFAULT, find_detector
+from reviews.language import DEFAULT
 from training.decision import Rule
 from training.errors import ArtefactError, ConfigurationError
 from training.scorer import Heads, Net, Scorer, Stack
@@ -183,10 +183,6 @@ def _check_head(head: Head) -> None:
         raise ArtefactError("model.json does not list the files of a model")
     if not head.languages:
         raise ArtefactError("model.json names no language")
-    try:
-        find_detector(head.detector)
-    except ConfigurationError as error:
-        raise ArtefactError(f"the model cannot be asked here: {error}") from error
     if not (1 <= head.edge_tokens <= MOST_EDGE_TOKENS and 0 <= head.nets <= MOST_NETS):
         raise ArtefactError("model.json has edge_tokens or nets that no model has")
     if head.nets and not 0 < head.clip < math.inf:

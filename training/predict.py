@@ -13,6 +13,7 @@ from typing import IO
 
 import msgspec
 
+from reviews.language import find_detector
 from training import archive
 from training.answer import Observation, Prepared, Rating, prepare, rate
 from training.errors import ConfigurationError, UnreadableSourceError
@@ -59,7 +60,8 @@ def predict(
 
     source: JSONL (also .gz) or Parquet, raw or curated. out: JSONL or Parquet, by suffix.
     observations: JSONL of what the endpoint would have left for each readable row.
-    Raises UnreadableSourceError where the source cannot be read at all, or not to its end.
+    Raises UnreadableSourceError where the source cannot be read at all, or not to its end,
+    ConfigurationError where the model's language detector is not installed.
     """
     progress = progress or Progress()
     kind = suffix_of(out)
@@ -68,6 +70,7 @@ def predict(
     lines = out if kind == "jsonl" else out.with_name(out.name + ".rows.jsonl")
     with archive.opened(model) as folder:
         stars = StarModel.load(folder)
+    find_detector(stars.detector)
     rows = read_rows(source)  # says at once whether it can be read
     out.parent.mkdir(parents=True, exist_ok=True)
     done = _keep(lines, observations) if resume else _clear(lines, observations)

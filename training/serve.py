@@ -17,7 +17,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from reviews.errors import RequestError, TooLargeError
-from reviews.language import identifier
+from reviews.language import find_detector, identifier
 from training import archive
 from training.answer import Rating, prepare, rate
 from training.model import StarModel
@@ -115,11 +115,16 @@ def guarded(
 
 
 def serve(folder: Path, port: int, host: str = "127.0.0.1") -> None:
-    """Load the model, then listen until told to stop. Raises ArtefactError for an unsound model."""
+    """Load the model, then listen until told to stop.
+
+    Raises ArtefactError for an unsound model, ConfigurationError where its language detector is
+    not installed.
+    """
     import uvicorn
 
     with archive.opened(folder) as place:
         model = StarModel.load(place)
+    find_detector(model.detector)  # a missing package is told now, not to a customer
     app = application(model)
     # The detector takes as long to load as the model, and few reviews need it: once we listen.
     background = threading.Timer(DETECTOR_SECONDS, identifier, [model.detector])

@@ -16,6 +16,7 @@ import numpy as np
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from monitoring.baseline import Baseline
+from reviews import language
 from reviews.clean import TEXT_RULES
 from training import dataset
 from training.artefact import Parts, seal, write_parts
@@ -57,6 +58,7 @@ def train(
     """
     progress = progress or Progress()
     detector = dataset.detector(data)
+    language.find_detector(detector)  # the golden set will ask it
     with (
         threadpool_limits(limits=1),  # one core, and the same sums on every machine like it
         gathered(data, config, progress) as material,

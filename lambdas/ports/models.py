@@ -42,6 +42,7 @@ class PipelineExecution:
     arn: str
     status: str
     failure: str
+    started: datetime
 
 
 @dataclass(frozen=True)
@@ -216,7 +217,10 @@ def describe_pipeline_execution(arn: str) -> PipelineExecution:
     """What an execution of a pipeline says of itself."""
     answer = _sagemaker().describe_pipeline_execution(PipelineExecutionArn=arn)
     return PipelineExecution(
-        arn, answer["PipelineExecutionStatus"], answer.get("FailureReason") or ""
+        arn,
+        answer["PipelineExecutionStatus"],
+        answer.get("FailureReason") or "",
+        answer["CreationTime"],
     )
 
 

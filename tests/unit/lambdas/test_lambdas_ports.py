@@ -46,6 +46,14 @@ class Broken:
         pass
 
 
+def test_an_object_made_again_is_a_new_version_of_the_same_content(s3: Any) -> None:
+    first = s3.put_object(Bucket=RAW, Key="k", Body=b"one", Metadata={"by": "us"})
+    objects.put_again(RAW, "k")
+    now = s3.get_object(Bucket=RAW, Key="k")
+    assert now["Body"].read() == b"one"
+    assert now["VersionId"] != first["VersionId"]
+
+
 def test_an_object_is_described_and_read_by_its_version(s3: Any) -> None:
     first = s3.put_object(Bucket=RAW, Key="k", Body=b"one")["VersionId"]
     s3.put_object(Bucket=RAW, Key="k", Body=b"second")

@@ -78,7 +78,6 @@ def test_a_changed_byte_is_noticed(model_folder: Path, name):
         {"views": ["both"]},
         {"views": []},
         {"languages": []},
-        {"detector": "guess"},
         {"edge_tokens": 0},
         {"edge_tokens": -1},
         {"edge_tokens": 10**15},
