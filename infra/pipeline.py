@@ -6,6 +6,7 @@ Register where it is passed, Refused with its message where it is not.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from infra.definition import (
@@ -43,15 +44,18 @@ CACHE_DAYS = 30
 class Resources:
     """What the steps use; strings, which may hold CDK tokens.
 
-    image_uri: with its tag or digest; key_arn: encrypts volumes and outputs.
+    image_uri: with its tag or digest; key_arn: encrypts volumes and outputs; tracking_role_arn:
+    of Track, the one job with a network; tracking: variables with which it finds MLflow.
     """
 
     image_uri: str
     role_arn: str
+    tracking_role_arn: str
     key_arn: str
     curated_bucket: str
     models_bucket: str
     model_package_group: str
+    tracking: Mapping[str, str]
 
 
 def definition(stage: Stage, resources: Resources) -> Json:
@@ -160,14 +164,15 @@ class Steps:
             job_input("dataset", dataset),
         ]
         environment = {
-            "MLFLOW_TRACKING_URI": self.stage.learning.tracking_uri,
+            **self.resources.tracking,
             "MLFLOW_EXPERIMENT_NAME": self.stage.name(),
             "PIPELINE_EXECUTION_ID": EXECUTION,
         }
         step = self._processing("Track", arguments, inputs=inputs, output="tracking")
         step["Arguments"] |= {
+            "RoleArn": self.resources.tracking_role_arn,
             "NetworkConfig": {"EnableNetworkIsolation": False},
-            "Environment": {name: value for name, value in environment.items() if value},
+            "Environment": environment,
         }
         return step
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+import re
 import sys
 from pathlib import Path
 from typing import Any, Literal
@@ -16,6 +17,11 @@ from reviews.language import DETECTORS
 CONFIGS = Path(__file__).resolve().parent.parent / "configs"
 NOT_STAGES = {"model", "drift"}
 APP = "review-stars"
+OWN_TRACKING = "app"  # an MLflow app that the stage makes
+TRACKING = re.compile(
+    rf"|{OWN_TRACKING}|https?://\S+"
+    r"|arn:aws:sagemaker:[a-z0-9-]+:\d{12}:mlflow-(app|tracking-server)/\S+"
+)
 GUARDRAILS = ("endpoint-errors", "endpoint-latency", "api-errors")
 
 
@@ -63,6 +69,13 @@ class Learning(Settings, frozen=True, kw_only=True):
     schedule: str
     tracking_uri: str
     step_cache: bool
+
+    def __post_init__(self) -> None:
+        if not TRACKING.fullmatch(self.tracking_uri):
+            raise ValueError(
+                f"tracking_uri {self.tracking_uri!r} is no URL, no ARN of SageMaker's MLflow, not "
+                f"{OWN_TRACKING!r} and not empty"
+            )
 
 
 class Endpoint(Settings, frozen=True, kw_only=True):

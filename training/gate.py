@@ -147,7 +147,7 @@ def _message(passed: bool, conditions: Sequence[Condition], scope: str, compared
     if not conditions:
         return f"the gate has no condition ({scope})."
     if passed:
-        against = "the champion was compared" if compared else "there was no champion to compare with"
+        against = "the champion was compared" if compared else "no champion to compare with"
         return f"all {len(conditions)} conditions hold ({scope}; {against})."
     failed = [condition for condition in conditions if not condition.passed]
     message = f"{_join(c.words for c in failed)} ({scope})."

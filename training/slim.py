@@ -26,15 +26,16 @@ FOLDERS = (
     *("usr/lib/gcc", "usr/include"),
 )
 LIBRARIES = "opt/venv/lib"
+AWS_SERVICES = {"s3", "sagemaker", "sts"}  # what MLflow's way to SageMaker asks, of botocore's 400
 SUDDEN_RIGHTS = stat.S_ISUID | stat.S_ISGID
 
 
 def slim(root: Path) -> None:
-    """Remove programs, folders and the libraries' own tests; take set-user-id bits away."""
+    """Remove programs, folders, and of libraries tests and services; take set-user-id bits away."""
     for program in _programs(root):
         program.unlink()
     tests = (path for path in (root / LIBRARIES).rglob("tests") if path.is_dir())
-    for folder in (*(root / name for name in FOLDERS), *tests):
+    for folder in (*(root / name for name in FOLDERS), *tests, *_services(root)):
         shutil.rmtree(folder, ignore_errors=True)
     for name in BINARIES:
         for path in (root / name).glob("*"):
@@ -48,6 +49,14 @@ def _programs(root: Path) -> Iterator[Path]:
         named = any(fnmatchcase(path.name, pattern) for pattern in PROGRAMS)
         if named and (path.is_symlink() or not path.is_dir()):
             yield path
+
+
+def _services(root: Path) -> Iterator[Path]:
+    """botocore's descriptions of services that nothing here asks."""
+    for data in (root / LIBRARIES).glob("*/site-packages/botocore/data"):
+        yield from (
+            path for path in data.iterdir() if path.is_dir() and path.name not in AWS_SERVICES
+        )
 
 
 def _take_rights(path: Path) -> None:

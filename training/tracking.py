@@ -70,7 +70,7 @@ def track(
 def _try_to_send(run: Run, folder: Path, evaluation: Path, uri: str) -> Sent:
     if not uri:
         return Sent(False, "", "no tracking: MLFLOW_TRACKING_URI is not set; the files stay")
-    with _patience():
+    with _environment(uri):
         try:
             return _send(run, folder, evaluation, uri)
         except Exception as error:  # whatever a tracker does, it must not stop a release
@@ -157,12 +157,18 @@ def _experiment(client: Any, name: str) -> str:
 
 
 @contextmanager
-def _patience() -> Iterator[None]:
-    """MLflow reads its patience from the environment at each request."""
-    unset = PATIENCE.keys() - os.environ.keys()
-    os.environ.update({name: PATIENCE[name] for name in unset})
+def _environment(uri: str) -> Iterator[None]:
+    """MLflow reads its patience from the environment at each request.
+
+    So does SageMaker's plugin the address, whatever the client was made with.
+    """
+    before = dict(os.environ)
+    os.environ.update({**PATIENCE, **before, "MLFLOW_TRACKING_URI": uri})
     try:
         yield
     finally:
-        for name in unset:
-            del os.environ[name]
+        for name in (*PATIENCE, "MLFLOW_TRACKING_URI"):
+            if name in before:
+                os.environ[name] = before[name]
+            else:
+                del os.environ[name]

@@ -12,6 +12,7 @@ from constructs import Construct
 
 from infra import pipeline
 from infra.constructs.image import Image
+from infra.constructs.tracking import Tracking
 from infra.stage import Stage
 from infra.statements import (
     allow,
@@ -37,7 +38,11 @@ class Training(Construct):
         self._stage = stage
         self._buckets = (curated, models)
         self.image = Image(self, "Image", stage=stage)
-        self.jobs = self._role("Jobs", self._jobs_may())
+        self.tracking = Tracking(self, "Tracking", stage=stage, models=models)
+        self.jobs = self._role("Jobs", self._jobs_may("TrainingJobs", "ProcessingJobs"))
+        self.sender = self._role(
+            "Sender", [*self._jobs_may("ProcessingJobs"), self.tracking.may_send()]
+        )
         self.role = self._role("Steps", self._pipeline_may())
         self.group = sagemaker.CfnModelPackageGroup(
             self,
@@ -52,10 +57,12 @@ class Training(Construct):
         resources = pipeline.Resources(
             image_uri=self.image.uri,
             role_arn=self.jobs.role_arn,
+            tracking_role_arn=self.sender.role_arn,
             key_arn=_key_arn(models),
             curated_bucket=curated.bucket_name,
             models_bucket=models.bucket_name,
             model_package_group=self._stage.name(),
+            tracking=self.tracking.environment,
         )
         body = json.dumps(pipeline.definition(self._stage, resources))
         made = sagemaker.CfnPipeline(
@@ -66,7 +73,7 @@ class Training(Construct):
             pipeline_definition={"PipelineDefinitionBody": body},
             role_arn=self.role.role_arn,
         )
-        made.node.add_dependency(self.group, self.role, self.jobs)
+        made.node.add_dependency(self.group, self.role, self.jobs, self.sender)
         return made
 
     def _role(self, id: str, may: Iterable[Iterable[iam.PolicyStatement]]) -> iam.Role:
@@ -75,7 +82,7 @@ class Training(Construct):
             role.add_to_policy(statement)
         return role
 
-    def _jobs_may(self) -> list[Iterable[iam.PolicyStatement]]:
+    def _jobs_may(self, *logs: str) -> list[Iterable[iam.PolicyStatement]]:
         """What the program's jobs touch; each step reads and writes its own run."""
         curated, models = self._buckets
         return [
@@ -85,7 +92,7 @@ class Training(Construct):
             may_read(models, "runs/*", "champion-none/*"),
             may_write(models, "runs/*", in_parts=True),
             may_encrypt_volume(_key_arn(models)),
-            may_log_jobs(self._stage, "TrainingJobs", "ProcessingJobs"),
+            may_log_jobs(self._stage, *logs),
             self.image.may_pull(),
         ]
 
@@ -108,6 +115,7 @@ class Training(Construct):
                 ),
             ],
             may_pass(self.jobs.role_arn, SAGEMAKER),
+            may_pass(self.sender.role_arn, SAGEMAKER),
             may_read(models, "runs/*"),
             may_use_key(models.encryption_key, "kms:DescribeKey") if models.encryption_key else [],
         ]

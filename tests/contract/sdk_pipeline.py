@@ -168,10 +168,10 @@ class Maker:
             retry_policies=RETRIES,
         )
 
-    def _processor(self, isolated: bool, env: dict[str, Any] | None = None) -> Processor:
+    def _processor(self, role: str, isolated: bool, env: dict[str, Any] | None = None) -> Processor:
         given = self.given
         return Processor(
-            role=given["role"],
+            role=given[role],
             image_uri=given["image"],
             instance_count=1,
             instance_type=given["instance_type"],
@@ -189,7 +189,7 @@ class Maker:
         parameters = self.parameters
         arguments = ["evaluate", "--model", f"{WORK}/model", "--data", f"{WORK}/dataset"]
         arguments += ["--champion", f"{WORK}/champion", "--out", f"{WORK}/evaluation"]
-        args = self._processor(isolated=True).run(
+        args = self._processor("role", isolated=True).run(
             inputs=[
                 taken("model", self.model),
                 taken("dataset", parameters["DatasetManifestUri"], "ManifestFile"),
@@ -215,7 +215,7 @@ class Maker:
             "MLFLOW_EXPERIMENT_NAME": self.given["name"],
             "PIPELINE_EXECUTION_ID": ExecutionVariables.PIPELINE_EXECUTION_ID,
         }
-        args = self._processor(isolated=False, env=environment).run(
+        args = self._processor("tracking_role", isolated=False, env=environment).run(
             inputs=[
                 taken("model", self.model),
                 taken("evaluation", self.evaluated),

@@ -21,6 +21,7 @@ from lambdas.settings import (
     ReleaseSettings,
     Settings,
 )
+from reviews.language import DEFAULT
 
 pytestmark = pytest.mark.slow
 DRIFT = (
@@ -47,6 +48,7 @@ LATER = {
     "preprocess": """
 import io, json
 from reviews import parquet
+from reviews.language import DEFAULT
 from reviews.refine import refine_stream
 texts = ["It works and I like it a lot", "Das Kabel ist leider viel zu kurz", "Ça marche, merci"]
 rows = [{"rating": 5, "title": None, "text": text, "user_id": "u"} for text in texts * 2]
@@ -95,7 +97,7 @@ def environment(kind: type[Settings]) -> dict[str, str]:
     examples = {"str": "words", "int": "1", "bool": "true"}
     fields = kind.__dataclass_fields__.values()
     found = {field.name.upper(): examples[str(field.type)] for field in fields}
-    return {**found, "KEEP_COLUMNS": "", "DRIFT_CONFIG": DRIFT}
+    return {**found, "KEEP_COLUMNS": "", "DETECTOR": DEFAULT, "DRIFT_CONFIG": DRIFT}
 
 
 def bare(folder: Path, words: str, variables: dict[str, str]) -> None:

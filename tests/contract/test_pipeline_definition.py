@@ -45,10 +45,12 @@ EXECUTION = {"PipelineExecutionId", "PipelineExecutionArn", "PipelineName", "Pip
 RESOURCES = Resources(
     image_uri="222222222222.dkr.ecr.us-east-1.amazonaws.com/review-stars:1",
     role_arn="arn:aws:iam::222222222222:role/review-stars-prod-jobs",
+    tracking_role_arn="arn:aws:iam::222222222222:role/review-stars-prod-sender",
     key_arn="arn:aws:kms:us-east-1:222222222222:key/11111111-2222-3333-4444-555555555555",
     curated_bucket="review-stars-prod-curated",
     models_bucket="review-stars-prod-models",
     model_package_group="review-stars-prod",
+    tracking={},
 )
 
 

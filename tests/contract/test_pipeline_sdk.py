@@ -64,6 +64,7 @@ def by_the_sdk(stage: Stage, ours: dict[str, Any]) -> dict[str, Any]:
         "curated": RESOURCES.curated_bucket,
         "bucket": RESOURCES.models_bucket,
         "role": RESOURCES.role_arn,
+        "tracking_role": RESOURCES.tracking_role_arn,
         "image": RESOURCES.image_uri,
         "key": RESOURCES.key_arn,
         "group": RESOURCES.model_package_group,

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import json
 import re
+from pathlib import Path
 from typing import Any
+
+import pytest
 
 from infra import pipeline
 from infra.constructs.image import ROOMS
 from infra.pipeline import Resources, definition
 from infra.source import ROOT
+from infra.stage import Stage
 from lambdas.settings import LearnSettings
 
 from .policies import Statement, statements
-from .synthesis import Json, Resource, Templates, text
+from .synthesis import Json, Resource, Templates, synthesise, text
 
+SERVER = "arn:aws:sagemaker:us-east-1:111111111111:mlflow-tracking-server/shared"
 DOCKERFILE = (ROOT / "training/Dockerfile").read_text()
 
 
@@ -53,10 +58,16 @@ def test_the_deployed_definition_is_the_pure_one(templates: Templates) -> None:
     resources = Resources(
         image_uri=image_of(templates),
         role_arn=train["RoleArn"],
+        tracking_role_arn=step(templates, "Track")["RoleArn"],
         key_arn=train["ResourceConfig"]["VolumeKmsKeyId"],
         curated_bucket=templates.stage.bucket_name("curated"),
         models_bucket=templates.stage.bucket_name("models"),
         model_package_group=templates.stage.name(),
+        tracking={
+            name: value
+            for name, value in step(templates, "Track")["Environment"].items()
+            if name == "MLFLOW_TRACKING_URI"
+        },
     )
     assert found == definition(templates.stage, resources)
     assert made.properties["PipelineName"] == templates.stage.name()
@@ -155,6 +166,57 @@ def test_jobs_write_nothing_but_their_runs(templates: Templates) -> None:
         for resource in grant.resources
     ]
     assert writes == [f"arn:aws:s3:::{templates.stage.bucket_name('models')}/runs/*"]
+
+
+def test_only_the_step_that_tracks_may_reach_mlflow_and_deletes_nothing_there(
+    every_stage: dict[str, Templates],
+) -> None:
+    for label, templates in every_stage.items():
+        grants = [
+            grant
+            for grant in statements(templates, "identity")
+            if any("mlflow" in action.lower() for action in grant.actions)
+        ]
+        if label == "local":  # a server on this machine, which asks for no rights
+            assert not grants
+            assert not [*templates.resources("AWS::SageMaker::MlflowApp")]
+            continue
+        [grant] = grants
+        assert "TrainingSender" in grant.holder.id
+        assert not [a for a in grant.actions if "*" in a or "Delete" in a or "Register" in a]
+        [app] = templates.resources("AWS::SageMaker::MlflowApp")
+        assert app.properties["Name"] == templates.stage.name()
+        assert app.properties["ArtifactStoreUri"].endswith("/mlflow")
+        track = step(templates, "Track")
+        role = track["RoleArn"]
+        assert role != step(templates, "Train")["RoleArn"] == step(templates, "Evaluate")["RoleArn"]
+        assert "TrainingSender" in role
+        assert (
+            "TrainingTrackingApp" in step(templates, "Track")["Environment"]["MLFLOW_TRACKING_URI"]
+        )
+
+
+@pytest.mark.parametrize(
+    ("uri", "variables", "grants"),
+    [
+        ("", set(), 0),
+        ("https://mlflow.example.com", {"MLFLOW_TRACKING_URI"}, 0),
+        (SERVER, {"MLFLOW_TRACKING_URI", "SAGEMAKER_PRESIGNED_URL_UPLOAD_ENABLED"}, 1),
+    ],
+)
+def test_a_stage_may_send_its_runs_elsewhere(
+    uri: str, variables: set[str], grants: int, tmp_path: Path
+) -> None:
+    templates = synthesise("dev", tmp_path, Stage.read("dev").tracked_at(uri))
+    found = step(templates, "Track").get("Environment", {})
+    assert set(found) - {"MLFLOW_EXPERIMENT_NAME", "PIPELINE_EXECUTION_ID"} == variables
+    assert found.get("MLFLOW_TRACKING_URI", "") == uri
+    allowed = [
+        g for g in grants_of(templates, "Sender") if "sagemaker-mlflow:LogBatch" in g.actions
+    ]
+    assert len(allowed) == grants
+    assert all(grant.resources == [uri] for grant in allowed)
+    assert not [*templates.resources("AWS::SageMaker::MlflowApp")]
 
 
 def test_a_grant_on_the_key_is_for_aws_s_own_volumes_alone(templates: Templates) -> None:

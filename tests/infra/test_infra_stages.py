@@ -124,6 +124,7 @@ def test_an_unknown_stage_says_which_are_known() -> None:
     [
         ({"colour": "red"}, "colour"),
         ({"region": 7}, "region"),
+        ({"learning": {"tracking_uri": "aap"}}, "tracking_uri 'aap' is no URL"),
         ({"audit": {"trail": "none"}}, "audit.trail"),
         ({"data": {"detector": "guess"}}, r"detector 'guess' is none of py3langid-25, .*data"),
     ],

@@ -116,8 +116,38 @@ def test_a_run_arrives_whole_and_once(run: tuple[Path, Path], server: str) -> No
     assert "model/MLmodel" in model_files
 
 
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
+@pytest.mark.parametrize("kind", ["mlflow-app", "mlflow-tracking-server"])
+@pytest.mark.parametrize("server", ["--no-serve-artifacts"], indirect=True)  # nor does SageMaker's
+def test_an_arn_of_sagemaker_is_reached_with_signed_requests(
+    run: tuple[Path, Path], server: str, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    auth = pytest.importorskip("sagemaker_mlflow.auth")
+    signed = []
+    sign = auth.AuthBoto.__call__
+
+    def spy(self: Any, request: Any) -> Any:
+        answer = sign(self, request)
+        signed.append(answer.headers["Authorization"])
+        return answer
+
+    monkeypatch.setattr(auth.AuthBoto, "__call__", spy)
+    monkeypatch.setenv("SAGEMAKER_MLFLOW_CUSTOM_ENDPOINT", server)  # in the place of AWS's own
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
+    sent = track(*run, uri=f"arn:aws:sagemaker:eu-west-1:111111111111:{kind}/stars")
+    assert sent.sent, sent.words
+    service = "sagemaker" if kind == "mlflow-app" else "sagemaker-mlflow"
+    assert signed
+    assert all(f"/eu-west-1/{service}/aws4_request" in header for header in signed)
+    client = pytest.importorskip("mlflow.tracking").MlflowClient(server)
+    assert client.get_run(sent.run_id).info.status == "FINISHED"
+
+
 @pytest.fixture
-def server(tmp_path: Path) -> Iterator[str]:
+def server(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[str]:
+    """MLflow's own server; without `--no-serve-artifacts` it takes the artefacts, too."""
     if not SERVER.exists():
         pytest.skip(f"{SERVER} is not installed: make setup")
     port = _free_port()
@@ -126,6 +156,7 @@ def server(tmp_path: Path) -> Iterator[str]:
             *(str(SERVER.absolute()), "server", "--host", "127.0.0.1", "--port", str(port)),
             *("--workers", "1", "--backend-store-uri", f"sqlite:///{tmp_path}/mlflow.db"),
             *("--artifacts-destination", str(tmp_path / "artefacts")),
+            *([request.param] if hasattr(request, "param") else []),
         ],
         cwd=tmp_path,
         env={**os.environ, "MLFLOW_DISABLE_TELEMETRY": "true"},

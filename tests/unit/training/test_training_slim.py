@@ -38,3 +38,12 @@ def test_nothing_runs_with_more_rights_than_its_caller(tmp_path: Path):
     helper = put(tmp_path / "usr/sbin/helper", 0o4755)
     slim(tmp_path)
     assert {stat.S_IMODE(path.stat().st_mode) for path in (write, helper)} == {0o755}
+
+
+def test_of_botocore_stays_what_mlflow_s_way_to_sagemaker_asks(tmp_path: Path):
+    data = tmp_path / "opt/venv/lib/python3.13/site-packages/botocore/data"
+    kept = [put(data / "s3/2006-03-01/service-2.json.gz"), put(data / "endpoints.json.gz")]
+    gone = [put(data / "ec2/2016-11-15/service-2.json.gz")]
+    slim(tmp_path)
+    assert all(path.exists() for path in kept)
+    assert not any(path.exists() for path in gone)
