@@ -173,9 +173,14 @@ def served(container: str, ml: Path, seconds: dict[str, float]) -> dict[str, Any
         with timed("start of the server", seconds):
             wait_for(f"http://127.0.0.1:{port}/ping", server)
         answer = ask(f"http://127.0.0.1:{port}/invocations", json.dumps(QUESTION).encode())
+        with timed("stop of the server", seconds):
+            os.killpg(server.pid, signal.SIGTERM)  # SageMaker kills what has not gone in 30 s
+            server.wait(timeout=START_SECONDS)
+        said = (HOME / "server.log").read_text()
+        expect("Traceback" not in said, f"the server did not stop in order:\n{said[-2000:]}")
     finally:
-        os.killpg(server.pid, signal.SIGTERM)
-        server.wait(timeout=START_SECONDS)
+        if server.poll() is None:
+            os.killpg(server.pid, signal.SIGKILL)
         log.close()
     found: dict[str, Any] = json.loads(answer)
     [rating] = found["ratings"]
