@@ -70,6 +70,10 @@ STARS = (
         "one prefix of one bucket: keys are made at run time",
     ),
     Star(
+        r"arn:aws:s3:::review-stars-[^/*]+-models-[^/*]+/runs/\*/evaluation/model_card\.json",
+        "one file of each run: runs are named at run time",
+    ),
+    Star(
         r"arn:aws:states:[^*]+:execution:review-stars-[^*]+[:/]\*",
         "executions of one machine: their ids are made at run time",
     ),

@@ -37,6 +37,7 @@ def lineage(deployment: Deployment, version: str = "") -> dict[str, Any]:
             "uri": known["evaluation_uri"],
             "report": known["report_uri"],
             "model_card": known["model_card_uri"],
+            "model_card_in_registry": package.card_status or "none",
             "baseline": known["baseline_uri"],
             "gate": evaluation["gate"]["message"],
             **{name: evaluation[name] for name in headline if name in evaluation},

@@ -1,6 +1,7 @@
 """`evaluate`: judge a model on rows that no fit saw, next to the champion, and write it down.
 
-Leaves evaluation.json, report.html, model_card.md, plots/ and a copy of the model's baseline/.
+Leaves evaluation.json, report.html, model_card.md, model_card.json, plots/ and a copy of the
+model's baseline/.
 Nothing here changes the model, and a refused model is no error: the verdict is in the file.
 """
 
@@ -24,6 +25,7 @@ from training import (
     dataset,
     gate,
     metrics,
+    package_card,
     report,
     words,
 )
@@ -185,6 +187,8 @@ def write(
     page = report.html(figures, about, folds, drawn)
     (out / "report.html").write_text(page, encoding="utf-8")
     (out / "model_card.md").write_text(card.markdown(figures, about, folds), encoding="utf-8")
+    told = msgspec.json.encode(package_card.content(figures, about, folds))
+    (out / "model_card.json").write_bytes(told)  # one line: the registry takes no other
     content = msgspec.json.format(msgspec.json.encode(figures), indent=1)
     (out / "evaluation.json").write_bytes(content + b"\n")
 

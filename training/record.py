@@ -49,7 +49,7 @@ def describe(folder: Path, evaluation: Path, dataset: Path | None = None) -> Run
         name=name or "run",
         digest=_digest(folder / "model.json", evaluation / "evaluation.json"),
         parameters={
-            key: str(value)[:LONGEST_VALUE] for key, value in _flat(about.get("configuration", {}))
+            key: str(value)[:LONGEST_VALUE] for key, value in flat(about.get("configuration", {}))
         },
         metrics=_metrics(figures),
         folds=fold_figures(training),
@@ -87,18 +87,18 @@ def _tags(
     if execution := os.environ.get("PIPELINE_EXECUTION_ID"):
         tags["pipeline_execution"] = execution
     wanted = {name: counts[name] for name in PREPROCESSING if name in counts}
-    tags |= {f"reviews.{name}": value for name, value in _flat(wanted)}
+    tags |= {f"reviews.{name}": value for name, value in flat(wanted)}
     return {name: str(value)[:LONGEST_TAG] for name, value in tags.items()}
 
 
-def _flat(content: Any, name: str = "") -> Iterator[tuple[str, Any]]:
+def flat(content: Any, name: str = "") -> Iterator[tuple[str, Any]]:
     """Nested settings as dotted names; lists of plain values stay one value."""
     if isinstance(content, Mapping):
         for key, value in content.items():
-            yield from _flat(value, f"{name}.{key}" if name else str(key))
+            yield from flat(value, f"{name}.{key}" if name else str(key))
     elif isinstance(content, list | tuple) and any(isinstance(item, Mapping) for item in content):
         for place, item in enumerate(content):
-            yield from _flat(item, f"{name}.{place}")
+            yield from flat(item, f"{name}.{place}")
     elif isinstance(content, list | tuple):
         yield name, ", ".join(map(str, content))
     else:

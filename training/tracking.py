@@ -28,7 +28,7 @@ PATIENCE = {  # a server that is down must not hold a pipeline for MLflow's defa
     "MLFLOW_DISABLE_TELEMETRY": "true",
 }
 BATCH = 100  # parameters that one call takes
-ARTEFACTS = ("evaluation.json", "report.html", "model_card.md")
+ARTEFACTS = ("evaluation.json", "report.html", "model_card.md", "model_card.json")
 
 
 @dataclass(frozen=True)

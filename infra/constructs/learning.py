@@ -29,6 +29,7 @@ from infra.statements import (
 from infra.states import State, call, caught, invoke, publish, put_event, reason
 from lambdas.settings import LearnSettings
 
+CARDS = "runs/*/evaluation/model_card.json"  # what Evaluate leaves for the registry
 POLL_SECONDS = 15  # a run of some hours stays far below 25,000 events
 
 
@@ -74,6 +75,8 @@ class Learning(Construct):
             handler="lambdas.learn.conclude.handler",
             may=[
                 may_list(curated, "datasets/*"),
+                may_list(models, CARDS),
+                may_read(models, CARDS),
                 self._may_conclude(),
             ],
             **common,
@@ -104,7 +107,7 @@ class Learning(Construct):
         ]
 
     def _may_conclude(self) -> list[iam.PolicyStatement]:
-        """Read how each step ended, and add pointers to the package; approving is not among it.
+        """Read how each step ended, and add pointers and card to the package, no approval.
 
         IAM cannot tell an update of metadata from an approval: the handler's port keeps them apart.
         """

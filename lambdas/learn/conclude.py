@@ -1,4 +1,4 @@
-"""After a run: what came of it, in a sentence, and the pointers that its package lacks."""
+"""After a run: what came of it, in a sentence, and what its package lacks: pointers, model card."""
 
 from __future__ import annotations
 
@@ -29,9 +29,14 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     registered = next((step for step in steps if "RegisterModel" in step.metadata), None)
     if registered and registered.status == "Succeeded":
         package_arn = registered.metadata["RegisterModel"]["Arn"]
-        _point(package_arn)
+        has_card = _complete(package_arn)
         logger.info("registered", extra={"model_package_arn": package_arn})
-        return {**answer, "outcome": "registered", "model_package_arn": package_arn}
+        return {
+            **answer,
+            "outcome": "registered",
+            "model_package_arn": package_arn,
+            "model_card": has_card,
+        }
     reason = step_of([(step.name, step.status, step.failure) for step in steps])
     refused = any(step.name == "Refused" for step in steps)
     outcome = "refused" if refused else "failed"
@@ -39,7 +44,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     return {**answer, "outcome": outcome, "reason": reason}
 
 
-def _point(package_arn: str) -> None:
+def _complete(package_arn: str) -> bool:
     """Add what follows from where Evaluate wrote; approval is not touched, so nothing is released.
 
     A cached Evaluate wrote under an earlier run: only its own prefix is sure.
@@ -54,3 +59,19 @@ def _point(package_arn: str) -> None:
             "baseline_uri": f"{evaluation}/baseline/",
         },
     )
+    return _put_card(package_arn, f"{evaluation}/model_card.json")
+
+
+def _put_card(package_arn: str, uri: str) -> bool:
+    """Whether the package now has its card.
+
+    An Evaluate of a program without cards, kept by the step cache, left none: the model is as
+    good, so the run goes on, and log, answer and `operate lineage` say so. A card that is there
+    and cannot be read, or that the registry refuses, is a fault.
+    """
+    bucket, key = objects.split_uri(uri)
+    if key not in objects.list_keys(bucket, key):
+        logger.warning("no model card", extra={"model_package_arn": package_arn, "looked_at": uri})
+        return False
+    models.put_card(package_arn, objects.read(bucket, key).decode())
+    return True

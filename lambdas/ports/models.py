@@ -14,7 +14,7 @@ from lambdas.ports.clients import client
 
 @dataclass(frozen=True)
 class Package:
-    """A version in the registry."""
+    """A version in the registry; `card_status` is empty where it holds no model card."""
 
     arn: str
     version: int
@@ -24,6 +24,7 @@ class Package:
     group: str
     model_data_url: str
     metadata: dict[str, str]
+    card_status: str = ""
 
 
 @dataclass(frozen=True)
@@ -86,7 +87,13 @@ def describe_package(arn: str) -> Package:
         answer["ModelPackageGroupName"],
         containers[0].get("ModelDataUrl", ""),
         answer.get("CustomerMetadataProperties", {}),
+        _card_status(answer.get("ModelCard", {})),
     )
+
+
+def _card_status(card: dict[str, str]) -> str:
+    """Its status where it says anything; what SageMaker takes for one without is a draft."""
+    return card.get("ModelCardStatus", "Draft") if card.get("ModelCardContent") else ""
 
 
 def packages(group: str) -> list[Package]:
@@ -111,6 +118,16 @@ def approve(arn: str, why: str) -> None:
 def add_metadata(arn: str, metadata: dict[str, str]) -> None:
     """Add pointers to a package; its approval stays as it is."""
     _sagemaker().update_model_package(ModelPackageArn=arn, CustomerMetadataProperties=metadata)
+
+
+def put_card(arn: str, content: str) -> None:
+    """Give a package its model card, for a person to review; its approval stays as it is.
+
+    content: JSON in one line, in the registry's schema for packages. Content and status go in two
+    calls: SageMaker refuses both at once for model cards, and its own SDK parts them here too.
+    """
+    for card in ({"ModelCardContent": content}, {"ModelCardStatus": "PendingReview"}):
+        _sagemaker().update_model_package(ModelPackageArn=arn, ModelCard=card)
 
 
 def delete_package(arn: str) -> None:

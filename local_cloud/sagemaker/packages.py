@@ -3,7 +3,7 @@
 import unicodedata
 from typing import Any
 
-from local_cloud.sagemaker import neighbours, tags
+from local_cloud.sagemaker import cards, neighbours, tags
 from local_cloud.sagemaker.errors import conflict, invalid
 from local_cloud.sagemaker.store import STORE, Record, newest_first, now, page, pick
 
@@ -93,6 +93,7 @@ def create_package(request: Record) -> Record:
     record = group(request.get("ModelPackageGroupName", ""))
     name = record["ModelPackageGroupName"]
     _check_properties(request.get("CustomerMetadataProperties", {}))
+    card = cards.updated({}, request["ModelCard"]) if "ModelCard" in request else {}
     with STORE.lock:
         counter = STORE.table("model-package-version").setdefault(name, {"last": 0})
         version = counter["last"] = counter["last"] + 1
@@ -106,6 +107,7 @@ def create_package(request: Record) -> Record:
             "ModelPackageStatusDetails": {"ValidationStatuses": [], "ImageScanStatuses": []},
             "ModelApprovalStatus": _status(request, "PendingManualApproval"),
             "CreationTime": now(),
+            **({"ModelCard": card} if card else {}),
         }
         STORE.table("model-package")[arn] = package
     tags.put(arn, request.get("Tags", []))
@@ -133,6 +135,8 @@ def update_package(request: Record) -> Record:
     changes = pick(request, *_UPDATABLE)
     if "ModelApprovalStatus" in changes:
         _status(changes, "")
+    if "ModelCard" in changes:
+        changes["ModelCard"] = cards.updated(record.get("ModelCard", {}), changes["ModelCard"])
     properties = {
         **record.get("CustomerMetadataProperties", {}),
         **changes.get("CustomerMetadataProperties", {}),

@@ -91,6 +91,7 @@ def test_a_version_leads_back_to_its_rows(running: Running) -> None:
     assert found["dataset"]["parquet_objects"] > 1  # the map had more than one shard
     assert found["dataset"]["sources"][0]["key"] == "incoming/reviews.jsonl.gz"
     assert found["run"]["tracking"]["sent"] is True
+    assert found["evaluation"]["model_card_in_registry"] == "PendingReview"
 
 
 def test_a_file_is_answered_by_a_batch_job_once(running: Running) -> None:

@@ -237,6 +237,27 @@ def test_only_learning_s_functions_update_packages_and_none_approves_by_pipeline
     assert holders.pop().startswith("Learning/LearningConclude")
 
 
+def test_who_concludes_a_run_reads_its_card_and_nothing_else_of_it(templates: Templates) -> None:
+    card = "runs/*/evaluation/model_card.json"
+    models = f"arn:aws:s3:::{templates.stage.bucket_name('models')}"
+    grants = [
+        grant
+        for grant in grants_of(templates, "LearningConclude")
+        if any(resource.startswith(models) for resource in grant.resources)
+    ]
+    assert [(grant.actions, grant.resources) for grant in grants] == [
+        (["s3:ListBucket"], [models]),
+        (["s3:GetObject"], [f"{models}/{card}"]),
+    ]
+    assert grants[0].conditions == {"StringLike": {"s3:prefix": [card]}}
+    keys = [
+        grant.actions
+        for grant in grants_of(templates, "LearningConclude")
+        if any("KeysData" in resource for resource in grant.resources)
+    ]
+    assert keys == [["kms:Decrypt"]]
+
+
 def test_the_image_is_built_from_its_rooms_alone(every_stage: dict[str, Templates]) -> None:
     assert image_of(every_stage["local"]) == every_stage["local"].stage.learning.image_uri
     for label in ("dev", "prod"):

@@ -190,23 +190,79 @@ def test_a_run_without_a_model_says_why(
     assert (answer["outcome"], answer["reason"]) == (outcome, reason)
 
 
+class Conclude:
+    """The handler after a run that registered a package; remembers what it adds to it."""
+
+    EVALUATION = f"s3://{MODELS}/runs/0/evaluation"
+
+    def __init__(self, load: Load, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.module: ModuleType = load("lambdas.learn.conclude", SETTINGS)
+        self.added: dict[str, str] = {}
+        self.cards: list[str] = []
+        step = Step("Register", "Succeeded", "", {"RegisterModel": {"Arn": ARN}})
+        origin = package(evaluation_prefix=self.EVALUATION)
+        models = self.module.models
+        monkeypatch.setattr(models, "pipeline_steps", lambda _: [step])
+        monkeypatch.setattr(models, "describe_package", lambda _: origin)
+        monkeypatch.setattr(models, "add_metadata", lambda _, found: self.added.update(found))
+        monkeypatch.setattr(models, "put_card", lambda _, content: self.cards.append(content))
+
+    def __call__(self) -> dict[str, Any]:
+        event = {"pipeline_execution_arn": "p", "dataset_id": OLD}
+        answer: dict[str, Any] = self.module.handler(event, Context())
+        return answer
+
+
+@pytest.fixture
+def conclude(load: Load, monkeypatch: pytest.MonkeyPatch, s3: Any) -> Conclude:
+    return Conclude(load, monkeypatch)
+
+
+def put_card(s3: Any, content: bytes) -> None:
+    s3.put_object(Bucket=MODELS, Key="runs/0/evaluation/model_card.json", Body=content)
+
+
 def test_a_registered_package_gets_its_pointers_and_no_approval(
-    load: Load, monkeypatch: pytest.MonkeyPatch, s3: Any
+    conclude: Conclude, s3: Any
 ) -> None:
     put_dataset(s3, NEW)
-    conclude = load("lambdas.learn.conclude", SETTINGS)
-    added: dict[str, str] = {}
-    step = Step("Register", "Succeeded", "", {"RegisterModel": {"Arn": ARN}})
-    origin = package(evaluation_prefix="s3://models/runs/0/evaluation")
-    monkeypatch.setattr(conclude.models, "pipeline_steps", lambda _: [step])
-    monkeypatch.setattr(conclude.models, "describe_package", lambda _: origin)
-    monkeypatch.setattr(conclude.models, "add_metadata", lambda _, found: added.update(found))
-    answer = conclude.handler({"pipeline_execution_arn": "p", "dataset_id": OLD}, Context())
+    answer = conclude()
     assert answer["outcome"] == "registered"
     assert answer["model_package_arn"] == ARN
     assert answer["newer_dataset"] is True
-    assert added["baseline_uri"] == "s3://models/runs/0/evaluation/baseline/"
-    assert added["evaluation_uri"] == "s3://models/runs/0/evaluation/evaluation.json"
+    assert conclude.added["baseline_uri"] == f"{Conclude.EVALUATION}/baseline/"
+    assert conclude.added["evaluation_uri"] == f"{Conclude.EVALUATION}/evaluation.json"
+
+
+def test_a_registered_package_gets_the_card_that_evaluate_wrote(
+    conclude: Conclude, s3: Any
+) -> None:
+    put_card(s3, '{"a": "±"}'.encode())
+    assert conclude()["model_card"] is True
+    assert conclude.cards == ['{"a": "±"}']
+
+
+def test_a_missing_card_is_said_and_stops_nothing(
+    conclude: Conclude, caplog: pytest.LogCaptureFixture
+) -> None:
+    answer = conclude()
+    assert (answer["outcome"], answer["model_card"]) == ("registered", False)
+    assert conclude.cards == []
+    [said] = [record for record in caplog.records if record.levelname == "WARNING"]
+    assert said.message == "no model card"
+    assert vars(said)["looked_at"] == f"{Conclude.EVALUATION}/model_card.json"
+
+
+def test_a_card_that_is_refused_is_a_fault(
+    conclude: Conclude, s3: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(arn: str, content: str) -> None:
+        raise RuntimeError("Model card content is not valid JSON")
+
+    put_card(s3, b"no card")
+    monkeypatch.setattr(conclude.module.models, "put_card", refuse)
+    with pytest.raises(RuntimeError, match="not valid JSON"):
+        conclude()
 
 
 def test_a_failed_step_is_named_and_the_gate_speaks_for_itself() -> None:

@@ -29,6 +29,8 @@ from lambdas.ports.clients import client
 from reviews.errors import DeadlineError, ModelError, NotReadyError
 from tests.unit.lambdas.conftest import RAW
 
+PACKAGE = "arn:aws:sagemaker:us-east-1:123456789012:model-package/stars/7"
+
 
 class Broken:
     """A body that breaks off after some bytes."""
@@ -237,6 +239,40 @@ def test_an_absent_package_and_an_absent_endpoint_are_said_to_be_so() -> None:
         stub.add_client_error("describe_endpoint", "ValidationException", words)
         with pytest.raises(FileNotFoundError):
             models.served_package("x")
+
+
+def test_a_card_goes_in_two_calls_and_touches_no_approval() -> None:
+    with Stubber(client("sagemaker")) as stub:
+        for card in ({"ModelCardContent": "{}"}, {"ModelCardStatus": "PendingReview"}):
+            asked = {"ModelPackageArn": PACKAGE, "ModelCard": card}
+            stub.add_response("update_model_package", {"ModelPackageArn": PACKAGE}, asked)
+        models.put_card(PACKAGE, "{}")
+        stub.assert_no_pending_responses()
+
+
+@pytest.mark.parametrize(
+    ("card", "status"),
+    [
+        ({}, ""),
+        ({"ModelCardStatus": "Draft"}, ""),  # a card that says nothing is none
+        ({"ModelCardContent": "{}"}, "Draft"),
+        ({"ModelCardContent": "{}", "ModelCardStatus": "Approved"}, "Approved"),
+    ],
+)
+def test_a_package_says_whether_it_holds_a_card(card: dict[str, str], status: str) -> None:
+    answer = {
+        "ModelPackageName": PACKAGE,
+        "ModelPackageArn": PACKAGE,
+        "ModelPackageVersion": 7,
+        "ModelPackageStatus": "Completed",
+        "ModelPackageStatusDetails": {"ValidationStatuses": []},
+        "ModelPackageGroupName": "stars",
+        "CreationTime": "2026-11-24T00:00:00Z",
+        **({"ModelCard": card} if card else {}),
+    }
+    with Stubber(client("sagemaker")) as stub:
+        stub.add_response("describe_model_package", answer)
+        assert models.describe_package(PACKAGE).card_status == status
 
 
 def test_outputs_and_failures_of_a_stack() -> None:

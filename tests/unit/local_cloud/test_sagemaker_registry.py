@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,6 +13,7 @@ from tests.unit.local_cloud.conftest import IMAGE, Cloud
 
 EVENT = {"source": ["aws.sagemaker"], "detail-type": ["SageMaker Model Package State Change"]}
 APPROVAL = {**EVENT, "detail": {"UpdatedModelPackageFields": ["ModelApprovalStatus"]}}
+SCHEMA = Path(__file__).parents[2] / "contract" / "model_card.schema.json"
 CONTAINER = {"Image": IMAGE, "ModelDataUrl": "s3://models/1/model.tar.gz"}
 
 
@@ -110,6 +113,66 @@ def test_metadata_beyond_the_service_s_limits_is_refused(
 ) -> None:
     with pytest.raises(ClientError, match=said):
         register(sagemaker, CustomerMetadataProperties=properties)
+
+
+def describe(sagemaker: Any, arn: str) -> Any:
+    return sagemaker.describe_model_package(ModelPackageName=arn)
+
+
+def test_a_package_keeps_its_card_whichever_part_comes_first(sagemaker: Any) -> None:
+    arn = register(sagemaker)
+    assert "ModelCard" not in describe(sagemaker, arn)
+    for change in ({"ModelCardContent": "{}"}, {"ModelCardStatus": "PendingReview"}):
+        sagemaker.update_model_package(ModelPackageArn=arn, ModelCard=change)
+    card = {"ModelCardContent": "{}", "ModelCardStatus": "PendingReview"}
+    assert describe(sagemaker, arn)["ModelCard"] == card
+    assert describe(sagemaker, register(sagemaker, ModelCard=card))["ModelCard"] == card
+
+
+@pytest.mark.parametrize(
+    ("card", "said"),
+    [
+        ({"ModelCardContent": "a card"}, "not valid JSON"),
+        ({"ModelCardContent": "[]"}, "not a JSON object"),
+        ({"ModelCardContent": '{"a":\n1}'}, "regular expression pattern"),
+        ({"ModelCardContent": f'{{"intended_uses": "{"x" * 100_000}"}}'}, "100000"),
+        ({"ModelCardContent": '{"model_package_details": {}}'}, "model_package_details"),
+        ({"ModelCardContent": '{"model_overview": {"model_id": "x"}}'}, "model_overview.model_id"),
+        ({"ModelCardStatus": "Read"}, "must satisfy enum value set"),
+    ],
+)
+def test_a_card_that_the_service_refuses_is_refused(
+    sagemaker: Any, card: dict[str, str], said: str
+) -> None:
+    arn = register(sagemaker)
+    with pytest.raises(ClientError, match=said):
+        sagemaker.update_model_package(ModelPackageArn=arn, ModelCard=card)
+    with pytest.raises(ClientError, match=said):
+        register(sagemaker, ModelCard=card)
+    assert "ModelCard" not in describe(sagemaker, arn)
+
+
+def test_every_section_of_the_schema_is_taken(sagemaker: Any) -> None:
+    sections = json.loads(SCHEMA.read_text())["properties"]
+    card = json.dumps({name: section.get("properties", []) for name, section in sections.items()})
+    arn = register(sagemaker, ModelCard={"ModelCardContent": card})
+    assert describe(sagemaker, arn)["ModelCard"]["ModelCardStatus"] == "Draft"
+
+
+def test_an_archived_card_stays_as_it_is(sagemaker: Any) -> None:
+    arn = register(sagemaker, ModelCard={"ModelCardContent": "{}", "ModelCardStatus": "Archived"})
+    with pytest.raises(ClientError, match="Model Card is in Archived state"):
+        sagemaker.update_model_package(ModelPackageArn=arn, ModelCard={"ModelCardContent": "{}"})
+
+
+def test_a_card_is_no_approval_and_its_words_are_in_no_event(cloud: Cloud, sagemaker: Any) -> None:
+    heard, approvals = cloud.inbox("cards", EVENT), cloud.inbox("approvals", APPROVAL)
+    arn = register(sagemaker)
+    sagemaker.update_model_package(ModelPackageArn=arn, ModelCard={"ModelCardContent": "{}"})
+    _, told = heard()
+    assert told["detail"]["UpdatedModelPackageFields"] == ["ModelCard"]
+    assert told["detail"]["ModelCard"] == {"ModelCardStatus": "Draft"}
+    assert approvals() == []
 
 
 def test_a_status_that_does_not_exist_is_refused(sagemaker: Any) -> None:

@@ -121,7 +121,8 @@ def test_a_packed_model_gives_the_same_bytes(place: Path, tmp_path: Path) -> Non
     with tarfile.open(packed / "model.tar.gz", "w:gz") as archive:
         archive.add(place / "good", ".")
     evaluate(packed, place / "data", tmp_path / "out", place / "bad")
-    for name in ("evaluation.json", "report.html", "model_card.md", "baseline/baseline.npz"):
+    cards = ("model_card.md", "model_card.json")
+    for name in ("evaluation.json", "report.html", *cards, "baseline/baseline.npz"):
         assert (tmp_path / "out" / name).read_bytes() == (place / "out" / name).read_bytes()
 
 
