@@ -1,11 +1,16 @@
-"""The training image: named by the stage, or built from training/Dockerfile."""
+"""The training image: named by the stage, or built from training/Dockerfile.
+
+Its tag is a hash of what the Dockerfile copies, in every stage that does not name one itself.
+"""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
 
-from aws_cdk import IgnoreMode
+from aws_cdk import FileSystem, IgnoreMode
 from aws_cdk import aws_ecr_assets as ecr_assets
 from aws_cdk import aws_iam as iam
 from constructs import Construct
@@ -16,16 +21,33 @@ from infra.statements import allow
 
 # All that the Dockerfile copies; whatever else changes leaves the image as it is.
 ROOMS = ("training", "reviews", "monitoring", "configs/model.yaml")
+CONTENT: dict[str, Any] = {
+    "exclude": ["*", *(f"!{room}" for room in ROOMS), "**/__pycache__"],
+    "ignore_mode": IgnoreMode.DOCKER,
+}
+FULL = re.compile(r"[:@][^/]*$")  # an image with its tag or digest
 ECR = re.compile(r"(\d{12})\.dkr\.ecr\.([a-z0-9-]+)\.amazonaws\.com/([^:@]+)")
 
 
+def content_hash(root: Path = ROOT) -> str:
+    """Of all that the image is built from, by the fingerprint that CDK's assets are named by.
+
+    Not an asset's own hash, which also counts how it is built (file, platform).
+    """
+    return FileSystem.fingerprint(str(root), **CONTENT)
+
+
 class Image(Construct):
-    """One image that trains, evaluates and serves; `uri` names it with its content's hash."""
+    """One image that trains, evaluates and serves; `uri` names it with its content's hash.
+
+    A stage that names an image without a tag gets that hash as its tag: somebody else puts the
+    image there. One that names it in full is obeyed.
+    """
 
     def __init__(self, scope: Construct, id: str, *, stage: Stage) -> None:
         super().__init__(scope, id)
-        if stage.learning.image_uri:
-            self.uri = stage.learning.image_uri
+        if wanted := stage.learning.image_uri:
+            self.uri = wanted if FULL.search(wanted) else f"{wanted}:{content_hash()}"
             self._repository = _repository_arn(self.uri)
         else:
             asset = ecr_assets.DockerImageAsset(
@@ -33,10 +55,9 @@ class Image(Construct):
                 "Asset",
                 directory=str(ROOT),
                 file="training/Dockerfile",
-                exclude=["*", *(f"!{room}" for room in ROOMS), "**/__pycache__"],
-                ignore_mode=IgnoreMode.DOCKER,
                 build_args={"DETECTOR": stage.data.detector},
                 platform=ecr_assets.Platform.LINUX_AMD64,
+                **CONTENT,
             )
             self.uri = asset.image_uri
             self._repository = asset.repository.repository_arn

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import time
 from pathlib import Path
@@ -85,6 +86,7 @@ def test_a_version_leads_back_to_its_rows(running: Running) -> None:
     done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, timeout=60, check=True)
     found = json.loads(done.stdout)
     assert found["model"]["version"] == 1
+    assert re.fullmatch(r".+/review-stars:[0-9a-f]{64}", found["model"]["image"])
     assert found["serving"]["live"] is True
     assert found["releases"][0]["outcome"] == "released"
     assert found["dataset"]["counts"]["read"] == running.summary["reviews"]["read"]

@@ -10,12 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import aws_cdk as cdk
+import msgspec
 from aws_cdk.assertions import Template
 
 from app import compose, flags
 from infra.packages import Packages
 from infra.source import Source
-from infra.stage import Stage
+from infra.stage import CONFIGS, Stage
 
 STAGES = ("local", "dev", "prod")
 SOURCE = Source(commit="0" * 40, configuration_digest="1" * 64, languages=("en",))
@@ -88,6 +89,14 @@ def synthesise(label: str, folder: Path, stage: Stage | None = None) -> Template
     files = folder.glob("*.template.json")
     stacks = {path.name.partition(".")[0]: json.loads(path.read_text()) for path in files}
     return Templates(stage, dict(sorted(stacks.items())))
+
+
+def with_value(label: str, path: str, value: Any) -> Stage:
+    """A stage with one value changed."""
+    values = msgspec.yaml.decode((CONFIGS / f"{label}.yaml").read_bytes())
+    part, _, name = path.rpartition(".")
+    (values[part] if part else values)[name] = value
+    return msgspec.convert({**values, "label": label}, Stage)
 
 
 def text(value: object) -> str:

@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from infra import pipeline
-from infra.constructs.image import ROOMS
+from infra.constructs.image import FULL, ROOMS, content_hash
 from infra.pipeline import Resources, definition
 from infra.source import ROOT
 from infra.stage import Stage
 from lambdas.settings import LearnSettings
 
 from .policies import Statement, statements
-from .synthesis import Json, Resource, Templates, synthesise, text
+from .synthesis import Json, Resource, Templates, synthesise, text, with_value
 
 SERVER = "arn:aws:sagemaker:us-east-1:111111111111:mlflow-tracking-server/shared"
 DOCKERFILE = (ROOT / "training/Dockerfile").read_text()
@@ -259,7 +260,6 @@ def test_who_concludes_a_run_reads_its_card_and_nothing_else_of_it(templates: Te
 
 
 def test_the_image_is_built_from_its_rooms_alone(every_stage: dict[str, Templates]) -> None:
-    assert image_of(every_stage["local"]) == every_stage["local"].stage.learning.image_uri
     for label in ("dev", "prod"):
         templates = every_stage[label]
         account = templates.stage.account
@@ -268,6 +268,50 @@ def test_the_image_is_built_from_its_rooms_alone(every_stage: dict[str, Template
     tags = {image_of(every_stage[label]).rpartition(":")[2] for label in ("dev", "prod")}
     assert len(tags) == 1
     assert len(tags.pop()) == 64
+
+
+def test_an_image_without_a_tag_is_named_by_its_content(every_stage: dict[str, Templates]) -> None:
+    local = every_stage["local"]
+    named = local.stage.learning.image_uri
+    assert named.endswith(f"{local.stage.account}.dkr.ecr.us-east-1.amazonaws.com/review-stars")
+    assert image_of(local) == f"{named}:{content_hash()}"
+    assert len(image_of(local)) <= 255  # what a package's container and its metadata take
+
+
+@pytest.mark.parametrize("tag", [":1", "@sha256:" + "0" * 64])
+def test_an_image_that_is_named_in_full_is_obeyed(tag: str, tmp_path: Path) -> None:
+    named = "000000000000.dkr.ecr.us-east-1.amazonaws.com/review-stars" + tag
+    stage = with_value("local", "learning.image_uri", named)
+    assert image_of(synthesise("local", tmp_path, stage)) == named
+
+
+@pytest.mark.parametrize("registry", ["registry.example.com:5000", "127.0.0.1:5000/team"])
+def test_the_port_of_a_registry_is_no_tag(registry: str) -> None:
+    assert not FULL.search(f"{registry}/review-stars")
+    assert FULL.search(f"{registry}/review-stars:1")
+
+
+def test_the_content_s_hash_changes_with_each_room_and_with_nothing_else(tmp_path: Path) -> None:
+    for room in (*ROOMS, "operate"):
+        place = tmp_path / room
+        place.parent.mkdir(parents=True, exist_ok=True)
+        ignored = shutil.ignore_patterns("__pycache__")
+        if (ROOT / room).is_dir():
+            shutil.copytree(ROOT / room, place, ignore=ignored)
+        else:
+            shutil.copy(ROOT / room, place)
+    before = content_hash(tmp_path)
+    assert before == content_hash()  # wherever the repository lies
+    (tmp_path / "operate" / "run.py").write_text("")
+    (tmp_path / "training" / "__pycache__").mkdir()
+    (tmp_path / "training" / "__pycache__" / "gate.pyc").write_text("")
+    assert content_hash(tmp_path) == before
+    found = {before}
+    for path in ("training/gate.py", "reviews/clean.py", "monitoring/page.py", ROOMS[-1]):
+        with (tmp_path / path).open("a") as file:
+            file.write("# changed\n")
+        found.add(content_hash(tmp_path))
+    assert len(found) == 5
 
 
 def test_both_ways_of_building_the_image_copy_the_same_rooms() -> None:

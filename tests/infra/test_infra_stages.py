@@ -11,7 +11,7 @@ import pytest
 
 from infra.stage import CONFIGS, Stage, StageError
 
-from .synthesis import Templates, synthesise
+from .synthesis import Templates, synthesise, with_value
 
 # What each value becomes here; every one must show in some template.
 OTHER: dict[str, Any] = {
@@ -59,14 +59,6 @@ OTHER_SERVERLESS: dict[str, Any] = {
     "endpoint.serverless_memory_mb": 6_144,
     "endpoint.serverless_concurrency": 7,
 }
-
-
-def with_value(label: str, path: str, value: Any) -> Stage:
-    """A stage with one value changed."""
-    values = msgspec.yaml.decode((CONFIGS / f"{label}.yaml").read_bytes())
-    part, _, name = path.rpartition(".")
-    (values[part] if part else values)[name] = value
-    return msgspec.convert({**values, "label": label}, Stage)
 
 
 def paths(kind: type[Any], before: str = "") -> list[str]:

@@ -153,9 +153,8 @@ def test_who_goes_on_of_those_that_start_in_one_moment() -> None:
 
 def test_a_token_is_that_of_one_run() -> None:
     assert token("d", "c", "i", "e") == token("d", "c", "i", "e")
-    assert (
-        len({token("d", "c", "i", "e"), token("dc", "", "i", "e"), token("d", "c", "i", "f")}) == 3
-    )
+    others = [("dc", "", "i", "e"), ("d", "c", "i", "f"), ("d", "c", "other image", "e")]
+    assert len({token("d", "c", "i", "e"), *(token(*words) for words in others)}) == 4
 
 
 def test_only_finished_datasets_count() -> None:
