@@ -17,6 +17,13 @@ class Alert:
     subject: str
     message: str
 
+    @property
+    def line(self) -> str:
+        """Subject and first line of the message; what an alarm sends is JSON, for machines."""
+        first = self.message.strip().partition("\n")[0]
+        told = first and not first.startswith("{") and first != self.subject
+        return f"{self.subject}: {first}" if told else self.subject
+
 
 @dataclass
 class Inbox:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
+from rich.markup import escape
 from rich.status import Status
 
 
@@ -46,7 +47,7 @@ class Progress:
 
     def say(self, line: str) -> None:
         """A fact worth keeping on the screen, under the step that is going on."""
-        self.console.print(f"{self._clock()}    [dim]{line}[/]")
+        self.console.print(f"{self._clock()}    [dim]{escape(line)}[/]")
 
     def changed(self, line: str) -> None:
         """Say it only when it differs from what was said last: for a state that is polled."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from lambdas.ports import machines, models, parameters
@@ -39,7 +40,7 @@ class Watch:
             self._live = live
             lines.append(f"live: {live.rsplit('/', 1)[-1]}")
         alerts = self.inbox.collect()
-        lines += [f"alert: {alert.subject}" for alert in alerts[self._told :]]
+        lines += [f"alert: {alert.line}" for alert in alerts[self._told :]]
         self._told = len(alerts)
         return lines
 
@@ -60,7 +61,7 @@ def show(deployment: Deployment, home: Path, console: Console) -> None:
             table.add_row(name, f"{execution.status.lower()}, started {execution.started:%F %T}")
     if deployment.get("InboxUrl"):
         for alert in Inbox(deployment["InboxUrl"], home / "inbox.jsonl").collect()[-5:]:
-            table.add_row("alert", f"{alert.time[:19]} {alert.subject}")
+            table.add_row("alert", escape(f"{alert.time[:19]} {alert.line}"))
     console.print(table)
     address = base_url(deployment["ApiId"], deployment["ApiStage"])
     console.print(f"API  {address}", soft_wrap=True)  # one that is cut is no address

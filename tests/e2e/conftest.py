@@ -13,9 +13,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import boto3
 import pytest
 
 ROOT = Path(__file__).parents[2]
+PREFIX = "review-stars-local"
 SUMMARY_SECONDS = 420
 STOP_SECONDS = 60
 
@@ -37,6 +39,13 @@ class Running:
 def operate(*words: str) -> list[str]:
     """The words that start one command of ours."""
     return [sys.executable, "-m", "operate", *words]
+
+
+def aws(running: Running, service: str) -> Any:
+    """A client of the account's root."""
+    cloud = json.loads((running.home / "cloud.json").read_text())
+    session = boto3.Session(cloud["account"], "local", region_name=cloud["region"])
+    return session.client(service, endpoint_url=cloud["endpoint_url"], verify=cloud["ca_bundle"])
 
 
 def our_processes(home: Path) -> list[str]:

@@ -1,21 +1,27 @@
-"""The loop as a user sees it: a file in, a rating out, an alert heard, a second file, version 2."""
+"""The loop as a user sees it: a file in, a rating out, an alert heard, a second file, version 2.
+
+The last test leaves a dataset that no model should come of: nothing may learn after it.
+"""
 
 from __future__ import annotations
 
+import gzip
 import json
 import re
 import subprocess
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.e2e.conftest import ROOT, Running, operate
+from tests.e2e.conftest import PREFIX, ROOT, Running, aws, operate
 
 pytestmark = pytest.mark.e2e
 REVIEW = json.dumps({"title": "Love it", "text": "Works great, highly recommend!"})
 VERSION_2_SECONDS = 240
+LEARN_SECONDS = 240
 
 
 def curl(running: Running, path: str, body: str | None, *, signed: bool) -> tuple[int, Any]:
@@ -199,3 +205,94 @@ def check_that_nothing_is_lost(running: Running, file: Path, cut: int) -> None:
     assert len(rejected) == sum(counts["rejected"].values())
     assert counts["rejected"]["not_json"] >= cut
     assert all(record["reason"] for record in rejected)
+
+
+def test_a_worse_model_is_refused_with_its_reasons_and_changes_nothing(running: Running) -> None:
+    """Somebody uploads 2 % of the first file in its place: what is left is a third of the rows."""
+    before = standing(running)
+    assert before["live"].endswith("/2")
+    since = datetime.now(UTC).replace(microsecond=0)
+    file = running.home / "few" / "reviews.jsonl.gz"
+    rows = gzip.decompress((running.home / "sample" / file.name).read_bytes()).splitlines()
+    file.parent.mkdir()
+    file.write_bytes(gzip.compress(b"\n".join(rows[: len(rows) // 50])))
+    upload = operate("upload", "--home", str(running.home), str(file))
+    subprocess.run(upload, cwd=ROOT, check=True, timeout=60)
+    learned = ended_learning(running, since)
+    assert (learned["status"], learned["error"]) == ("FAILED", "refused")
+    check_the_reasons(running, learned["cause"])
+    assert standing(running) == before
+    status, answer = curl(running, "/v1/ratings", REVIEW, signed=True)
+    assert (status, answer["model_version"]) == (200, "2")
+    check_that_it_was_told(running, learned["cause"])
+
+
+def standing(running: Running) -> dict[str, Any]:
+    """What a refused model must leave as it is: the packages, the live record, what serves."""
+    sagemaker = aws(running, "sagemaker")
+    packages = sagemaker.list_model_packages(ModelPackageGroupName=PREFIX)
+    live = aws(running, "ssm").get_parameter(Name=f"/{PREFIX}/live")
+    [endpoint] = sagemaker.list_endpoints()["Endpoints"]
+    serving = sagemaker.describe_endpoint(EndpointName=endpoint["EndpointName"])
+    return {
+        "packages": [item["ModelPackageArn"] for item in packages["ModelPackageSummaryList"]],
+        "live": live["Parameter"]["Value"],
+        "serving": (serving["EndpointStatus"], serving["EndpointConfigName"]),
+    }
+
+
+def ended_learning(running: Running, since: datetime) -> dict[str, Any]:
+    """The run of the Learn machine that began since then, at its end; the API answers meanwhile."""
+    machines = aws(running, "stepfunctions")
+    [arn] = [
+        item["stateMachineArn"]
+        for item in machines.list_state_machines()["stateMachines"]
+        if item["name"].endswith("-learn")
+    ]
+    deadline = time.monotonic() + LEARN_SECONDS
+    while time.monotonic() < deadline:
+        listed = machines.list_executions(stateMachineArn=arn)["executions"]
+        begun = [item for item in listed if item["startDate"] >= since]
+        if begun and all(item["status"] != "RUNNING" for item in begun):
+            [one] = begun
+            found: dict[str, Any] = machines.describe_execution(executionArn=one["executionArn"])
+            return found
+        status, _ = curl(running, "/v1/ratings", REVIEW, signed=True)
+        assert status == 200
+        time.sleep(0.5)
+    pytest.fail(f"learning did not end:\n{running.log()[-3000:]}")
+
+
+def check_the_reasons(running: Running, cause: str) -> None:
+    """The pipeline's own words name every condition that failed, and the machine repeats them."""
+    sagemaker = aws(running, "sagemaker")
+    pages = sagemaker.list_pipeline_executions(PipelineName=PREFIX)["PipelineExecutionSummaries"]
+    newest = max(pages, key=lambda item: item["StartTime"])["PipelineExecutionArn"]
+    steps = sagemaker.list_pipeline_execution_steps(PipelineExecutionArn=newest)
+    by_name = {step["StepName"]: step for step in steps["PipelineExecutionSteps"]}
+    assert by_name["Track"]["StepStatus"] == "Succeeded"  # refused runs are tracked too
+    assert "Register" not in by_name
+    assert by_name["Refused"]["FailureReason"] == cause
+    key = f"runs/{newest.rsplit('/', 1)[1]}/evaluation/evaluation.json"
+    bucket = f"{PREFIX}-models-000000000000-us-east-1"
+    body = aws(running, "s3").get_object(Bucket=bucket, Key=key)["Body"].read()
+    failed = [item for item in json.loads(body)["gate"]["conditions"] if not item["passed"]]
+    assert failed
+    assert cause.startswith("Refused: ")
+    assert all(item["words"] in cause for item in failed)
+    # Both were asked about the same rows, and the newer of two versions of one key counts.
+    assert any("worse than the champion's" in item["words"] for item in failed)
+    sources = read_objects(running, "datasets/", "dataset.json")[-1]["sources"]
+    assert sorted(source["rows"] < 200 for source in sources) == [False, True]
+
+
+def check_that_it_was_told(running: Running, cause: str) -> None:
+    """An alert with the reasons was heard, and whoever watches `make run` reads it."""
+    told = f"{PREFIX}: no model was registered"
+    deadline = time.monotonic() + 30
+    while told not in running.log() and time.monotonic() < deadline:
+        time.sleep(0.5)
+    alerts = [json.loads(line) for line in (running.home / "inbox.jsonl").read_text().splitlines()]
+    [alert] = [alert for alert in alerts if alert["subject"] == told]
+    assert alert["message"].endswith(f": {cause}")
+    assert cause in " ".join(running.log().split())

@@ -1,6 +1,7 @@
 """What a person does to a running stage, each command for real; destroy comes last.
 
-Two versions exist when these begin: the first run's, and that of the second file.
+Two versions exist when these begin: the first run's, and that of the second file; a third model
+was refused.
 """
 
 from __future__ import annotations
@@ -11,16 +12,13 @@ import signal
 import subprocess
 import time
 from pathlib import Path
-from typing import Any
 
-import boto3
 import pytest
 
-from tests.e2e.conftest import ROOT, Running, free_ports, operate, our_processes
+from tests.e2e.conftest import PREFIX, ROOT, Running, aws, free_ports, operate, our_processes
 from tests.e2e.test_e2e_loop import REVIEW, curl
 
 pytestmark = pytest.mark.e2e
-PREFIX = "review-stars-local"
 COMMAND_SECONDS = 120
 MEMORY_SECONDS = 15
 
@@ -35,13 +33,6 @@ def say(running: Running, *words: str, code: int = 0) -> str:
     assert done.returncode == code, said
     assert "Traceback" not in said
     return said
-
-
-def aws(running: Running, service: str) -> Any:
-    """A client of the account's root."""
-    cloud = json.loads((running.home / "cloud.json").read_text())
-    session = boto3.Session(cloud["account"], "local", region_name=cloud["region"])
-    return session.client(service, endpoint_url=cloud["endpoint_url"], verify=cloud["ca_bundle"])
 
 
 def serves(running: Running, wanted: str) -> str:
