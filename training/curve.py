@@ -57,11 +57,9 @@ def _copy_buckets(data: Path, folder: Path, last: int) -> None:
             batch.take(np.flatnonzero(batch.column("bucket").to_numpy() < last)) for batch in reader
         ]
         target = folder / f"{number:05d}.parquet"
-        write_parquet(
-            RecordBatchReader.from_batches(reader.schema, kept),
-            str(target),
-            key_value_metadata=reader.schema.metadata,
-        )
+        few = RecordBatchReader.from_batches(reader.schema, kept)
+        made_by = {key.decode(): value.decode() for key, value in reader.schema.metadata.items()}
+        write_parquet(few, str(target), key_value_metadata=made_by)
 
 
 def main() -> None:

@@ -29,12 +29,14 @@ FULL = re.compile(r"[:@][^/]*$")  # an image with its tag or digest
 ECR = re.compile(r"(\d{12})\.dkr\.ecr\.([a-z0-9-]+)\.amazonaws\.com/([^:@]+)")
 
 
-def content_hash(root: Path = ROOT) -> str:
+def content_hash(detector: str, root: Path = ROOT) -> str:
     """Of all that the image is built from, by the fingerprint that CDK's assets are named by.
+
+    detector: whose packages are in it.
 
     Not an asset's own hash, which also counts how it is built (file, platform).
     """
-    return FileSystem.fingerprint(str(root), **CONTENT)
+    return FileSystem.fingerprint(str(root), extra_hash=detector, **CONTENT)
 
 
 class Image(Construct):
@@ -47,7 +49,9 @@ class Image(Construct):
     def __init__(self, scope: Construct, id: str, *, stage: Stage) -> None:
         super().__init__(scope, id)
         if wanted := stage.learning.image_uri:
-            self.uri = wanted if FULL.search(wanted) else f"{wanted}:{content_hash()}"
+            self.uri = (
+                wanted if FULL.search(wanted) else f"{wanted}:{content_hash(stage.data.detector)}"
+            )
             self._repository = _repository_arn(self.uri)
         else:
             asset = ecr_assets.DockerImageAsset(

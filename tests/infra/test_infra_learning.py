@@ -274,7 +274,7 @@ def test_an_image_without_a_tag_is_named_by_its_content(every_stage: dict[str, T
     local = every_stage["local"]
     named = local.stage.learning.image_uri
     assert named.endswith(f"{local.stage.account}.dkr.ecr.us-east-1.amazonaws.com/review-stars")
-    assert image_of(local) == f"{named}:{content_hash()}"
+    assert image_of(local) == f"{named}:{content_hash(local.stage.data.detector)}"
     assert len(image_of(local)) <= 255  # what a package's container and its metadata take
 
 
@@ -300,17 +300,18 @@ def test_the_content_s_hash_changes_with_each_room_and_with_nothing_else(tmp_pat
             shutil.copytree(ROOT / room, place, ignore=ignored)
         else:
             shutil.copy(ROOT / room, place)
-    before = content_hash(tmp_path)
-    assert before == content_hash()  # wherever the repository lies
+    before = content_hash("words", tmp_path)
+    assert before == content_hash("words")  # wherever the repository lies
     (tmp_path / "operate" / "run.py").write_text("")
     (tmp_path / "training" / "__pycache__").mkdir()
     (tmp_path / "training" / "__pycache__" / "gate.pyc").write_text("")
-    assert content_hash(tmp_path) == before
+    assert content_hash("other", tmp_path) != before
+    assert content_hash("words", tmp_path) == before
     found = {before}
     for path in ("training/gate.py", "reviews/clean.py", "monitoring/page.py", ROOMS[-1]):
         with (tmp_path / path).open("a") as file:
             file.write("# changed\n")
-        found.add(content_hash(tmp_path))
+        found.add(content_hash("words", tmp_path))
     assert len(found) == 5
 
 
