@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from training.metrics import HEADLINE
-from training.report import NAMES, fold_figures, origin
+from training.report import NAMES, fold_figures, origin, whose
 
 PURPOSE = (
     "Reads the title and text of a product review and gives a probability for each of 1 to 5 "
@@ -119,10 +119,11 @@ def learned(about: Mapping[str, Any]) -> str:
 
 def judged(figures: Mapping[str, Any]) -> str:
     """On how many rows, and the gate's sentence."""
-    whose = "every bucket" if figures["scope"] == "all rows" else "users that no fit saw"
     verdict = figures["gate"]
     said = "Passed" if verdict["passed"] else "Refused"
-    return f"{figures['rows']:,} reviews of {whose}. {said} by the gate: {verdict['message']}"
+    return (
+        f"{figures['rows']:,} reviews of {whose(figures)}. {said} by the gate: {verdict['message']}"
+    )
 
 
 def limits(figures: Mapping[str, Any]) -> list[str]:

@@ -91,6 +91,12 @@ class Topics(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     rows: Count
 
 
+class Evaluation(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Settings of how a model is judged, apart from the gate."""
+
+    most_rows: Count
+
+
 class Artefact(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Settings of what stands in the folder."""
 
@@ -116,6 +122,7 @@ class ModelConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     plain: Plain
     topics: Topics
     artefact: Artefact
+    evaluation: Evaluation
     gate: dict[str, Any]
 
     def with_overrides(self, overrides: Mapping[str, str]) -> "ModelConfig":

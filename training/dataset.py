@@ -92,6 +92,31 @@ def read(
     return once_each(join(parts))
 
 
+def sample(folder: Path, most: int, buckets: Collection[int] | None = None) -> tuple[Rows, int]:
+    """At most so many rows, in memory for no more than three times as many, and how many there are.
+
+    Keys are hashes, so the rows with the lowest ones are a random sample, and always the same.
+    buckets: only these; None: all. Counted are rows as they stand in the files, copies too.
+    Raises DatasetError as `read` does.
+    """
+    held: list[Rows] = []
+    count, limit, total = 0, None, 0
+    for batch in batches(folder):
+        rows = _chosen(batch, None, buckets)
+        total += len(rows)
+        if limit is not None:
+            rows = rows.take(rows.review_key <= limit)
+        held.append(rows)
+        count += len(rows)
+        if count > 2 * most:
+            held = [once_each(join(held)).take(np.arange(most))]
+            count, limit = most, held[0].review_key[-1]
+    if not held:
+        raise DatasetError(f"no row in the Parquet files below {folder}")
+    rows = once_each(join(held))
+    return rows.take(np.arange(min(most, len(rows)))), total
+
+
 def _chosen(rows: Rows, languages: Collection[str] | None, buckets: Collection[int] | None) -> Rows:
     keep = np.ones(len(rows), np.bool_)
     if languages is not None:

@@ -72,8 +72,10 @@ def evaluate(
     Raises DatasetError where there is no row to judge by, ArtefactError for an unsound model.
     """
     told_by = dataset.detector(data)
-    gate_settings = gate.GateSettings.from_mapping(config.load(settings).gate)
-    rows = dataset.read(data, None, None if all_rows else range(HOLD_OUT_BUCKETS))
+    wanted = config.load(settings)
+    gate_settings = gate.GateSettings.from_mapping(wanted.gate)
+    buckets = None if all_rows else range(HOLD_OUT_BUCKETS)
+    rows, total = dataset.sample(data, wanted.evaluation.most_rows, buckets)
     with archive.opened(model) as folder:
         judged = StarModel.load(folder)
         if judged.detector != told_by:
@@ -81,13 +83,14 @@ def evaluate(
                 f"the model tells languages by {judged.detector}, these rows were told by "
                 f"{told_by}: {dataset.REFINE_AGAIN}"
             )
-        say(f"scoring {len(rows):,} rows")
+        say(f"scoring {len(rows):,} of {total:,} rows")
         everything = score(judged, rows, say)
         scored = everything.take(rows.in_languages(judged.languages))
         if not len(scored.rows):
             raise TrainingError("no row of the hold-out is in a language that the model learned")
         figures = assess(everything, scored)
         figures["scope"] = "all rows" if all_rows else "hold-out"
+        figures["drawn_from"] = total if total > wanted.evaluation.most_rows else 0
         figures["scorer"] = agreement.check(judged, folder, scored.rows, scored.probabilities)
         weights = words.gather(judged, scored.rows, scored.stars)
         folds = read_json(folder / "training.json")

@@ -97,12 +97,19 @@ def html(
         "How well does this model read reviews?",
         "Review Stars · training run",
         f"Judged on {figures['rows']:,} reviews of "
-        f"{'every bucket' if figures['scope'] == 'all rows' else 'users that no fit saw'}. "
+        f"{whose(figures)}. "
         "The commonest star alone would be right in "
         f"{figures['majority']:.1%}: every figure is to be read against that.",
         parts,
         f"Spreads: {figures['spread_method']}.",
     )
+
+
+def whose(figures: Mapping[str, Any]) -> str:
+    """Whose reviews were judged, and of how many they were drawn."""
+    users = "every bucket" if figures["scope"] == "all rows" else "users that no fit saw"
+    drawn = figures.get("drawn_from", 0)
+    return f"{users}, drawn at random from {drawn:,}" if drawn else users
 
 
 def fold_figures(training: Mapping[str, Any]) -> list[dict[str, float]]:

@@ -40,7 +40,13 @@ def gathered(data: Path, config: ModelConfig, progress: Progress) -> Iterator[Ma
     """Deal the rows out on disk (TMPDIR), and say what may be made of them."""
     with TemporaryDirectory(prefix="rows-") as place:
         rows = sum(footer.read(path).rows for path in dataset.files(data))
-        paths = spool.deal(dataset.batches(data), Path(place) / "dealt", rows)
+        try:
+            paths = spool.deal(dataset.batches(data), Path(place) / "dealt", rows)
+        except OSError as error:  # most often a disk that is full
+            raise TrainingError(
+                f"the rows cannot be laid out in {place}: {error.strerror}; name a folder with "
+                "room for as much as their words in TMPDIR"
+            ) from error
         counted = census.take(spool.read(paths), config)
         census.check(counted, config)
         progress.say(

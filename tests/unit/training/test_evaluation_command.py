@@ -154,6 +154,18 @@ def test_a_packed_model_that_reaches_outside_is_refused(tmp_path: Path, kind: st
     assert not (tmp_path / "outside").exists()
 
 
+def test_of_a_large_hold_out_a_sample_is_judged_and_it_is_said(place: Path, tmp_path: Path) -> None:
+    text = config.DEFAULT_PATH.read_text().replace("most_rows: 200000", "most_rows: 100")
+    (tmp_path / "model.yaml").write_text(text)
+    settings = tmp_path / "model.yaml"
+    found = evaluate(place / "good", place / "data", tmp_path / "out", settings=settings)
+    assert found["rows"] + found["other_languages"] == 100
+    assert found["drawn_from"] > 400
+    said = f"users that no fit saw, drawn at random from {found['drawn_from']:,}"
+    for name in ("report.html", "model_card.md"):
+        assert said in (tmp_path / "out" / name).read_text()
+
+
 def test_bad_input_is_named_and_nothing_is_written(place: Path, tmp_path: Path) -> None:
     shutil.copytree(place / "good", tmp_path / "tampered")
     with (tmp_path / "tampered" / "weights.npz").open("ab") as file:

@@ -154,3 +154,18 @@ def test_a_file_that_we_made_ourselves_says_our_rules(tmp_path: Path):
     told = pq.read_schema(tmp_path / "0.parquet").metadata[MADE_BY.encode()]
     assert json.loads(told) == {"text_rules": TEXT_RULES, "detector": "py3langid-25"}
     assert dataset.detector(tmp_path) == "py3langid-25"
+
+
+@pytest.mark.parametrize("most", [1, 7, 30, 50, 99, 100, 1000])
+@pytest.mark.parametrize("batch_rows", [8, 8192])
+def test_a_sample_is_the_rows_with_the_lowest_keys(tmp_path: Path, most, batch_rows, monkeypatch):
+    monkeypatch.setattr(dataset.batches, "__defaults__", (batch_rows,))
+    write(tmp_path / "0.parquet", table(range(60)))
+    write(tmp_path / "1.parquet", table(range(50, 100)))
+    whole = dataset.read(tmp_path)
+    rows, total = dataset.sample(tmp_path, most)
+    assert total == 110  # copies too
+    assert rows.text == whole.text[:most]
+    held_out, of = dataset.sample(tmp_path, most, range(20))
+    assert of == 20
+    assert held_out.text == dataset.read(tmp_path, None, range(20)).text[:most]
