@@ -12,6 +12,8 @@ import pytest
 from training import config, material, streaming
 from training.config import Space
 from training.dataset import Rows, join
+from training.errors import TrainingError
+from training.progress import Progress
 
 
 def make_rows(first: int, last: int) -> Rows:
@@ -62,3 +64,14 @@ def test_what_rows_would_take_is_told_from_the_footers(tmp_path: Path):
     pq.write_table(table, tmp_path / "1.parquet", use_dictionary=False)
     found = material.estimate_bytes(tmp_path)
     assert found == pytest.approx(2 * (15 * 1_007_000 + 500 * 1000), rel=0.02)
+
+
+def test_a_disk_that_is_full_is_said_with_what_to_do(tmp_path: Path, monkeypatch):
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    pq.write_table(pa.table({"title": [""], "text": ["words"]}), tmp_path / "0.parquet")
+    monkeypatch.setattr(streaming.spool, "deal", full)
+    gathered = streaming.gathered(tmp_path, config.load(), Progress(quiet=True))
+    with pytest.raises(TrainingError, match=r"No space left on device; .* in TMPDIR"):
+        gathered.__enter__()
