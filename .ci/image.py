@@ -27,7 +27,7 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[1]
 HOME = ROOT / ".local" / "image"
 MADE_BASE, IMAGE = "localhost/review-stars-base", "localhost/review-stars"
-SUITE, PACKAGES = "bookworm", "python3,python3-venv,ca-certificates"
+SUITE, PACKAGES = "trixie", "python3,python3-venv,ca-certificates"
 CERTIFICATES = "/etc/ssl/certs/ca-certificates.crt"  # of this machine, which may have a proxy
 ROWS = 4_000
 PREFIXES = ("bin", "sbin", "usr/bin", "usr/sbin", "usr/local/bin", "opt/venv/bin")

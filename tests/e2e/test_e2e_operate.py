@@ -57,6 +57,13 @@ def test_status_tells_what_is_live_and_where(running: Running) -> None:
     assert f"API  {running.client['API_URL']}\n" in said
 
 
+def test_learning_on_request_says_its_steps_and_why_there_is_no_model(running: Running) -> None:
+    said = " ".join(say(running, "learn", code=1).split())
+    assert "Train Executing" in said
+    assert "Gate Succeeded, Refused Failed" in said
+    assert "worse than the champion's" in said
+
+
 def test_drift_is_judged_on_request(running: Running) -> None:
     verdict = json.loads(say(running, "drift"))
     assert verdict["verdict"] in ("ok", "drift", "insufficient")
