@@ -19,7 +19,7 @@ from urllib.request import Request, urlopen
 import msgspec
 
 from reviews.errors import ConfigurationError, DownloadError, UnreadableSourceError
-from reviews.source import gunzip
+from reviews.gunzip import gunzip
 
 # The authors' server, which the data set's page (amazon-reviews-2023.github.io) links to.
 BASE = "https://mcauleylab.ucsd.edu/public_datasets/data/amazon_2023"

@@ -19,6 +19,7 @@ from reviews.refine import DEFAULT, Options, Refiner
 from reviews.source import Stream
 
 SUFFIXES = (".jsonl", ".jsonl.gz")
+REMEDY = "get the whole file again, as lines of JSON, plain or gzip"
 MADE = {"reviews": "*.parquet", "rejected": "*.jsonl", "manifest": "counts.json"}
 
 OnProgress = Callable[[int, Counts], None]  # bytes of the files and lines, so far
@@ -99,10 +100,16 @@ class _Run:
             rows.open("w+b") as table,
             (self._out / "rejected" / f"{number:05}.jsonl").open("wb") as self._rejected,
         ):
+
+            def read_from(start: int) -> Stream:
+                raw.seek(start)
+                return raw
+
             try:
-                parquet.write(self.refiner.stream(_Watched(raw, self._moved)), table)
+                watched = _Watched(raw, self._moved)
+                parquet.write(self.refiner.stream(watched, read_from), table)
             except UnreadableSourceError as error:
-                self.unreadable[str(source)] = str(error)
+                self.unreadable[str(source)] = f"{error}; {REMEDY}"
 
     def _set_aside(self, line: Rejected) -> None:
         self._rejected.write(line.to_json())

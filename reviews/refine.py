@@ -16,7 +16,7 @@ from reviews import language, schema
 from reviews.clean import TEXT_RULES
 from reviews.counts import REMEMBERED_ROWS, Counts
 from reviews.record import Rejected
-from reviews.source import Chunk, Stream, chunks, chunks_of_range, plain_pieces
+from reviews.source import Chunk, ReadFrom, Stream, chunks, chunks_of_range, plain_pieces
 
 if TYPE_CHECKING:
     from reviews.bulk.refinery import Refinery
@@ -81,15 +81,16 @@ class Refiner:
         self._made_by = options.made_by
         self._refinery = _refinery(options, self.counts, on_reject)
 
-    def stream(self, stream: Stream) -> Refined:
+    def stream(self, stream: Stream, read_from: ReadFrom | None = None) -> Refined:
         """All lines of a stream, gzip or plain.
 
+        read_from: opens it again at a byte offset, for the last lines before a damaged place.
         Iterating raises UnreadableSourceError, after all rows before that place, where the stream
         cannot be read to its end.
         """
-        return self._refined(chunks(plain_pieces(stream, self._trailing)))
+        return self._refined(chunks(plain_pieces(stream, self._trailing, read_from)))
 
-    def range(self, read_from: Callable[[int], Stream], start: int, end: int) -> Refined:
+    def range(self, read_from: ReadFrom, start: int, end: int) -> Refined:
         """The lines of a plain file that begin in a byte range.
 
         read_from: opens the file at a byte offset. It is read to the end of the last line.
@@ -112,7 +113,7 @@ def refine_stream(
 
 
 def refine_range(
-    read_from: Callable[[int], Stream],
+    read_from: ReadFrom,
     start: int,
     end: int,
     *,

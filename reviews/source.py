@@ -7,18 +7,15 @@ end depends on the bytes alone, never on how they arrived.
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import chain
-from typing import Any, Protocol
-
-from isal import igzip_lib
+from typing import Protocol
 
 from reviews.errors import UnreadableSourceError
+from reviews.gunzip import GZIP_MAGIC, gunzip, is_damaged_head
 from reviews.record import Rejected
 
 PIECE_BYTES = 1 << 18  # read at a time
 CHUNK_BYTES = 1 << 20  # a chunk ends with the line that reaches this
 MAX_HELD_BYTES = 1 << 24  # a line longer than this is handed on in parts
-IsalError: Any = igzip_lib.error  # its stub calls it an exception, not a class
-GZIP_MAGIC = b"\x1f\x8b"
 FOREIGN = {
     b"PK\x03\x04": "a zip archive",
     b"BZh": "compressed by bzip2",
@@ -27,6 +24,9 @@ FOREIGN = {
     b"PAR1": "a Parquet file",
 }
 MAGIC_BYTES = max(map(len, FOREIGN))
+
+
+ReadFrom = Callable[[int], "Stream"]  # opens what is read, again, at a byte offset
 
 
 class Stream(Protocol):
@@ -55,11 +55,13 @@ def raw_pieces(stream: Stream) -> Iterator[bytes]:
 
 
 def plain_pieces(
-    stream: Stream, on_trailing: Callable[[int], None] = lambda _: None
+    stream: Stream,
+    on_trailing: Callable[[int], None] = lambda _: None,
+    read_from: ReadFrom | None = None,
 ) -> Iterator[bytes]:
     """The stream's bytes, decompressed if they begin as gzip does, whatever the file is called.
 
-    on_trailing: told how many bytes after the last gzip member are no gzip.
+    on_trailing, read_from: see `gunzip`, which is told of pieces and not of streams.
     Raises UnreadableSourceError, after all that could be read, where gzip is cut off or damaged,
     and where the bytes are known to be no lines.
     """
@@ -70,55 +72,19 @@ def plain_pieces(
     if what := foreign_kind(head):
         raise UnreadableSourceError(f"this is {what}, and no lines of JSON")
     pieces = chain([head] if head else [], pieces)
-    yield from gunzip(pieces, on_trailing) if head.startswith(GZIP_MAGIC) else pieces
+    if not head.startswith(GZIP_MAGIC):
+        yield from pieces
+    elif read_from is None:
+        yield from gunzip(pieces, on_trailing)
+    else:
+        yield from gunzip(pieces, on_trailing, lambda start: raw_pieces(read_from(start)))
 
 
 def foreign_kind(head: bytes) -> str | None:
     """What bytes are that begin so, if they are known to be neither lines nor gzip."""
+    if is_damaged_head(head):
+        return "gzip whose first bytes are damaged"
     return next((what for magic, what in FOREIGN.items() if head.startswith(magic)), None)
-
-
-def gunzip(
-    pieces: Iterator[bytes], on_trailing: Callable[[int], None] = lambda _: None
-) -> Iterator[bytes]:
-    """Decompress one gzip member after another; zeros after the last are padding."""
-    taken = made = 0
-    member = igzip_lib.IgzipDecompressor(flag=igzip_lib.DECOMP_GZIP)
-    for piece in pieces:
-        taken += len(piece)
-        while True:
-            try:
-                out = member.decompress(piece, PIECE_BYTES)
-            except IsalError as error:
-                raise UnreadableSourceError(
-                    f"the gzip stream is damaged before byte {taken:,} ({error}); "
-                    f"{made:,} bytes were read before that"
-                ) from None
-            made += len(out)
-            if out:
-                yield out
-            if member.eof:
-                piece = member.unused_data.lstrip(b"\0")
-                if not piece and (piece := _past_padding(pieces)) == b"":
-                    return
-                if not GZIP_MAGIC.startswith(piece[:2]):
-                    on_trailing(len(piece) + sum(map(len, pieces)))
-                    return
-                member = igzip_lib.IgzipDecompressor(flag=igzip_lib.DECOMP_GZIP)
-            elif member.needs_input:
-                break
-            else:
-                piece = b""
-    raise UnreadableSourceError(
-        f"the gzip stream breaks off after {taken:,} bytes; {made:,} bytes were read before that"
-    )
-
-
-def _past_padding(pieces: Iterator[bytes]) -> bytes:
-    for piece in pieces:
-        if rest := piece.lstrip(b"\0"):
-            return rest
-    return b""
 
 
 def chunks(
@@ -147,9 +113,7 @@ def chunks(
         raise broken
 
 
-def chunks_of_range(
-    read_from: Callable[[int], Stream], start: int, end: int
-) -> Iterator[Chunk | Rejected]:
+def chunks_of_range(read_from: ReadFrom, start: int, end: int) -> Iterator[Chunk | Rejected]:
     """The lines of a plain file that begin in a byte range: neighbours share none and miss none.
 
     read_from: opens the file at a byte offset. The last line is read to its end, past `end`.

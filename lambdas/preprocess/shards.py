@@ -9,7 +9,8 @@ import msgspec
 
 from lambdas.preprocess.source import Source, part_key
 from reviews.errors import UnreadableSourceError
-from reviews.source import GZIP_MAGIC, foreign_kind
+from reviews.gunzip import GZIP_MAGIC
+from reviews.source import foreign_kind
 
 # Reviews deflate about fourfold: a .gz of a quarter of a shard holds about one shard of lines.
 GZIP_RATIO = 4

@@ -3,6 +3,7 @@
 import gzip
 import io
 import json
+import re
 import tracemalloc
 import zlib
 
@@ -10,7 +11,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from reviews import source
+from reviews import gunzip, source
+from reviews.__main__ import main
 from reviews.errors import UnreadableSourceError
 from reviews.files import refine_files
 from reviews.refine import Refiner, refine_stream
@@ -67,6 +69,139 @@ def test_gzip_with_a_wrong_byte_never_crashes_and_counts_add_up(at, change):
         assert rows == WHOLE_ROWS
     else:
         assert "damaged" in error or "breaks off" in error
+
+
+# Three members of different kinds: Huffman codes of its own, fixed ones, none; a name in a head.
+SHORT = [line + b"\n" for line in LINES if 9 < len(line) < 350]
+PARTS = [b"".join(SHORT[i : i + 3]) for i in (0, 3, 6)]
+
+
+def members():
+    named = io.BytesIO()
+    with gzip.GzipFile("reviews", "wb", 9, named, mtime=1) as file:
+        file.write(PARTS[0])
+    fixed = zlib.compressobj(9, zlib.DEFLATED, 31, 9, zlib.Z_FIXED)
+    return [
+        named.getvalue(),
+        fixed.compress(PARTS[1]) + fixed.flush() + b"\0" * 5,
+        gzip.compress(PARTS[2], 0, mtime=0),
+    ]
+
+
+MEMBERS = members()
+THREE, PLAIN = b"".join(MEMBERS), b"".join(PARTS)
+FIRST_BYTES = [sum(map(len, MEMBERS[:n])) for n in range(3)]
+PADDING = range(FIRST_BYTES[2] - 5, FIRST_BYTES[2])
+ENDS = {FIRST_BYTES[1], *PADDING, FIRST_BYTES[2]}  # where a member may end
+
+
+def unzipped(data, piece_bytes=None, can_reread=True):
+    """-> (all that came, the error that ended it, how many bytes behind it are no gzip)."""
+    source.PIECE_BYTES, before = piece_bytes or source.PIECE_BYTES, source.PIECE_BYTES
+    came, behind = b"", []
+
+    def read_from(start):
+        return io.BytesIO(data[start:])
+
+    try:
+        again = read_from if can_reread else None
+        for piece in plain_pieces(io.BytesIO(data), behind.append, again):
+            came += piece
+    except UnreadableSourceError as error:
+        return came, str(error), sum(behind)
+    finally:
+        source.PIECE_BYTES = before
+    return came, None, sum(behind)
+
+
+def made_by_then(data):
+    """What zlib, fed byte by byte, has made of a gzip file before each of its bytes."""
+    made, member, found = b"", zlib.decompressobj(wbits=31), [b""]
+    for i in range(len(data)):
+        if member.eof and data[i]:
+            member = zlib.decompressobj(wbits=31)
+        if not member.eof:
+            made += member.decompress(data[i : i + 1])
+        found.append(made)
+    return found
+
+
+MADE = made_by_then(THREE)
+
+
+def proven_lines(error, came):
+    """How many lines an error says that a checksum covers."""
+    if "which no checksum covers" in error:
+        return 0
+    found = re.search(r"what follows line ([\d,]+)", error)
+    return int(found[1].replace(",", "")) if found else came.count(b"\n")
+
+
+@pytest.mark.parametrize("piece_bytes", [1, 100, None])
+def test_gzip_cut_off_anywhere_gives_every_byte_before_the_cut(piece_bytes):
+    for at in range(12, len(THREE), 1 if piece_bytes is None else 7):
+        came, error, behind = unzipped(THREE[:at], piece_bytes)
+        assert came == MADE[at]
+        if at in ENDS:
+            assert (error, behind) == (None, 0)  # between members: nobody can tell
+        else:
+            assert error.startswith(f"the gzip stream breaks off after {at:,} bytes; {len(came):,}")
+            assert PLAIN[: len(came)] == came
+            assert proven_lines(error, came) == sum(
+                part.count(b"\n")
+                for part, begin in zip(PARTS, FIRST_BYTES[1:], strict=False)
+                if at > begin
+            )
+
+
+@pytest.mark.parametrize("piece_bytes", [100, None])
+@pytest.mark.parametrize("change", [0x01, 0x1F, 0xFF])
+def test_one_wrong_byte_anywhere_loses_nothing_before_it_and_is_never_silent(change, piece_bytes):
+    for at in range(0, len(THREE), 1 if piece_bytes is None else 7):
+        damaged = bytearray(THREE)
+        damaged[at] ^= change
+        came, error, behind = unzipped(bytes(damaged), piece_bytes)
+        if error is None:  # in what gzip has no use for: time, name, padding, unused bits
+            assert came == PLAIN or (behind and at in PADDING)
+            continue
+        before = MADE[at]
+        assert came[: len(before)] == before
+        proven = proven_lines(error, came)
+        assert came.split(b"\n")[:proven] == PLAIN.split(b"\n")[:proven]
+
+
+def test_the_place_of_the_damage_is_told_to_the_byte():
+    at = FIRST_BYTES[1] + len(MEMBERS[1]) - 5 - 8  # the second member's checksum
+    damaged = bytearray(THREE)
+    damaged[at] ^= 1
+    came, error, _ = unzipped(bytes(damaged))
+    assert came == PARTS[0] + PARTS[1]
+    words = r"damaged before byte ([\d,]+) .*; ([\d,]+) bytes .*line 6, but .*follows line 3;"
+    place, made = re.search(words, error).groups()
+    assert int(place.replace(",", "")) == at + 8
+    assert int(made.replace(",", "")) == len(came)
+
+
+def test_where_nobody_can_read_again_at_most_one_step_is_lost():
+    damaged = bytearray(ZIPPED)
+    damaged[-6] ^= 1
+    came, error, _ = unzipped(bytes(damaged), can_reread=False)
+    assert "damaged" in error
+    assert len(DATA) - gunzip.STEP_BYTES <= len(came) < len(DATA)
+    assert DATA.startswith(came)
+    assert unzipped(bytes(damaged))[0] == DATA
+
+
+def test_a_damaged_file_keeps_its_last_lines_and_says_what_to_do(tmp_path, capsys):
+    damaged = bytearray(ZIPPED)
+    damaged[-6] ^= 1
+    (tmp_path / "reviews.jsonl.gz").write_bytes(damaged)
+    words = ["refine", "--in", str(tmp_path / "reviews.jsonl.gz"), "--out", str(tmp_path / "out")]
+    assert main(words) == 1
+    said = capsys.readouterr()
+    assert f"{len(LINES) - LINES.count(b''):,} read" in said.out
+    assert re.search(r"damaged before byte .*up to the end of line 250, which no", said.err)
+    assert "get the whole file again" in said.err
 
 
 @pytest.mark.parametrize("behind", [b"\0" * 300_000, b"\0", b""])
