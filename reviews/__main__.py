@@ -1,7 +1,8 @@
 """`python -m reviews COMMAND`: refine, sample, download.
 
 Exit 0: the output is written, whatever it says. 2: bad arguments, or input that cannot be read at
-all. 1: anything else, such as a file that breaks off half-way (what came before is written).
+all. 1: anything else, such as a file that breaks off half-way (what came before is written). 130:
+stopped by Ctrl-C.
 """
 
 import argparse
@@ -18,6 +19,7 @@ from reviews.refine import Options
 from reviews.schema import OPTIONAL_COLUMNS
 
 UNREADABLE = (ConfigurationError, UnreadableSourceError)
+STOPPED = 130  # what a shell calls a process that Ctrl-C ended
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -28,6 +30,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (ReviewStarsError, OSError) as error:
         print(f"{type(error).__name__}: {error}", file=sys.stderr)
         return 2 if isinstance(error, UNREADABLE) else 1
+    except KeyboardInterrupt:
+        words = "what came is kept; the same command goes on from there"
+        is_half = "what was written is not whole"
+        print(f"stopped: {words if asked.run is download else is_half}", file=sys.stderr)
+        return STOPPED
     return status
 
 

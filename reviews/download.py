@@ -9,7 +9,10 @@ import hashlib
 import os
 import re
 from collections.abc import Callable, Iterator
-from http.client import HTTPException
+from contextlib import contextmanager
+from datetime import timedelta
+from email.utils import parsedate_to_datetime
+from http.client import HTTPException, HTTPResponse
 from pathlib import Path
 from typing import IO, Any
 from urllib.error import HTTPError, URLError
@@ -37,6 +40,7 @@ CATEGORIES = (
 PIECE_BYTES = 1 << 18
 TIMEOUT_SECONDS = 60.0  # without a byte
 TRIES = 5  # in a row that bring nothing new
+MOST_SECONDS = 120.0  # that a server may ask us to wait
 PASSING = {408, 425, 429, 500, 502, 503, 504}  # answers that may be others a moment later
 MD5 = re.compile(r'"([0-9a-f]{32})"')  # an ETag that is one; others are the server's own affair
 
@@ -116,21 +120,24 @@ class _Part:
     def start_over(self) -> None:
         """Forget what came."""
         self.expect(Promise())
-        self._path.write_bytes(b"")
+        with self._writing():
+            self._path.write_bytes(b"")
 
     def expect(self, promise: Promise) -> None:
         """Keep what the server says, for this try and the next."""
         self.promise = promise
-        self._note.write_bytes(msgspec.json.encode(promise))
+        with self._writing():
+            whole = self._note.with_suffix(".new")  # half a note would cost all that came
+            whole.write_bytes(msgspec.json.encode(promise))
+            os.replace(whole, self._note)
 
-    def append(self, answer: IO[bytes], on_size: Callable[[int], None]) -> None:
+    def append(self, answer: HTTPResponse, on_size: Callable[[int], None]) -> None:
         """Add what an answer brings, to its end or to where it breaks off."""
-        with self._path.open("ab") as file:
-            size = file.tell()
-            while piece := answer.read(PIECE_BYTES):
+        while piece := answer.read1(PIECE_BYTES):  # what is there: it may be the last to come
+            with self._writing(), self._path.open("ab") as file:
                 file.write(piece)
-                size += len(piece)
-                on_size(size)
+                size = file.tell()
+            on_size(size)
 
     def finish(self) -> None:
         """Check the whole and give it its name.
@@ -149,9 +156,21 @@ class _Part:
             self._refuse(f"{trailing[0]:,} bytes at its end are not gzip")
         if self.promise.md5 not in (None, md5.hexdigest()):
             self._refuse(f"its MD5 is {md5.hexdigest()}, the server promised {self.promise.md5}")
-        _checksum(self._target).write_text(f"{sha256.hexdigest()}  {self._target.name}\n")
-        os.replace(self._path, self._target)
-        self._note.unlink()
+        with self._writing():
+            _checksum(self._target).write_text(f"{sha256.hexdigest()}  {self._target.name}\n")
+            os.replace(self._path, self._target)
+            self._note.unlink()
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        """The disk's errors are not the server's: asking again would not help."""
+        try:
+            yield
+        except OSError as error:
+            raise DownloadError(
+                f"{self._target.name} cannot be written: {error.strerror}. What came is kept; make "
+                "room, then the same command goes on from there"
+            ) from None
 
     def _refuse(self, reason: str) -> None:
         size = self.size
@@ -167,22 +186,22 @@ def _fetch(url: str, part: _Part, on_progress: OnProgress, pause: Callable[[floa
     """Ask until all is there. Raises DownloadError after TRIES that brought nothing new."""
     most, failures = part.size, 0
     while not part.is_whole():
-        reason = "it broke off"
+        reason, wait = "it broke off", 0.0
         try:
             _ask(url, part, on_progress)
         except (OSError, HTTPException) as error:
-            reason = _words(error)
+            reason, wait = _words(error), _asked_to_wait(error)
         if part.is_whole():
             return
         failures = 0 if part.size > most else failures + 1
         most = max(most, part.size)
+        total = _size(part.promise.total)
+        kept = f"{part.size:,} bytes of {total} are kept; the same command goes on from there"
+        if wait > MOST_SECONDS:
+            raise DownloadError(f"{url}: the server asks to wait {wait:,.0f} s ({reason}). {kept}")
         if failures == TRIES:
-            raise DownloadError(
-                f"{url} did not come whole in {TRIES} tries ({reason}). Is this machine offline? "
-                f"{part.size:,} bytes of {_size(part.promise.total)} are kept; the same command "
-                "goes on from there"
-            )
-        pause(2.0**failures)
+            raise DownloadError(f"{url} did not come whole in {TRIES} tries ({reason}). {kept}")
+        pause(max(2.0**failures, wait))
 
 
 def _ask(url: str, part: _Part, on_progress: OnProgress) -> None:
@@ -215,11 +234,18 @@ def _headers(part: _Part, size: int) -> dict[str, str]:
 
 
 def _goes_on(answer: Any, part: _Part, size: int) -> bool:
-    """Whether an answer is the rest of what is there: right place, same length as before."""
-    if answer.status != 206:
+    """Whether an answer is the rest of what is there: right place, length and version as before."""
+    if answer.status != 206 or not size:
         return False
     begin, total = _content_range(answer)
-    return begin == size and total is not None and part.promise.total in (None, total)
+    version = part.promise.version or ""
+    told = answer.headers["ETag" if version.startswith('"') else "Last-Modified"]
+    return (
+        begin == size
+        and total is not None
+        and part.promise.total in (None, total)
+        and (not version or told in (None, version))
+    )
 
 
 def _promise(answer: Any) -> Promise:
@@ -266,9 +292,26 @@ def _checksum(target: Path) -> Path:
     return target.with_name(f"{target.name}.sha256")
 
 
+def _asked_to_wait(error: Exception) -> float:
+    """Seconds that the server wants to be left alone (0: it did not say)."""
+    if not isinstance(error, HTTPError):
+        return 0.0
+    said = error.headers["Retry-After"] or ""
+    if said.isdecimal():
+        return float(said)
+    try:  # a date: by the server's own clock
+        until, now = map(parsedate_to_datetime, (said, error.headers["Date"] or ""))
+        return max((until - now) / timedelta(seconds=1), 0.0)
+    except (TypeError, ValueError):
+        return 0.0
+
+
 def _words(error: Exception) -> str:
+    if isinstance(error, HTTPError):
+        return f"{error.code} {error.reason}"
     reason = error.reason if isinstance(error, URLError) else error
-    return f"{type(reason).__name__}: {reason}" if isinstance(reason, Exception) else str(reason)
+    words = f"{type(reason).__name__}: {reason}" if isinstance(reason, Exception) else str(reason)
+    return f"{words}; is this machine offline?" if isinstance(error, URLError) else words
 
 
 def _size(total: int | None) -> str:

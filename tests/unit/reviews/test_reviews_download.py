@@ -1,13 +1,18 @@
 import gzip
 import hashlib
+import os
 import re
+import signal
+import subprocess
+import sys
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
+from reviews import download as downloading
 from reviews.__main__ import main
-from reviews.download import TRIES, download
+from reviews.download import MOST_SECONDS, TRIES, download
 from reviews.errors import ConfigurationError, DownloadError, UnreadableSourceError
 from reviews.synthetic import raw_lines
 
@@ -25,6 +30,7 @@ class Server(ThreadingHTTPServer):
     def __init__(self):
         super().__init__(("127.0.0.1", 0), Handler)
         self.plan, self.asked, self.body, self.etag = [], [], BODY, '"v1"'
+        self.stalled, self.go_on = threading.Event(), threading.Event()
 
     @property
     def url(self):
@@ -39,15 +45,21 @@ class Handler(BaseHTTPRequestHandler):
         asked = self.headers["Range"]
         self.server.asked.append(asked)
         plan = self.server.plan.pop(0) if self.server.plan else "honest"
-        if plan.isdecimal():
-            self.send_error(int(plan))
+        if plan.isdecimal() or plan.startswith("wait"):
+            self.refuse(plan)
+            return
+        if plan.startswith("to "):
+            self.answer(302, {"Location": plan[3:] + self.path, "Content-Length": "0"}, b"")
             return
         body, status, headers = self.server.body, 200, {"ETag": self.server.etag}
-        same = self.headers["If-Range"] in (None, self.server.etag)
+        same = plan == "heedless" or self.headers["If-Range"] in (None, self.server.etag)
         begin = int(re.fullmatch(r"bytes=(\d+)-", asked)[1]) if asked and same else 0
         if begin and begin >= len(body):
             self.answer(416, {"Content-Range": f"bytes */{len(body)}"}, b"")
             return
+        if plan == "uninvited":  # a part, and nobody asked for one
+            headers["Content-Range"] = f"bytes 0-{HALF - 1}/{len(body)}"
+            status, body = 206, body[:HALF]
         if begin and plan != "whole":
             shift = 1 if plan == "elsewhere" else 0
             status = 206
@@ -56,7 +68,18 @@ class Handler(BaseHTTPRequestHandler):
         length = {"longer": len(body) + 100, "shorter": HALF, "unsaid": None}.get(plan, len(body))
         if length is not None:
             headers["Content-Length"] = str(length)
-        self.answer(status, headers, body[: HALF // 2] if plan == "break" else body)
+        is_half = plan in ("break", "stall", "unsaid break")
+        if plan == "unsaid break":
+            del headers["Content-Length"]
+        self.answer(status, headers, body[: HALF // 2] if is_half else body)
+        if plan == "stall":
+            self.server.stalled.set()
+            self.server.go_on.wait()
+
+    def refuse(self, plan):
+        code, _, wait = plan.removeprefix("wait ").partition(" ")
+        headers = {"Content-Length": "0"} | ({"Retry-After": wait} if wait else {})
+        self.answer(int(code), headers, b"")
 
     def answer(self, status, headers, body):
         self.send_response(status)
@@ -64,6 +87,7 @@ class Handler(BaseHTTPRequestHandler):
             self.send_header(name, value)
         self.end_headers()
         self.wfile.write(body)
+        self.wfile.flush()
         self.close_connection = True
 
 
@@ -73,6 +97,7 @@ def server():
         thread = threading.Thread(target=running.serve_forever, args=(0.01,))
         thread.start()
         yield running
+        running.go_on.set()
         running.shutdown()
         thread.join()
 
@@ -189,6 +214,116 @@ def test_a_file_that_the_server_does_not_have_is_not_asked_for_twice(fetch, serv
 def test_a_server_in_trouble_is_asked_again(fetch, server):
     assert fetch("503", "429").read_bytes() == BODY
     assert len(server.asked) == 3
+
+
+@pytest.mark.parametrize("code", ["429", "503"])
+def test_a_server_that_wants_to_be_left_alone_is_left_alone(fetch, code):
+    pauses = []
+    assert fetch(f"wait {code} 37", pause=pauses.append).read_bytes() == BODY
+    assert pauses == [37.0]
+
+
+def test_a_time_to_come_back_is_told_by_the_servers_own_clock(fetch, monkeypatch):
+    dated = "Tue, 24 Nov 2026 10:00:00 GMT"
+    monkeypatch.setattr(Handler, "date_time_string", lambda self: dated)
+    pauses = []
+    assert fetch("wait 503 Tue, 24 Nov 2026 10:00:41 GMT", pause=pauses.append)
+    assert pauses == [41.0]
+
+
+@pytest.mark.parametrize("said", ["-5", "soon", "", "Tue, 24 Nov 1998 10:00:41 GMT"])
+def test_a_wait_that_makes_no_sense_is_our_own(fetch, said):
+    pauses = []
+    assert fetch(f"wait 503 {said}", pause=pauses.append).read_bytes() == BODY
+    assert pauses == [2.0]
+
+
+def test_a_server_that_asks_for_hours_is_obeyed_by_giving_up(fetch, server, tmp_path):
+    with pytest.raises(DownloadError, match=r"asks to wait 7,200 s \(429 .*goes on from there"):
+        fetch("break", "wait 429 7200", pause=lambda seconds: None)
+    assert MOST_SECONDS < 7200
+    assert len(server.asked) == 2
+    assert fetch().read_bytes() == BODY
+    assert server.asked[-1] == f"bytes={HALF // 2}-"
+
+
+def test_a_redirect_is_followed_and_keeps_the_place(fetch, server):
+    to = f"to {server.url}"
+    assert fetch(to, "break", to, "honest").read_bytes() == BODY
+    assert server.asked == [None, None, *[f"bytes={HALF // 2}-"] * 2]
+
+
+def test_a_redirect_in_a_circle_is_a_refusal(fetch, server):
+    with pytest.raises(UnreadableSourceError, match="302"):
+        fetch(*[f"to {server.url}"] * 20)
+
+
+def test_another_file_of_the_same_length_is_not_joined_to_what_came(fetch, server, tmp_path):
+    with pytest.raises(DownloadError):
+        fetch("break", *["503"] * TRIES)
+    server.body, server.etag = BODY[:HALF] + BODY[:HALF], '"v2"'
+    server.body = server.body.ljust(len(BODY), b"x")
+    with pytest.raises(DownloadError, match="503"):
+        fetch("heedless", *["503"] * TRIES)
+    assert (tmp_path / f"{NAME}.jsonl.gz.part").stat().st_size == 0
+
+
+def test_a_part_that_nobody_asked_for_is_not_the_file(fetch, tmp_path):
+    assert fetch("uninvited").read_bytes() == BODY
+
+
+def test_an_answer_that_breaks_off_unseen_is_found_and_thrown_away(fetch, tmp_path):
+    with pytest.raises(DownloadError, match=r"breaks off.*thrown away; the same command"):
+        fetch("unsaid break")
+    assert list(tmp_path.iterdir()) == []
+    assert fetch().read_bytes() == BODY
+
+
+def test_a_server_that_falls_silent_is_asked_again(fetch, server, monkeypatch):
+    monkeypatch.setattr(downloading, "TIMEOUT_SECONDS", 0.1)
+    assert fetch("stall").read_bytes() == BODY
+    assert server.asked == [None, f"bytes={HALF // 2}-"]
+
+
+def test_a_full_disk_is_not_the_servers_fault(fetch, server, tmp_path):
+    if not os.path.exists("/dev/full"):
+        pytest.skip("no /dev/full here")
+    (tmp_path / f"{NAME}.jsonl.gz.part").symlink_to("/dev/full")
+    with pytest.raises(DownloadError, match=r"cannot be written: No space left .*goes on from"):
+        fetch()
+    assert len(server.asked) == 1
+    assert not (tmp_path / f"{NAME}.jsonl.gz").exists()
+
+
+def test_a_disk_that_fills_up_halfway_keeps_what_came(server, tmp_path):
+    full = "import resource as r, signal, sys; from reviews.__main__ import main\n"
+    full += f"r.setrlimit(r.RLIMIT_FSIZE, ({HALF}, r.RLIM_INFINITY))\n"
+    full += "signal.signal(signal.SIGXFSZ, signal.SIG_IGN); sys.exit(main(sys.argv[1:]))"
+    words = ["download", "--category", NAME, "--out", str(tmp_path), "--server", server.url]
+    done = subprocess.run([sys.executable, "-c", full, *words], capture_output=True, text=True)
+    assert done.returncode == 1
+    assert "cannot be written: File too large" in done.stderr
+    assert (tmp_path / f"{NAME}.jsonl.gz.part").read_bytes() == BODY[:HALF]
+    assert download(NAME, tmp_path, base=server.url).read_bytes() == BODY
+    assert server.asked == [None, f"bytes={HALF}-"]
+
+
+def test_ctrl_c_leaves_a_part_that_the_same_command_goes_on_with(server, tmp_path):
+    server.plan = ["stall"]
+    words = ["download", "--category", NAME, "--out", str(tmp_path), "--server", server.url]
+    command = [sys.executable, "-m", "reviews", *words]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    part = tmp_path / f"{NAME}.jsonl.gz.part"
+    assert server.stalled.wait(20)
+    while not part.exists() or part.stat().st_size < HALF // 2:
+        assert process.poll() is None
+    process.send_signal(signal.SIGINT)
+    said = process.communicate(timeout=20)[1]
+    assert process.returncode == 130
+    assert said == "stopped: what came is kept; the same command goes on from there\n"
+    assert main(words) == 0
+    assert (tmp_path / f"{NAME}.jsonl.gz").read_bytes() == BODY
+    assert server.asked == [None, f"bytes={HALF // 2}-"]
 
 
 def test_offline_is_said_in_clear_words(server, tmp_path, capsys, monkeypatch):
