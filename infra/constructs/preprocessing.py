@@ -83,7 +83,7 @@ class Preprocessing(Construct):
             "Finish",
             handler="lambdas.preprocess.finish.handler",
             may=[
-                may_list(curated, "sources/*", "work/*"),
+                may_list(curated, "sources/*", "work/*", "datasets/*", "reviews/*", "rejected/*"),
                 may_read(curated, "sources/*", "work/*"),
                 may_write(curated, "sources/*", "datasets/*"),
                 may_put_events(stage),
@@ -180,6 +180,7 @@ class Preprocessing(Construct):
                         "version": field("$.detail.object.version-id"),
                         "size": field("$.detail.object.size"),
                         "etag": field("$.detail.object.etag"),
+                        "sequencer": field("$.detail.object.sequencer"),
                     }
                 ),
             )

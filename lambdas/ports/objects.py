@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -147,13 +147,13 @@ def put_again(bucket: str, key: str) -> None:
     client("s3").copy({"Bucket": bucket, "Key": key}, bucket, key, ExtraArgs=more)
 
 
-def put_whole(bucket: str, key: str, path: Path) -> str:
-    """Upload a file of at most 5 GB in one request: there whole or not at all.
+def put_whole(bucket: str, key: str, file: IO[bytes]) -> str:
+    """Upload all of a file, at most 5 GB, in one request: there whole or not at all.
 
     Returns its version ("null" in a bucket without versions).
     """
-    with path.open("rb") as body:
-        answer = client("s3").put_object(Bucket=bucket, Key=key, Body=body)
+    file.seek(0)
+    answer = client("s3").put_object(Bucket=bucket, Key=key, Body=file)
     return answer.get("VersionId") or "null"
 
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
-from pathlib import Path
 from typing import IO, Any
 
 from isal import isal_zlib
@@ -22,12 +22,12 @@ class Part:
     """A .gz of whole lines. offset: of its first byte, line: how many lines stand before it, in
     the source after decompression."""
 
-    path: Path
+    file: IO[bytes]
     offset: int
     line: int
 
 
-def parts(pieces: Iterator[bytes], folder: Path, part_bytes: int) -> Iterator[Part]:
+def parts(pieces: Iterator[bytes], part_bytes: int) -> Iterator[Part]:
     """Cut plain bytes after the first newline at or past `part_bytes`, again and again.
 
     Each part is there until the next one is asked for. The same bytes give the same parts.
@@ -40,7 +40,7 @@ def parts(pieces: Iterator[bytes], folder: Path, part_bytes: int) -> Iterator[Pa
             piece = whole
             while piece:
                 if writer is None:
-                    writer = _Writer(stack, folder / "part.gz", offset, line)
+                    writer = _Writer(stack, offset, line)
                 taken = piece[: writer.room(piece, part_bytes)]
                 piece = piece[len(taken) :]
                 writer.write(taken)
@@ -48,6 +48,7 @@ def parts(pieces: Iterator[bytes], folder: Path, part_bytes: int) -> Iterator[Pa
                 line += taken.count(b"\n")
                 if writer.size >= part_bytes and taken.endswith(b"\n"):
                     yield writer.close()
+                    stack.close()
                     writer = None
         if writer is not None:
             yield writer.close()
@@ -56,10 +57,11 @@ def parts(pieces: Iterator[bytes], folder: Path, part_bytes: int) -> Iterator[Pa
 class _Writer:
     """One part on its way to the disk."""
 
-    def __init__(self, stack: ExitStack, path: Path, offset: int, line: int) -> None:
+    def __init__(self, stack: ExitStack, offset: int, line: int) -> None:
         self.size = 0
-        self._part = Part(path, offset, line)
-        self._file: IO[bytes] = stack.enter_context(path.open("wb"))
+        # Without a name, so that nothing stays behind.
+        self._file: IO[bytes] = stack.enter_context(tempfile.TemporaryFile())  # noqa: SIM115
+        self._part = Part(self._file, offset, line)
         self._deflate: Any = isal_zlib.compressobj(LEVEL, isal_zlib.DEFLATED, GZIP_WINDOW)
 
     def room(self, piece: bytes, part_bytes: int) -> int:
@@ -78,5 +80,5 @@ class _Writer:
 
     def close(self) -> Part:
         self._file.write(self._deflate.flush())
-        self._file.close()
+        self._file.seek(0)
         return self._part

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
-from datetime import datetime
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import msgspec
@@ -16,7 +16,11 @@ from reviews.language import DEFAULT
 
 
 class SourceRecord(msgspec.Struct, frozen=True, kw_only=True):
-    """A refined source. event_time: when S3 stored the raw object, UTC."""
+    """A refined source. event_time: when S3 stored the raw object, UTC.
+
+    sequencer: of its event, hexadecimal; of two of one key the later is greater. Empty where no
+    event started the run.
+    """
 
     source_id: str
     key: str
@@ -24,6 +28,7 @@ class SourceRecord(msgspec.Struct, frozen=True, kw_only=True):
     etag: str
     size: int
     event_time: datetime
+    sequencer: str = ""
     counts: dict[str, Any]
     parquet: list[Written]
     rejected: list[Written]
@@ -53,16 +58,20 @@ class Dataset(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def record_of(
-    source: Source, refined: Refined, made: Made, *, etag: str, size: int, event_time: str
+    source: Source, refined: Refined, made: Made, planned: Mapping[str, Any]
 ) -> SourceRecord:
-    """The record of a source; a function of the source, so that a repeated run writes it again."""
+    """The record of a source; a function of the source, so that a repeated run writes it again.
+
+    planned: what plan answered.
+    """
     return SourceRecord(
         source_id=source.id,
         key=source.key,
         version=source.version,
-        etag=etag,
-        size=size,
-        event_time=datetime.fromisoformat(event_time),
+        etag=planned["etag"],
+        size=planned["size"],
+        event_time=datetime.fromisoformat(planned["event_time"]),
+        sequencer=planned["sequencer"],
         counts=refined.counts,
         parquet=refined.parquet,
         rejected=refined.rejected,
@@ -73,7 +82,7 @@ def record_of(
 def newest(records: Iterable[SourceRecord]) -> list[SourceRecord]:
     """Of each raw key the version that S3 stored last, in the order of keys.
 
-    S3 tells seconds: of two versions of one second the greater id counts.
+    S3 tells seconds: of two versions of one second the sequencers of their events decide.
     """
     found: dict[str, SourceRecord] = {}
     for record in records:
@@ -91,8 +100,19 @@ def manifest(bucket: str, records: Sequence[SourceRecord]) -> bytes:
 
 def dataset_id(listed_at: datetime, manifest: bytes) -> str:
     """An id that sorts by the time of listing, to the microsecond."""
-    head = f"{listed_at:%Y%m%dT%H%M%SZ}"
-    return f"{head}-{listed_at.microsecond:05x}{hashlib.sha256(manifest).hexdigest()[:3]}"
+    return f"{id_head(listed_at)}{hashlib.sha256(manifest).hexdigest()[:3]}"
+
+
+def id_head(listed_at: datetime) -> str:
+    """What the ids of datasets begin with that were listed then; later ones are greater."""
+    return f"{listed_at:%Y%m%dT%H%M%SZ}-{listed_at.microsecond:05x}"
+
+
+def later_than(id: str) -> datetime:
+    """The next moment after a dataset was listed."""
+    second, rest = id.split("-")
+    listed_at = datetime.strptime(second, "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
+    return listed_at + timedelta(microseconds=int(rest[:5], 16) + 1)
 
 
 def describe(
@@ -124,8 +144,8 @@ def describe(
     )
 
 
-def _age(record: SourceRecord) -> tuple[datetime, str]:
-    return record.event_time, record.version
+def _age(record: SourceRecord) -> tuple[datetime, str, str]:
+    return record.event_time, record.sequencer.rjust(64, "0"), record.version
 
 
 def _short(record: SourceRecord) -> dict[str, Any]:

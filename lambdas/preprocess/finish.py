@@ -14,7 +14,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from lambdas.ports import events, objects
 from lambdas.preprocess import dataset
 from lambdas.preprocess.dataset import Dataset, SourceRecord
-from lambdas.preprocess.results import Made, Result, add_up, options_of
+from lambdas.preprocess.results import Made, Result, add_up, options_of, read_result
 from lambdas.preprocess.shards import Shard, from_lines
 from lambdas.preprocess.source import Source, result_key
 from lambdas.settings import PreprocessSettings
@@ -38,15 +38,8 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """
     source = Source(event["bucket"], event["key"], event["version"])
     found = from_lines(objects.read(settings.curated_bucket, event["shards_key"]))
-    refined = add_up(source, found, _results(found), made)
-    record = dataset.record_of(
-        source,
-        refined,
-        made,
-        etag=event["etag"],
-        size=event["size"],
-        event_time=event["event_time"],
-    )
+    refined = add_up(source, found, _results(found), made, _stored(source))
+    record = dataset.record_of(source, refined, made, event)
     _put(source.record_key, record)
     _measure(refined.counts)
     listed = _list()
@@ -64,11 +57,19 @@ def _results(shards: list[Shard]) -> dict[int, Result]:
             body = objects.read(settings.curated_bucket, result_key(shard.source_id, shard.shard))
         except FileNotFoundError:
             return None
-        return msgspec.json.decode(body, type=Result)
+        return read_result(body)
 
     with ThreadPoolExecutor(READERS) as pool:
         found = pool.map(read, shards)
         return {result.shard.shard: result for result in found if result}
+
+
+def _stored(source: Source) -> set[str]:
+    """What workers have written of a source, and is still there."""
+    prefixes = (f"reviews/{source.id}/", f"rejected/{source.id}/")
+    return {
+        key for prefix in prefixes for key in objects.list_keys(settings.curated_bucket, prefix)
+    }
 
 
 def _list() -> Dataset:
@@ -76,13 +77,21 @@ def _list() -> Dataset:
 
     Of sources that finish together the latest dataset so has all, whatever their clocks say.
     """
-    listed_at, listed = datetime.now(UTC), _sources()
+    listed_at, listed = _now(), _sources()
     for _ in range(LISTINGS):
         found = _write(listed_at, sorted(listed))
-        listed_at, before, listed = datetime.now(UTC), listed, _sources()
+        listed_at, before, listed = _now(), listed, _sources()
         if listed == before:
             return found
     raise NotReadyError(f"sources changed {LISTINGS} times while they were listed")
+
+
+def _now() -> datetime:
+    """The time, but later than every dataset that is there: other clocks may be ahead."""
+    now = datetime.now(UTC)
+    after = f"datasets/{dataset.id_head(now)}"
+    ahead = objects.list_keys(settings.curated_bucket, "datasets/", after=after)
+    return dataset.later_than(ahead[-1].split("/")[1]) if ahead else now
 
 
 def _sources() -> dict[str, str]:

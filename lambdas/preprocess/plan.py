@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 from aws_lambda_powertools import Logger
@@ -26,7 +24,7 @@ RESERVE_MILLISECONDS = 1000 * (900 - shards.CUT_SECONDS)  # of the function's 15
 
 @logger.inject_lambda_context
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-    """Write shards.jsonl for `bucket` and `key`; `version` where the event knows it.
+    """Write shards.jsonl for `bucket` and `key`; `version`, `sequencer` where an event knows them.
 
     Raises UnreadableSourceError where trying again cannot help.
     """
@@ -43,6 +41,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
         "size": stored.size,
         "etag": stored.etag,
         "event_time": stored.modified.isoformat(),
+        "sequencer": event.get("sequencer", ""),
         "curated_bucket": settings.curated_bucket,
         "shards_key": source.shards_key,
         "shard_count": len(found),
@@ -77,23 +76,20 @@ def _cut_up(source: Source, size: int, remaining: Callable[[], int]) -> list[Sha
     bucket = settings.curated_bucket
     body = objects.stream(source.bucket, source.key, source.version)
     found: list[Shard] = []
-    with tempfile.TemporaryDirectory() as folder:
-        try:
-            pieces = shards.or_say_what_to_do(plain_pieces(body))
-            for part in parts(pieces, Path(folder), settings.max_shard_bytes):
-                shard = shards.of_part(
-                    source, bucket, len(found), offset=part.offset, line=part.line
-                )
-                objects.put_whole(bucket, shard.key, part.path)
-                found.append(shard)
-                if remaining() < RESERVE_MILLISECONDS:
-                    raise UnreadableSourceError(shards.too_large(source.uri, size))
-        except UnreadableSourceError as error:
-            if source.uri in str(error):
-                raise
-            raise UnreadableSourceError(f"{source.uri}: {error}") from None
-        finally:
-            body.close()
+    try:
+        pieces = shards.or_say_what_to_do(plain_pieces(body))
+        for part in parts(pieces, settings.max_shard_bytes):
+            shard = shards.of_part(source, bucket, len(found), offset=part.offset, line=part.line)
+            objects.put_whole(bucket, shard.key, part.file)
+            found.append(shard)
+            if remaining() < RESERVE_MILLISECONDS:
+                raise UnreadableSourceError(shards.too_large(source.uri, size))
+    except UnreadableSourceError as error:
+        if source.uri in str(error):
+            raise
+        raise UnreadableSourceError(f"{source.uri}: {error}") from None
+    finally:
+        body.close()
     if not found:
         raise UnreadableSourceError(f"{source.uri} holds no line")
     return found

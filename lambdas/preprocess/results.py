@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from typing import Any
 
 import msgspec
 
 from lambdas.preprocess.shards import Shard
-from lambdas.preprocess.source import Source
+from lambdas.preprocess.source import Source, result_key
 from lambdas.settings import PreprocessSettings
 from reviews.clean import TEXT_RULES
 from reviews.counts import Counts
@@ -60,6 +60,14 @@ class Result(msgspec.Struct, frozen=True):
     failure: str = ""
 
 
+def read_result(body: bytes) -> Result | None:
+    """A result as it was left; None: by code that knew other fields."""
+    try:
+        return msgspec.json.decode(body, type=Result)
+    except msgspec.DecodeError:
+        return None
+
+
 class Refined(msgspec.Struct, frozen=True):
     """A whole source, refined."""
 
@@ -69,19 +77,23 @@ class Refined(msgspec.Struct, frozen=True):
 
 
 def add_up(
-    source: Source, shards: Sequence[Shard], results: Mapping[int, Result], made: Made
+    source: Source,
+    shards: Sequence[Shard],
+    results: Mapping[int, Result],
+    made: Made,
+    stored: Container[str],
 ) -> Refined:
     """All shards of a source as one.
 
-    results: by number of the shard, those that were found.
-    Raises PartialFailureError that names every shard without a valid result,
-    UnreadableSourceError where there is nothing to keep, CountMismatchError where lines or rows
-    went missing.
+    results: by number of the shard, those that were found. stored: keys that are there.
+    Raises PartialFailureError that names every shard without a valid result and why,
+    CountMismatchError where lines or rows went missing and nothing else is wrong,
+    UnreadableSourceError where there is nothing to keep.
     """
-    _check_all_there(source, shards, results, made)
+    _check_all_there(source, shards, results, made, stored)
     counts = Counts()
     for shard in shards:
-        counts += _checked(source, results[shard.shard])
+        counts += Counts.from_dict(results[shard.shard].counts)
     counts.check()
     if counts.read == 0:
         raise UnreadableSourceError(f"{source.uri} holds no line but blank ones")
@@ -100,37 +112,57 @@ def add_up(
 
 
 def _check_all_there(
-    source: Source, shards: Sequence[Shard], results: Mapping[int, Result], made: Made
+    source: Source,
+    shards: Sequence[Shard],
+    results: Mapping[int, Result],
+    made: Made,
+    stored: Container[str],
 ) -> None:
     failed: dict[int, str] = {}
+    miscounted: dict[int, str] = {}
     for shard in shards:
         result = results.get(shard.shard)
-        if result is None or result.made != made or result.shard != shard:
-            failed[shard.shard] = "no result"
-        elif result.failure:
-            failed[shard.shard] = result.failure
-    if not failed:
+        if why := _why_invalid(shard, result, made, stored):
+            failed[shard.shard] = why
+        elif result and (why := _miscounted(result)):
+            miscounted[shard.shard] = why
+    if not failed and not miscounted:
         return
-    if len(shards) == 1 and failed[shards[0].shard] != "no result":
-        raise UnreadableSourceError(f"{source.uri}: {failed[shards[0].shard]}")
-    named = "; ".join(f"{n}: {why}" for n, why in list(failed.items())[:MOST_NAMED])
-    more = f"; and {len(failed) - MOST_NAMED} more" if len(failed) > MOST_NAMED else ""
-    raise PartialFailureError(
-        f"{source.uri}: {len(failed)} of {len(shards)} shards failed ({named}{more})",
-        shards=tuple(failed),
-    )
+    only = results.get(shards[0].shard) if len(shards) == 1 else None
+    if only and only.failure in failed.values():
+        raise UnreadableSourceError(f"{source.uri}: {only.failure}")
+    both = dict(sorted({**failed, **miscounted}.items()))
+    named = "; ".join(f"{n}: {why}" for n, why in list(both.items())[:MOST_NAMED])
+    more = f"; and {len(both) - MOST_NAMED} more" if len(both) > MOST_NAMED else ""
+    words = f"{source.uri}: {len(both)} of {len(shards)} shards failed ({named}{more})"
+    raise PartialFailureError(words, shards=tuple(both)) if failed else CountMismatchError(words)
 
 
-def _checked(source: Source, result: Result) -> Counts:
+def _why_invalid(shard: Shard, result: Result | None, made: Made, stored: Container[str]) -> str:
+    if result is None:
+        return "no result"
+    if result.made != made:
+        return "its result is of other code or another configuration"
+    if result.shard != shard:
+        return "its result is of another part of the file"
+    if result.failure:
+        return result.failure
+    gone = [w.key for w in (result.parquet, result.rejected) if w and w.key not in stored]
+    if gone:
+        own = result_key(shard.source_id, shard.shard)
+        are = "is" if len(gone) == 1 else "are"
+        return f"{' and '.join(gone)} {are} not there any more: delete {own}, then start again"
+    return ""
+
+
+def _miscounted(result: Result) -> str:
     counts = Counts.from_dict(result.counts)
-    counts.check()
+    try:
+        counts.check()
+    except CountMismatchError as error:
+        return str(error)
     rows = result.parquet.rows if result.parquet else 0
-    if rows != counts.kept:
-        raise CountMismatchError(
-            f"{source.uri}, shard {result.shard.shard}: {counts.kept:,} rows were kept and "
-            f"{rows:,} written"
-        )
-    return counts
+    return f"{counts.kept:,} rows were kept and {rows:,} written" if rows != counts.kept else ""
 
 
 def _reasons(counts: Counts) -> str:

@@ -6,15 +6,14 @@ import hashlib
 import tempfile
 from contextlib import ExitStack
 from dataclasses import replace
-from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import msgspec
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from lambdas.ports import objects
-from lambdas.preprocess.results import Made, Result, Written, options_of
+from lambdas.preprocess.results import Made, Result, Written, options_of, read_result
 from lambdas.preprocess.shards import REMEDY, Shard
 from lambdas.preprocess.source import parquet_key, rejected_key, result_key
 from lambdas.settings import PreprocessSettings
@@ -49,43 +48,43 @@ def _known(shard: Shard) -> Result | None:
         body = objects.read(settings.curated_bucket, result_key(shard.source_id, shard.shard))
     except (FileNotFoundError, PermissionError):  # S3 tells who may not list no more than that
         return None
-    result = msgspec.json.decode(body, type=Result)
-    is_valid = result.shard == shard and result.made == made and not result.failure
+    result = read_result(body)
+    is_valid = result and result.shard == shard and result.made == made and not result.failure
     return result if is_valid else None
 
 
 def _refine(shard: Shard) -> Result:
     id, number = shard.source_id, shard.shard
-    with tempfile.TemporaryDirectory() as folder:
+    # Files without a name: Lambda keeps /tmp when it ends a function that took too much time or
+    # memory, and what such a one left behind would fill it.
+    with tempfile.TemporaryFile() as rows_file, tempfile.TemporaryFile() as rejected_file:
         try:
-            counts = refine(shard, options, Path(folder))
+            counts = refine(shard, options, rows_file, rejected_file)
         except UnreadableSourceError as error:
             failure = f"{error}; {REMEDY}"
             _leave(Result(shard, made, failure=failure))
             raise UnreadableSourceError(failure) from None
         counts.check()
         aside = counts.rejected.total()
-        rows = _put(Path(folder, "rows"), parquet_key(id, number), counts.kept)
-        rejected = _put(Path(folder, "rejected"), rejected_key(id, number), aside)
+        rows = _put(rows_file, parquet_key(id, number), counts.kept)
+        rejected = _put(rejected_file, rejected_key(id, number), aside)
     result = Result(shard, made, counts.to_dict(), rows, rejected)
     _leave(result)
     return result
 
 
-def refine(shard: Shard, options: Options, folder: Path) -> Counts:
-    """Write the files `rows` (Parquet) and `rejected` (JSON lines) of a shard into a folder."""
+def refine(shard: Shard, options: Options, rows: IO[bytes], rejected: IO[bytes]) -> Counts:
+    """Write a shard's rows (Parquet) and what is set aside of it (JSON lines) to two files."""
     with ExitStack() as stack:
-        file = stack.enter_context(Path(folder, "rejected").open("wb"))
 
         def set_aside(line: Rejected) -> None:
             whole = replace(
                 line, offset=line.offset + shard.offset, number=line.number + shard.line
             )
-            file.write(whole.to_json())
+            rejected.write(whole.to_json())
 
         refined = _refined(shard, Refiner(options, set_aside), stack)
-        with Path(folder, "rows").open("w+b") as rows:
-            parquet.write(refined, rows)
+        parquet.write(refined, rows)
         return refined.counts
 
 
@@ -100,13 +99,13 @@ def _refined(shard: Shard, refiner: Refiner, stack: ExitStack) -> Refined:
     return refiner.range(read_from, shard.start, shard.end)
 
 
-def _put(path: Path, key: str, rows: int) -> Written | None:
+def _put(file: IO[bytes], key: str, rows: int) -> Written | None:
     """Upload a file that has rows, whole."""
     if rows == 0:
         return None
-    with path.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
-    return Written(key, objects.put_whole(settings.curated_bucket, key, path), digest, rows)
+    file.seek(0)
+    digest = hashlib.file_digest(file, "sha256").hexdigest()  # type: ignore[arg-type]
+    return Written(key, objects.put_whole(settings.curated_bucket, key, file), digest, rows)
 
 
 def _leave(result: Result) -> None:

@@ -6,7 +6,6 @@ import gzip
 import itertools
 import json
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import msgspec
 import pytest
@@ -24,6 +23,7 @@ from reviews.errors import CountMismatchError, PartialFailureError, UnreadableSo
 
 SOURCE = Source("raw", "incoming/a.jsonl", "v.1")
 MADE = Made("1", "py3langid-25", "digest", "commit")
+ALL = {f"reviews/{n}" for n in range(9)}
 WHEN = datetime(2026, 11, 24, 10, 0, 0, 5, tzinfo=UTC)
 
 
@@ -35,13 +35,13 @@ def result(shard: Shard, read: int = 3, kept: int = 2, rows: int | None = None) 
     return Result(shard, MADE, counts.to_dict(), written if kept else None)
 
 
-def record(key: str, version: str, seconds: int = 0) -> SourceRecord:
+def record(key: str, version: str, seconds: int = 0, sequencer: str = "") -> SourceRecord:
     source = Source("raw", key, version)
-    refined = add_up(
-        source, [one := shards.of_whole(source, gzip=False)[0]], {0: result(one)}, MADE
-    )
+    one = shards.of_whole(source, gzip=False)[0]
+    refined = add_up(source, [one], {0: result(one)}, MADE, {"reviews/0"})
     when = (WHEN + timedelta(seconds=seconds)).isoformat()
-    return dataset.record_of(source, refined, MADE, etag="e", size=1, event_time=when)
+    planned = {"etag": "e", "size": 1, "event_time": when, "sequencer": sequencer}
+    return dataset.record_of(source, refined, MADE, planned)
 
 
 def test_a_source_has_the_same_keys_whenever_it_is_named() -> None:
@@ -96,7 +96,6 @@ def test_a_gzip_too_large_to_cut_is_refused_with_its_size_and_the_command() -> N
     piece_bytes=st.integers(1, 50),
 )
 def test_parts_join_to_what_was_cut_and_know_their_place(
-    tmp_path_factory: pytest.TempPathFactory,
     lines: list[bytes],
     ends: bool,
     part_bytes: int,
@@ -104,22 +103,21 @@ def test_parts_join_to_what_was_cut_and_know_their_place(
 ) -> None:
     whole = b"\n".join(lines) + (b"\n" if ends and lines else b"")
     pieces = (whole[i : i + piece_bytes] for i in range(0, len(whole), piece_bytes))
-    folder = tmp_path_factory.mktemp("parts")
     joined = b""
-    for part in parts(pieces, folder, part_bytes):
+    for part in parts(pieces, part_bytes):
         assert not joined or joined.endswith(b"\n")
         assert part.offset == len(joined)
         assert part.line == joined.count(b"\n")
-        content = gzip.decompress(part.path.read_bytes())
+        content = gzip.decompress(part.file.read())
         assert content
         joined += content
     assert joined == whole
 
 
-def test_the_same_bytes_give_the_same_parts(tmp_path: Path) -> None:
+def test_the_same_bytes_give_the_same_parts() -> None:
     def cut() -> list[bytes]:
-        found = parts(iter([b"one\ntwo\n", b"three\n"]), tmp_path, 5)
-        return [part.path.read_bytes() for part in found]
+        found = parts(iter([b"one\ntwo\n", b"three\n"]), 5)
+        return [part.file.read() for part in found]
 
     first = cut()
     assert len(first) == 2
@@ -128,7 +126,7 @@ def test_the_same_bytes_give_the_same_parts(tmp_path: Path) -> None:
 
 def test_a_source_adds_up() -> None:
     found = shards.of_ranges(SOURCE, 100, 40)
-    refined = add_up(SOURCE, found, {shard.shard: result(shard) for shard in found}, MADE)
+    refined = add_up(SOURCE, found, {shard.shard: result(shard) for shard in found}, MADE, ALL)
     assert (refined.counts["read"], refined.counts["kept"]) == (9, 6)
     assert [written.rows for written in refined.parquet] == [2, 2, 2]
 
@@ -137,7 +135,7 @@ def test_shards_without_a_result_are_listed() -> None:
     found = shards.of_ranges(SOURCE, 100, 30)
     results = {0: result(found[0]), 3: Result(found[3], MADE, failure="breaks off")}
     with pytest.raises(PartialFailureError, match=r"3 of 4 shards.*1: no.*3: breaks off") as error:
-        add_up(SOURCE, found, results, MADE)
+        add_up(SOURCE, found, results, MADE, ALL)
     assert error.value.shards == (1, 2, 3)
 
 
@@ -145,31 +143,31 @@ def test_a_result_of_other_code_or_of_another_cut_is_none() -> None:
     old, new = shards.of_ranges(SOURCE, 100, 30), shards.of_ranges(SOURCE, 100, 50)
     for results in ({0: result(old[0])}, {0: msgspec.structs.replace(result(new[0]), made=None)}):
         with pytest.raises(PartialFailureError):
-            add_up(SOURCE, new, {**results, 1: result(new[1])}, MADE)  # type: ignore[arg-type]
+            add_up(SOURCE, new, {**results, 1: result(new[1])}, MADE, ALL)  # type: ignore[arg-type]
 
 
 def test_rows_that_went_missing_stop_the_run() -> None:
     one = shards.of_whole(SOURCE, gzip=False)
     with pytest.raises(CountMismatchError, match="2 rows were kept and 1 written"):
-        add_up(SOURCE, one, {0: result(one[0], rows=1)}, MADE)
+        add_up(SOURCE, one, {0: result(one[0], rows=1)}, MADE, ALL)
     lost = msgspec.structs.replace(result(one[0]), counts={**result(one[0]).counts, "read": 9})
     with pytest.raises(CountMismatchError):
-        add_up(SOURCE, one, {0: lost}, MADE)
+        add_up(SOURCE, one, {0: lost}, MADE, ALL)
 
 
 def test_one_unreadable_file_says_why_in_a_sentence() -> None:
     one = shards.of_whole(SOURCE, gzip=True)
     failed = Result(one[0], MADE, failure="the gzip stream breaks off after 9 bytes")
     with pytest.raises(UnreadableSourceError, match=r"^s3://raw/incoming/a\.jsonl: the gzip"):
-        add_up(SOURCE, one, {0: failed}, MADE)
+        add_up(SOURCE, one, {0: failed}, MADE, ALL)
 
 
 def test_a_file_without_any_review_says_what_its_lines_are() -> None:
     one = shards.of_whole(SOURCE, gzip=False)
     with pytest.raises(UnreadableSourceError, match=r"none of 3 lines.*no_text 3.*rejected/"):
-        add_up(SOURCE, one, {0: result(one[0], kept=0)}, MADE)
+        add_up(SOURCE, one, {0: result(one[0], kept=0)}, MADE, ALL)
     with pytest.raises(UnreadableSourceError, match="blank"):
-        add_up(SOURCE, one, {0: result(one[0], read=0, kept=0)}, MADE)
+        add_up(SOURCE, one, {0: result(one[0], read=0, kept=0)}, MADE, ALL)
 
 
 def test_a_dataset_holds_the_newest_version_of_every_key() -> None:
