@@ -19,7 +19,7 @@ def run(data: Path, work: Path, say: Callable[[str], None]) -> dict[str, Any]:
     found = []
     for rows in SIZES:
         path = work / "grown.jsonl.gz"
-        _write(path, islice(_unique_lines(data), rows))
+        _write(path, islice(unique_lines(data), rows))
         cost = measure(ours(path, work / "out"))
         found.append(
             {
@@ -41,7 +41,7 @@ def _write(path: Path, lines: Iterator[bytes]) -> None:
         file.writelines(lines)
 
 
-def _unique_lines(data: Path) -> Iterator[bytes]:
+def unique_lines(data: Path) -> Iterator[bytes]:
     """The file's records without end, each time by other users. Bad lines are left out."""
     for copy in count():
         with opened(data) as lines:

@@ -7,7 +7,7 @@ import resource
 import subprocess
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,12 +30,19 @@ class RunError(Exception):
     """A measured process failed; the message ends with its last words."""
 
 
-def measure(command: Sequence[str | Path]) -> Cost:
+def measure(
+    command: Sequence[str | Path],
+    *,
+    more: Mapping[str, str] | None = None,
+    look: Callable[[list[int]], None] = lambda pids: None,
+) -> Cost:
     """Run a command on one core and add up what its whole tree of processes used.
 
+    more: variables of its environment. look: called with the tree's ids, again and again.
     Orphans (Spark's Java is one) become our children, so that they are waited for and counted.
     """
     adopt_orphans()
+    others = set(_children(os.getpid()))
     before, start = _cpu_of_children(), time.perf_counter()
     with tempfile.TemporaryFile() as said:
         process = subprocess.Popen(
@@ -43,12 +50,12 @@ def measure(command: Sequence[str | Path]) -> Cost:
             stdin=subprocess.DEVNULL,
             stdout=said,
             stderr=subprocess.STDOUT,
-            env=environment(),
+            env=environment() | (more or {}),
             preexec_fn=_stay_on_one_core,
         )
-        peak, status = _watch(process)
+        peak, status = _watch(process, look)
         wall = time.perf_counter() - start
-        _reap_the_rest()
+        _reap_the_rest(others)
         if status:
             said.seek(0)
             words = said.read().decode(errors="replace")[-2000:]
@@ -87,7 +94,9 @@ def _stay_on_one_core() -> None:
     os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
 
 
-def _watch(process: subprocess.Popen[bytes]) -> tuple[float, int]:
+def _watch(
+    process: subprocess.Popen[bytes], look: Callable[[list[int]], None]
+) -> tuple[float, int]:
     """-> (the most megabytes that the tree held, exit status)."""
     peak = 0
     while True:
@@ -95,30 +104,37 @@ def _watch(process: subprocess.Popen[bytes]) -> tuple[float, int]:
         if pid:
             process.returncode = os.waitstatus_to_exitcode(status)
             return max(peak / 2**20, used.ru_maxrss / 2**10), process.returncode
-        peak = max(peak, sum(map(_resident, _tree(process.pid))))
+        tree = _tree(process.pid)
+        peak = max(peak, sum(map(_resident, tree)))
+        look(tree)
         time.sleep(SAMPLE_SECONDS)
 
 
-def _reap_the_rest() -> None:
+def _reap_the_rest(others: set[int]) -> None:
+    """Wait for what the command left behind. others: children of ours that were there before."""
     end = time.monotonic() + LINGER_SECONDS
     while time.monotonic() < end:
-        try:
-            if os.waitpid(-1, os.WNOHANG)[0] == 0:
-                time.sleep(SAMPLE_SECONDS)
-        except ChildProcessError:
+        left = [pid for pid in _children(os.getpid()) if pid not in others]
+        if not left:
             return
+        if not any(os.waitpid(pid, os.WNOHANG)[0] for pid in left):
+            time.sleep(SAMPLE_SECONDS)
     raise RunError(f"a process that was left behind did not end within {LINGER_SECONDS:.0f} s")
 
 
 def _tree(pid: int) -> list[int]:
     found = [pid]
     for parent in found:
-        try:
-            for task in Path(f"/proc/{parent}/task").iterdir():
-                found += map(int, (task / "children").read_text().split())
-        except OSError:  # it has just ended
-            continue
+        found += _children(parent)
     return found
+
+
+def _children(parent: int) -> list[int]:
+    try:
+        tasks = list(Path(f"/proc/{parent}/task").iterdir())
+        return [int(pid) for task in tasks for pid in (task / "children").read_text().split()]
+    except OSError:  # it has just ended
+        return []
 
 
 def _resident(pid: int) -> int:

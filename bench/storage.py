@@ -53,6 +53,14 @@ def variables(address: str) -> dict[str, str]:
     }
 
 
+def make_buckets(*names: str) -> None:
+    """Make buckets without versions, with what the environment says."""
+    from lambdas.ports.clients import client  # not above: the emulator's Python has none of it
+
+    for name in names:
+        client("s3").create_bucket(Bucket=name)
+
+
 def _wait_for(process: subprocess.Popen[bytes], port: int, log: Path) -> None:
     end = time.monotonic() + START_SECONDS
     while time.monotonic() < end and process.poll() is None:

@@ -3,9 +3,13 @@
 from collections.abc import Iterator
 from typing import Any
 
+from lambdas.preprocess.shards import CUT_BYTES_PER_SECOND
 from reviews import language
 
 ALONE = "py3langid-25-alone"
+MEMORY_MB, SECONDS = 1_769, 900  # what a function of Preprocess has
+DISK_MB = {"worker": 2_048, "plan": 512}
+SLOWER = 2.5  # one processor of Lambda, by our estimate
 PROMISED_ROWS = 100_000  # promises were made for so many: of fewer, start-up is most of the cost
 
 
@@ -37,8 +41,24 @@ def _promises(results: dict[str, Any]) -> Iterator[tuple[str, float, bool, float
     if growth := results.get("growth"):
         more = growth["megabytes_per_million_rows"]
         yield "more memory a million rows, MB", more, False, 110
+    if "skipped" not in (functions := results.get("worker") or {"skipped": ""}):
+        yield from _worker_promises(functions)
     if "skipped" not in (told := results.get("language") or {"skipped": ""}):
         yield from _language_promises(told)
+
+
+def _worker_promises(functions: dict[str, Any]) -> Iterator[tuple[str, float, bool, float]]:
+    workers, plan = list(functions["shards"].values()), functions["plan"]
+    peak = max(call["peak_megabytes"] for call in [*workers, plan])
+    yield "a function's memory, MB", peak, False, MEMORY_MB
+    disk = max(call["disk_megabytes"] for call in workers)
+    yield "a worker's /tmp, MB", disk, False, DISK_MB["worker"]
+    yield "plan's /tmp, MB", plan["disk_megabytes"], False, DISK_MB["plan"]
+    slowest = max(call["whole_cpu_seconds"] for call in workers)
+    yield "a worker's seconds on Lambda, estimated", slowest * SLOWER, False, SECONDS
+    rate = plan["gzip_bytes_per_cpu_second"] / SLOWER / 1e6
+    least = CUT_BYTES_PER_SECOND / 1e6  # plan refuses what this rate could not do in its time
+    yield "MB of gzip cut up a second on Lambda, estimated", round(rate, 1), True, least
 
 
 def _language_promises(told: dict[str, Any]) -> Iterator[tuple[str, float, bool, float]]:
@@ -74,6 +94,8 @@ def tables(results: dict[str, Any]) -> Iterator[str]:
         yield _speed(speed)
     if growth := results.get("growth"):
         yield _growth(growth)
+    if "skipped" not in (functions := results.get("worker") or {"skipped": ""}):
+        yield _worker(functions)
     if "skipped" not in (told := results.get("language") or {"skipped": ""}):
         yield _languages(told)
 
@@ -107,6 +129,27 @@ def _growth(growth: dict[str, Any]) -> str:
         for size in growth["sizes"]
     ]
     return _table(("rows", "CPU s", "reviews a CPU s", "peak MB"), rows)
+
+
+def _worker(functions: dict[str, Any]) -> str:
+    head = ("call", "rows", "import s", "CPU s", "wall s", "peak MB", "/tmp MB")
+    calls = [(f"worker: {name}", call) for name, call in functions["shards"].items()]
+    plan = functions["plan"]
+    size = f"{plan['gzip_bytes'] / 1e6:,.0f}"
+    calls.append((f"plan: {size} MB of gzip into {plan['parts']}", plan))
+    rows = [
+        (
+            name,
+            f"{call['rows']:,}" if "rows" in call else "",
+            f"{call['import_seconds']:.2f}",
+            f"{call['whole_cpu_seconds']:.1f}",
+            f"{call['import_seconds'] + call['wall_seconds']:.1f}",
+            f"{call['peak_megabytes']:,}",
+            f"{call['disk_megabytes']:,}",
+        )
+        for name, call in calls
+    ]
+    return _table(head, rows)
 
 
 def _languages(told: dict[str, Any]) -> str:

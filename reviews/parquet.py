@@ -13,7 +13,8 @@ MADE_BY = "review-stars.made_by"  # where a file says by what it was made: see `
 def write(refined: Refined, file: IO[bytes]) -> None:
     """Write all batches to a file that can seek, a row group at a time.
 
-    An error on the way is raised after the file was ended: it holds the rows before that place.
+    An error on the way is raised after the file was ended: it holds the rows before that place,
+    unless it is the file itself that can take no more (OSError).
     """
     from arro3.core import RecordBatchReader
     from arro3.io import write_parquet
@@ -21,22 +22,56 @@ def write(refined: Refined, file: IO[bytes]) -> None:
     errors: list[Exception] = []
     made_by = {MADE_BY: refined.made_by}  # one entry: of two arro3 shuffles the order
     schema = refined.schema.with_metadata(made_by)  # too: what pyarrow hands on when it rewrites
+    guarded = _Guarded(file)
     write_parquet(
-        RecordBatchReader.from_batches(schema, _until_error(refined, errors)),
-        file,
+        RecordBatchReader.from_batches(schema, _until_error(refined, errors, guarded)),
+        guarded,
         compression=COMPRESSION,
         dictionary_enabled=False,
         column_dictionary_enabled={"language": True},
         max_row_group_size=ROW_GROUP_ROWS,
         key_value_metadata=made_by,
     )
+    if guarded.error:
+        raise guarded.error
     if errors:
         raise errors[0]
 
 
-def _until_error(refined: Refined, errors: list[Exception]) -> Iterator[Any]:
+def _until_error(refined: Refined, errors: list[Exception], guarded: "_Guarded") -> Iterator[Any]:
     """The batches; an error ends them (arro3 would raise another in its place)."""
     try:
-        yield from refined
+        for batch in refined:
+            if guarded.error:
+                return
+            yield batch
     except Exception as error:
         errors.append(error)
+
+
+class _Guarded:
+    """A file that keeps its error: arro3 would panic, which no `except Exception` catches."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file = file
+        self.error: OSError | None = None
+
+    def write(self, data: bytes) -> int:
+        """Write; after an error only say so."""
+        if self.error is None:
+            try:
+                return self._file.write(data)
+            except OSError as error:
+                self.error = error
+        return len(data)
+
+    def flush(self) -> None:
+        """Write what waits, too."""
+        if self.error is None:
+            try:
+                self._file.flush()
+            except OSError as error:
+                self.error = error
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._file, name)

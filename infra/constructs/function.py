@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from aws_cdk import Acknowledgment, Duration, RemovalPolicy, Validations
+from aws_cdk import Acknowledgment, Duration, RemovalPolicy, Size, Validations
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
@@ -15,6 +15,7 @@ from infra.stage import Stage
 from infra.statements import allow
 
 FULL_CPU_MB = 1_769  # the memory at which Lambda gives one whole vCPU
+LEAST_DISK_MB = 512  # of /tmp, which Lambda gives to every function
 
 
 class Function(Construct):
@@ -32,6 +33,7 @@ class Function(Construct):
         may: Iterable[Iterable[iam.PolicyStatement]] = (),
         timeout_seconds: int = 60,
         memory_mb: int = FULL_CPU_MB,
+        disk_mb: int = LEAST_DISK_MB,
         role_name: str | None = None,
     ) -> None:
         """handler: `lambdas.<package>.<module>.handler`; may: groups of statements; role_name:
@@ -64,6 +66,7 @@ class Function(Construct):
             environment=dict(environment),
             timeout=Duration.seconds(timeout_seconds),
             memory_size=memory_mb,
+            ephemeral_storage_size=Size.mebibytes(disk_mb),
         )
         Validations.of(self.function).acknowledge(
             Acknowledgment(

@@ -32,6 +32,8 @@ from infra.states import State, caught, invoke, publish, reason
 from lambdas.settings import PreprocessSettings
 
 INCOMING = "incoming/"
+# Of a shard of zeros each byte is set aside as six: 256 MB become 1,465 MiB, the most there can be.
+WORKER_DISK_MB = 2_048
 EVENT_HOURS = 24  # an event that could not start the machine for so long is kept as lost
 
 
@@ -76,6 +78,7 @@ class Preprocessing(Construct):
                 may_write(curated, "reviews/*", "rejected/*", "work/*"),
             ],
             timeout_seconds=900,
+            disk_mb=WORKER_DISK_MB,
             **common,
         )
         self.finish = Function(

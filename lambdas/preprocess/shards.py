@@ -14,10 +14,15 @@ from reviews.source import foreign_kind
 
 # Reviews deflate about fourfold: a .gz of a quarter of a shard holds about one shard of lines.
 GZIP_RATIO = 4
-# What plan reads of a .gz each second and cuts up again, at the least, on one virtual processor.
-CUT_BYTES_PER_SECOND = 25_000_000
+# What plan reads of a .gz each second and cuts up again, at the least, on one virtual processor:
+# `make bench` measures 62 MB a CPU second, which we take to be 2.5 times what Lambda's does.
+CUT_BYTES_PER_SECOND = 20_000_000
 CUT_SECONDS = 720
 REMEDY = "upload the whole file again"
+PROCESSING = (
+    "refine it in a SageMaker Processing job on the training image, with the command "
+    "`python -m reviews refine --in /opt/ml/processing/input --out /opt/ml/processing/output`"
+)
 
 
 class Shard(msgspec.Struct, frozen=True, kw_only=True):
@@ -95,9 +100,7 @@ def too_large(uri: str, size_bytes: int) -> str:
     """What to do with a .gz that no function can cut up in its 15 minutes."""
     return (
         f"{uri} has {size_bytes / 1e9:.1f} GB of gzip, which cannot be cut up within "
-        f"{CUT_SECONDS // 60} minutes: upload it as plain .jsonl, or refine it in a SageMaker "
-        "Processing job on the training image, with the command `python -m reviews refine "
-        "--in /opt/ml/processing/input --out /opt/ml/processing/output`"
+        f"{CUT_SECONDS // 60} minutes: upload it as plain .jsonl, or {PROCESSING}"
     )
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import tempfile
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from typing import IO, Any
 
@@ -14,7 +16,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from lambdas.ports import objects
 from lambdas.preprocess.results import Made, Result, Written, options_of, read_result
-from lambdas.preprocess.shards import REMEDY, Shard
+from lambdas.preprocess.shards import PROCESSING, REMEDY, Shard
 from lambdas.preprocess.source import parquet_key, rejected_key, result_key
 from lambdas.settings import PreprocessSettings
 from reviews import parquet
@@ -25,6 +27,7 @@ from reviews.refine import Options, Refined, Refiner
 
 settings = PreprocessSettings.from_env()
 logger = Logger(service="preprocess")
+DISK_FULL = (errno.ENOSPC, errno.EFBIG, errno.EDQUOT)
 options = options_of(settings)
 made = Made.of_options(options, settings.code_version)
 
@@ -55,15 +58,16 @@ def _known(shard: Shard) -> Result | None:
 
 def _refine(shard: Shard) -> Result:
     id, number = shard.source_id, shard.shard
-    # Files without a name: Lambda keeps /tmp when it ends a function that took too much time or
-    # memory, and what such a one left behind would fill it.
-    with tempfile.TemporaryFile() as rows_file, tempfile.TemporaryFile() as rejected_file:
+    with _file() as rows_file, _file() as rejected_file:
         try:
             counts = refine(shard, options, rows_file, rejected_file)
         except UnreadableSourceError as error:
-            failure = f"{error}; {REMEDY}"
-            _leave(Result(shard, made, failure=failure))
-            raise UnreadableSourceError(failure) from None
+            raise _failed(shard, f"{error}; {REMEDY}") from None
+        except OSError as error:
+            if error.errno not in DISK_FULL:
+                raise
+            words = "its rows and what is set aside of it do not fit the function's disk"
+            raise _failed(shard, f"{words}: {PROCESSING}") from None
         counts.check()
         aside = counts.rejected.total()
         rows = _put(rows_file, parquet_key(id, number), counts.kept)
@@ -71,6 +75,12 @@ def _refine(shard: Shard) -> Result:
     result = Result(shard, made, counts.to_dict(), rows, rejected)
     _leave(result)
     return result
+
+
+def _failed(shard: Shard, why: str) -> UnreadableSourceError:
+    """Leave the reason as the result: trying again cannot help."""
+    _leave(Result(shard, made, failure=why))
+    return UnreadableSourceError(why)
 
 
 def refine(shard: Shard, options: Options, rows: IO[bytes], rejected: IO[bytes]) -> Counts:
@@ -85,7 +95,21 @@ def refine(shard: Shard, options: Options, rows: IO[bytes], rejected: IO[bytes])
 
         refined = _refined(shard, Refiner(options, set_aside), stack)
         parquet.write(refined, rows)
+        rows.flush()
+        rejected.flush()
         return refined.counts
+
+
+@contextmanager
+def _file() -> Iterator[IO[bytes]]:
+    """A file without a name: Lambda keeps /tmp when it ends a function that took too much time or
+    memory, and what such a one left behind would fill it."""
+    file = tempfile.TemporaryFile()  # noqa: SIM115
+    try:
+        yield file
+    finally:
+        with suppress(OSError):  # that it is full was said when it was flushed
+            file.close()
 
 
 def _refined(shard: Shard, refiner: Refiner, stack: ExitStack) -> Refined:

@@ -77,6 +77,18 @@ def test_every_handler_is_there(handler: str) -> None:
     assert importlib.util.find_spec(module) is not None
 
 
+def test_a_worker_has_the_disk_for_a_shard_of_which_every_byte_is_set_aside_as_six(
+    templates: Templates,
+) -> None:
+    (worker,) = (
+        function
+        for function in templates.resources(FUNCTION)
+        if function.properties["Handler"] == "lambdas.preprocess.worker.handler"
+    )
+    shard_bytes = int(environment_of(worker)["MAX_SHARD_BYTES"])
+    assert worker.properties["EphemeralStorage"]["Size"] * 2**20 >= 6 * shard_bytes
+
+
 def test_functions_run_on_the_stage_s_runtime(templates: Templates) -> None:
     for function in templates.resources(FUNCTION):
         assert function.properties["Runtime"] == templates.stage.python.name

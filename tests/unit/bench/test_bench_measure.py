@@ -2,14 +2,17 @@
 
 import importlib.util
 import json
+import os
 import re
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
 
 from bench import table
+from bench.worker import Disk
 from reviews.clean import clean, join_sample, visible
 from reviews.synthetic import raw_lines
 
@@ -60,6 +63,29 @@ def test_a_command_that_fails_is_told_with_its_last_words():
     failed = measured("-c", "print('why', flush=True); raise SystemExit(3)")
     assert failed.returncode == 1
     assert re.search(r"ended with 3:\n+why", failed.stderr)
+
+
+@linux
+def test_a_child_that_was_there_before_is_neither_waited_for_nor_counted():
+    program = MEASURE.replace(
+        "try:", "import subprocess\nold = subprocess.Popen(['sleep', '60'])\ntry:", 1
+    )
+    program += "finally:\n    old.kill(); old.wait()\n"
+    words = [sys.executable, "-c", program, sys.executable, "-c", "print(1)"]
+    done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, timeout=20, check=True)
+    assert json.loads(done.stdout)["cpu_seconds"] < 3
+
+
+@linux
+def test_files_without_a_name_count_as_disk_and_those_elsewhere_do_not(tmp_path):
+    disk = Disk(tmp_path)
+    with tempfile.TemporaryFile(dir=tmp_path) as one, (tmp_path / "two").open("wb") as two:
+        for file, size in ((one, 5_000), (two, 300)):
+            file.write(b"x" * size)
+            file.flush()
+        disk.look([os.getpid()])
+    disk.look([os.getpid()])
+    assert disk.peak_bytes == 5_300
 
 
 def test_peers_clean_as_we_do():
@@ -113,3 +139,38 @@ def test_the_table_shows_each_way_and_each_broken_promise():
     words = table.render(found | {"targets": table.targets(found)})
     assert all(name in words for name in found["speed"]["contenders"])
     assert words.count("| NO") == 1
+
+
+def call(**figures):
+    found = {"import_seconds": 0.1, "wall_seconds": 5.0, "whole_cpu_seconds": 5.0}
+    return {**found, "peak_megabytes": 300, "disk_megabytes": 100, "rows": 9, **figures}
+
+
+@pytest.mark.parametrize(
+    ("worker", "plan", "broken"),
+    [
+        ({}, {}, []),
+        ({"peak_megabytes": 1_770}, {}, ["a function's memory, MB"]),
+        ({}, {"peak_megabytes": 1_770}, ["a function's memory, MB"]),
+        ({"disk_megabytes": 2_049}, {}, ["a worker's /tmp, MB"]),
+        ({}, {"disk_megabytes": 513}, ["plan's /tmp, MB"]),
+        ({"whole_cpu_seconds": 361}, {}, ["a worker's seconds on Lambda, estimated"]),
+        (
+            {},
+            {"gzip_bytes_per_cpu_second": 49_000_000},
+            ["MB of gzip cut up a second on Lambda, estimated"],
+        ),
+    ],
+)
+def test_a_limit_of_lambda_that_is_passed_is_a_broken_promise(worker, plan, broken):
+    sizes = {"gzip_bytes": 9, "parts": 1, "gzip_bytes_per_cpu_second": 60_000_000}
+    functions = {"shards": {"one": call(**worker)}, "plan": call(**sizes | plan)}
+    goals = table.targets({"worker": functions})
+    assert [goal["name"] for goal in goals if not goal["met"]] == broken
+
+
+def test_limits_are_those_of_the_template():
+    limits = importlib.import_module("infra.constructs.preprocessing")
+    function = importlib.import_module("infra.constructs.function")
+    assert table.MEMORY_MB == function.FULL_CPU_MB
+    assert table.DISK_MB == {"worker": limits.WORKER_DISK_MB, "plan": function.LEAST_DISK_MB}

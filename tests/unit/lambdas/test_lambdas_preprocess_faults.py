@@ -8,18 +8,20 @@ import io
 import itertools
 import json
 import random
+import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
+from pathlib import Path
 from types import ModuleType, SimpleNamespace
-from typing import Any
+from typing import IO, Any
 
 import pyarrow.parquet as pq
 import pytest
 
 from lambdas.ports.objects import Stored
 from lambdas.preprocess.source import Source, result_key
-from reviews.errors import CountMismatchError, PartialFailureError
+from reviews.errors import CountMismatchError, PartialFailureError, UnreadableSourceError
 from reviews.refine import Options
 from tests.unit.lambdas.conftest import CURATED, RAW, Load
 from tests.unit.lambdas.test_lambdas_preprocess import KEY, Machine, call, keys, lines, rows
@@ -282,6 +284,29 @@ def test_shards_that_fail_in_every_way_are_all_named_in_one_sentence(
     for shard in (3, 4, 6):  # what claims to be right is not done again by itself
         s3.delete_object(Bucket=CURATED, Key=result_key(id, shard))
     assert run(machine, s3, event)["counts"]["kept"] == 180
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
+@pytest.mark.parametrize("which", ["rows", "rejected"])
+def test_a_shard_that_does_not_fit_the_disk_says_so_and_what_to_do(
+    machine: Machine, s3: Any, monkeypatch: pytest.MonkeyPatch, which: str
+) -> None:
+    planned = call(machine.plan, put(s3, lines(100)))
+    files = itertools.cycle(["rows", "rejected"])
+
+    def full() -> IO[bytes]:
+        return open("/dev/full", "w+b") if next(files) == which else tempfile.TemporaryFile()
+
+    monkeypatch.setattr(machine.worker, "tempfile", SimpleNamespace(TemporaryFile=full))
+    with pytest.raises(
+        UnreadableSourceError, match=r"do not fit the function's disk: .*Processing"
+    ):
+        machine.work(planned, s3)
+    assert keys(s3, "reviews/") == keys(s3, "rejected/") == []
+    with pytest.raises(
+        PartialFailureError, match=r"0: its rows and .* do not fit .*; 1: no result"
+    ):
+        call(machine.finish, planned)
 
 
 def test_lines_that_went_missing_everywhere_are_a_mismatch_that_names_the_shards(

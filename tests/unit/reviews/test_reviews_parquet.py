@@ -1,5 +1,6 @@
 """Curated rows as files: the same bytes, the schema kept, read by whoever reads Parquet."""
 
+import errno
 import gzip
 import io
 import re
@@ -152,3 +153,16 @@ def test_real_files_add_up_and_are_read_by_three_readers(name, tmp_path):
     with (tmp_path / "rejected" / "00000.jsonl").open("rb") as rejected:
         assert sum(1 for _ in rejected) == counts.rejected.total()
     assert path.read_bytes() == write(gzip.decompress(source.read_bytes()), DEFAULT)
+
+
+@pytest.mark.parametrize("room", [0, 4, 100, 50_000])
+def test_a_file_that_can_take_no_more_is_an_error_and_no_panic(room):
+    class Full(io.BytesIO):
+        def write(self, data):
+            if self.tell() + len(data) > room:
+                raise OSError(errno.ENOSPC, "No space left on device")
+            return super().write(data)
+
+    with pytest.raises(OSError, match="No space left") as error:
+        parquet.write(refine_stream(io.BytesIO(SAMPLE), options=ALL_COLUMNS), Full())
+    assert error.value.errno == errno.ENOSPC
