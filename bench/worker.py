@@ -25,6 +25,7 @@ from lambdas.ports import objects
 from lambdas.preprocess import shards
 from lambdas.preprocess.source import Source
 from lambdas.settings import PreprocessSettings
+from reviews import language
 from reviews.schema import OPTIONAL_COLUMNS
 
 PACKAGE = ROOT / ".build" / "lambdas" / "preprocess"
@@ -143,6 +144,7 @@ def _call(
         curated_bucket=CURATED,
         max_shard_bytes=shard_bytes,
         languages="en",
+        detector=language.DEFAULT,
         code_version="bench",
         metrics_namespace="ReviewStars",
         keep_columns=keep,

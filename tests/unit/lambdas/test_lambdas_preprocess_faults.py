@@ -350,7 +350,7 @@ def test_a_dataset_names_versions_counts_configuration_and_code_that_can_be_look
     assert counts["kept"] == sum(written["rows"] for written in named)
     assert (told["code_version"], told["text_rules"]) == ("commit", machine.worker.made.text_rules)
     assert told["configuration_digest"] == machine.worker.made.configuration_digest
-    kept = machine.worker.Made.of_settings(["asin"], Options().detector, "commit")
+    kept = machine.worker.Made.of_options(Options(keep_columns=("asin",)), "commit")
     assert told["configuration_digest"] != kept.configuration_digest
 
 
