@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -62,16 +62,24 @@ def goes_on(own: str, running: Sequence[tuple[str, float]]) -> bool:
     return not running or min(running, key=lambda item: (item[1], item[0]))[0] == own
 
 
-def why_refused(reason: str, dataset_id: str, live_dataset_id: str) -> str:
+def why_refused(
+    reason: str, dataset: Dataset, live: Mapping[str, str], image_uri: str, configuration: str
+) -> str:
     """Why a run for this reason has nothing to learn; empty where it has.
 
-    live_dataset_id: what the live model learned from, empty where nothing is live.
+    live: metadata of the live model's package, empty where nothing is live. A person is never
+    refused; events come twice, and a schedule comes whether anything is new or not.
     """
-    if reason == "drift" and dataset_id == live_dataset_id:
-        return (
-            f"drift, but dataset {dataset_id} is what the live model has learned from: "
-            "upload recent reviews first"
-        )
+    learned = f"dataset {dataset.id} is what the live model has learned from"
+    is_old = dataset.manifest_sha256 == live.get("dataset_sha256")
+    by_the_same = (image_uri, configuration) == (
+        live.get("image_uri"),
+        live.get("configuration_digest"),
+    )
+    if reason == "drift" and is_old:
+        return f"drift, but {learned}: upload recent reviews first"
+    if reason in ("dataset", "schedule") and is_old and by_the_same:
+        return f"{learned}, by the same code and settings"
     return ""
 
 

@@ -42,13 +42,13 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     if dataset is None:
         return {"proceed": False, "why": "there is no dataset yet: upload raw reviews first"}
     live_package = _live()
-    learned = live_package.metadata.get("dataset_id", "") if live_package else ""
-    if why := why_refused(event["reason"], dataset.id, learned):
+    digest = settings.configuration_digest
+    learned = live_package.metadata if live_package else {}
+    if why := why_refused(event["reason"], dataset, learned, settings.image_uri, digest):
         logger.info("nothing new", extra={"dataset_id": dataset.id})
         return {"proceed": False, "why": why}
     rival = None if event["reason"] == ALONE else live_package
     champion = rival.model_data_url if rival else _no_champion()
-    digest = settings.configuration_digest
     logger.info("a run begins", extra={"dataset_id": dataset.id, "reason": event["reason"]})
     return {
         "proceed": True,
