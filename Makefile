@@ -60,6 +60,8 @@ $(STAMPS)/notebooks-$(PY_VERSION): notebooks/requirements.txt $(UV)
 	$(call venv,$(VENVS)/notebooks,notebooks/requirements.txt,notebooks)
 $(STAMPS)/bench-$(PY_VERSION): bench/requirements.txt $(UV)
 	$(call venv,$(VENVS)/bench,bench/requirements.txt,bench)
+$(STAMPS)/ray-$(PY_VERSION): examples/requirements.txt $(UV)
+	$(call venv,$(VENVS)/ray,examples/requirements.txt,ray)
 $(STAMPS)/node: package-lock.json $(STAMPS)/dev-$(PY_VERSION)
 	@echo "setup: node, cdk"
 	@mkdir -p $(NODE)
@@ -90,7 +92,10 @@ check: setup ## Lint, types, import contracts, locks
 	@.venv/bin/lint-imports --no-cache > .local/imports.txt 2>&1 || { cat .local/imports.txt; exit 1; }
 	@tail -n 3 .local/imports.txt
 
+ray: $(STAMPS)/ray-$(PY_VERSION) # for examples/ray_refine.py and its test, which skips without
+
 test: setup notebooks ## Every test: unit, infra, contract, model, docs, then the loop end to end
+	@$(MAKE) --no-print-directory ray || echo "test: no Ray for this Python, its test is skipped"
 	@$(PYTHON) -m pytest -n 2 --dist loadfile -m "not e2e"
 	@$(PYTHON) -m pytest -m e2e
 
@@ -158,4 +163,4 @@ lineage: setup ## Everything between a version and the rows that it learned from
 predict: setup ## Answer many reviews by a batch job (STAGE=, FILE= or IN=prefix, OUT=, VERSION=)
 	@$(PYTHON) -m operate predict --stage $(STAGE) $(if $(FILE),--file "$(FILE)") --in "$(IN)" --out "$(OUT)" --version "$(VERSION)"
 
-.PHONY: help cloud notebooks setup run status check test image bench lock package synth diff deploy destroy release rollback sleep wake refine learn drift lineage predict
+.PHONY: help cloud notebooks ray setup run status check test image bench lock package synth diff deploy destroy release rollback sleep wake refine learn drift lineage predict

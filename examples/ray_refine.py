@@ -1,8 +1,6 @@
 """The same preprocessing under Ray: `reviews` takes a stream and yields batches, so any engine can.
 
-    uv=.local/venvs/uv/bin/uv
-    $uv venv .local/venvs/ray
-    $uv pip sync --require-hashes --python .local/venvs/ray/bin/python examples/requirements.txt
+    make ray
     .local/venvs/ray/bin/python -m examples.ray_refine --in FILE... --out DIR [--shard-megabytes N]
 
 A plain .jsonl is cut into byte ranges, which share no line and miss none; a .jsonl.gz is one
