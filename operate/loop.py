@@ -169,7 +169,7 @@ class Journey:
             "an alert in the inbox", lambda: box.collect() or None, timeout_seconds=EVENT_SECONDS
         )
         for alert in box.alerts:
-            self.progress.say(f"alert: {alert.subject}")
+            self.progress.say(f"alert: {alert.line}")
         return box.alerts
 
     def _say_pipeline_steps(self) -> None:
