@@ -88,6 +88,7 @@ def members():
     ]
 
 
+EVERY_BYTE = pytest.param(None, marks=pytest.mark.slow)  # in turn, not each seventh
 MEMBERS = members()
 THREE, PLAIN = b"".join(MEMBERS), b"".join(PARTS)
 FIRST_BYTES = [sum(map(len, MEMBERS[:n])) for n in range(3)]
@@ -137,7 +138,7 @@ def proven_lines(error, came):
     return int(found[1].replace(",", "")) if found else came.count(b"\n")
 
 
-@pytest.mark.parametrize("piece_bytes", [1, 100, None])
+@pytest.mark.parametrize("piece_bytes", [1, 100, EVERY_BYTE])
 def test_gzip_cut_off_anywhere_gives_every_byte_before_the_cut(piece_bytes):
     for at in range(12, len(THREE), 1 if piece_bytes is None else 7):
         came, error, behind = unzipped(THREE[:at], piece_bytes)
@@ -154,7 +155,7 @@ def test_gzip_cut_off_anywhere_gives_every_byte_before_the_cut(piece_bytes):
             )
 
 
-@pytest.mark.parametrize("piece_bytes", [100, None])
+@pytest.mark.parametrize("piece_bytes", [100, EVERY_BYTE])
 @pytest.mark.parametrize("change", [0x01, 0x1F, 0xFF])
 def test_one_wrong_byte_anywhere_loses_nothing_before_it_and_is_never_silent(change, piece_bytes):
     for at in range(0, len(THREE), 1 if piece_bytes is None else 7):
