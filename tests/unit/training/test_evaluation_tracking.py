@@ -145,20 +145,23 @@ def test_an_arn_of_sagemaker_is_reached_with_signed_requests(
     assert client.get_run(sent.run_id).info.status == "FINISHED"
 
 
-@pytest.fixture
-def server(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[str]:
+@pytest.fixture(scope="module")
+def server(
+    tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
+) -> Iterator[str]:
     """MLflow's own server; without `--no-serve-artifacts` it takes the artefacts, too."""
+    folder = tmp_path_factory.mktemp("server")
     if not SERVER.exists():
         pytest.skip(f"{SERVER} is not installed: make setup")
     port = _free_port()
     process = subprocess.Popen(
         [
             *(str(SERVER.absolute()), "server", "--host", "127.0.0.1", "--port", str(port)),
-            *("--workers", "1", "--backend-store-uri", f"sqlite:///{tmp_path}/mlflow.db"),
-            *("--artifacts-destination", str(tmp_path / "artefacts")),
+            *("--workers", "1", "--backend-store-uri", f"sqlite:///{folder}/mlflow.db"),
+            *("--artifacts-destination", str(folder / "artefacts")),
             *([request.param] if hasattr(request, "param") else []),
         ],
-        cwd=tmp_path,
+        cwd=folder,
         env={**os.environ, "MLFLOW_DISABLE_TELEMETRY": "true"},
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
