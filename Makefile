@@ -121,7 +121,7 @@ lock: $(UV) ## Resolve every requirements file again, with hashes
 
 # --- the app on AWS, or in the local cloud (STAGE=local) -------------------------------------
 package: setup ## Build the Lambda folders into .build/lambdas (STAGE=)
-	@$(PYTHON) -m lambdas.package --stage $(STAGE)
+	@$(PYTHON) -m infra.packaging.build --stage $(STAGE)
 
 synth: package ## The stage's templates into cdk.out/ (STAGE=)
 	@rm -rf cdk.out

@@ -15,7 +15,7 @@ from cdk_nag import AwsSolutionsChecks
 from constructs import IConstruct
 
 from infra.acknowledged import acknowledge_stars
-from infra.packages import Packages
+from infra.packaging.packages import Packages
 from infra.source import Source
 from infra.stacks.endpoint import EndpointStack
 from infra.stacks.foundation import FoundationStack

@@ -32,8 +32,9 @@ sys.path.insert(0, str(ROOT))
 
 from reviews import parquet  # noqa: E402
 from reviews.refine import refine_stream  # noqa: E402
-from training import dataset, metrics  # noqa: E402
-from training.model import StarModel  # noqa: E402
+from training.data import dataset  # noqa: E402
+from training.evaluation import metrics  # noqa: E402
+from training.model.star_model import StarModel  # noqa: E402
 
 T = TypeVar("T")
 DATA = ROOT.parent / "shared" / "data" / "electronics_train_100k.jsonl.gz"

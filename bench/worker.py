@@ -65,7 +65,7 @@ def run(data: Path, work: Path, say: Callable[[str], None]) -> dict[str, Any]:
     """Measure a worker on each kind of shard, then plan on a large .gz."""
     if not EMULATOR_PYTHON.exists():
         return {"skipped": "no emulator to be an S3: run `make cloud`"}
-    subprocess.run([sys.executable, "-m", "lambdas.package"], check=True, cwd=ROOT)
+    subprocess.run([sys.executable, "-m", "infra.packaging.build"], check=True, cwd=ROOT)
     shard_bytes = msgspec.yaml.decode(STAGE.read_bytes())["data"]["max_shard_bytes"]
     result: dict[str, Any] = {
         "machine": machine(),

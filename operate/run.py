@@ -32,7 +32,7 @@ class _Package(threading.Thread):
         self.failure: OperateError | None = None
 
     def run(self) -> None:
-        words = [sys.executable, "-m", "lambdas.package", "--stage", self.stage]
+        words = [sys.executable, "-m", "infra.packaging.build", "--stage", self.stage]
         done = subprocess.run(words, capture_output=True, text=True, check=False)
         (self.logs / "package.log").write_text(done.stdout + done.stderr)
         if done.returncode != 0:

@@ -80,10 +80,10 @@ def evaluate(asked: argparse.Namespace) -> None:
 
 def predict(asked: argparse.Namespace) -> None:
     """Answer for every row of a file, or of every file of a folder."""
-    from training.predict import predict as answer
+    from training.serving.predict import predict as answer
 
     if asked.source.is_dir():
-        from training.batch import predict_folder
+        from training.serving.batch import predict_folder
 
         if asked.observations or asked.resume:
             raise ConfigurationError("a folder goes on by itself, and leaves no observations")
@@ -96,7 +96,7 @@ def predict(asked: argparse.Namespace) -> None:
 
 def serve(asked: argparse.Namespace) -> None:
     """Serve a model over HTTP."""
-    from training.serve import serve as listen
+    from training.serving.serve import serve as listen
 
     host, port = sagemaker.serving_address()
     listen(
@@ -108,7 +108,7 @@ def serve(asked: argparse.Namespace) -> None:
 
 def track(asked: argparse.Namespace) -> None:
     """Send a finished run to MLflow."""
-    from training.tracking import track as send
+    from training.tracking.track import track as send
 
     send(
         asked.run_folder,

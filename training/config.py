@@ -7,8 +7,8 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta
 
-from training.decision import Rule
 from training.errors import ConfigurationError
+from training.model.decision import Rule
 
 DEFAULT_PATH = Path(__file__).resolve().parent.parent / "configs" / "model.yaml"
 
@@ -105,7 +105,7 @@ class Artefact(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class ModelConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The whole of `configs/model.yaml`. `gate` is read by `training.gate`."""
+    """The whole of `configs/model.yaml`. `gate` is read by `training.evaluation.gate`."""
 
     family: Family
     form: Form

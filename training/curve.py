@@ -14,10 +14,11 @@ import msgspec
 import numpy as np
 
 from reviews.identity import BUCKETS, HOLD_OUT_BUCKETS
-from training import config, dataset
+from training import config
 from training.config import ModelConfig
-from training.metrics import HEADLINE, headline
-from training.model import StarModel
+from training.data import dataset
+from training.evaluation.metrics import HEADLINE, headline
+from training.model.star_model import StarModel
 from training.progress import Progress
 from training.train import train
 

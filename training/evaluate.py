@@ -16,22 +16,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reviews.identity import HOLD_OUT_BUCKETS
-from training import (
-    agreement,
-    archive,
-    card,
-    compare,
-    config,
-    dataset,
-    gate,
-    metrics,
-    package_card,
-    report,
-    words,
-)
-from training.dataset import Rows
+from training import config
+from training.data import dataset
+from training.data.dataset import Rows
 from training.errors import ArtefactError, DatasetError, TrainingError
-from training.model import StarModel
+from training.evaluation import compare, gate, metrics, parity_checks, top_words
+from training.model import archive
+from training.model.star_model import StarModel
+from training.report import model_card, package_card, report
 
 CHUNK_ROWS = 4096  # reviews scored at a time: keeps memory flat and progress alive
 LENGTH_EDGES = (100, 300, 1000)  # characters of the cleaned text
@@ -91,8 +83,8 @@ def evaluate(
         figures = assess(everything, scored)
         figures["scope"] = "all rows" if all_rows else "hold-out"
         figures["drawn_from"] = total if total > wanted.evaluation.most_rows else 0
-        figures["scorer"] = agreement.check(judged, folder, scored.rows, scored.probabilities)
-        weights = words.gather(judged, scored.rows, scored.stars)
+        figures["scorer"] = parity_checks.check(judged, folder, scored.rows, scored.probabilities)
+        weights = top_words.gather(judged, scored.rows, scored.stars)
         folds = read_json(folder / "training.json")
         figures["champion"] = against(champion, scored, say)
         copy_baseline(folder, out)  # the first thing written: by now nothing can be refused
@@ -189,7 +181,7 @@ def write(
         (plots / f"{name}.svg").write_text(svg, encoding="utf-8")
     page = report.html(figures, about, folds, drawn)
     (out / "report.html").write_text(page, encoding="utf-8")
-    (out / "model_card.md").write_text(card.markdown(figures, about, folds), encoding="utf-8")
+    (out / "model_card.md").write_text(model_card.markdown(figures, about, folds), encoding="utf-8")
     told = msgspec.json.encode(package_card.content(figures, about, folds))
     (out / "model_card.json").write_bytes(told)  # one line: the registry takes no other
     content = msgspec.json.format(msgspec.json.encode(figures), indent=1)

@@ -1,7 +1,7 @@
 """`train`: curated reviews in, a model's folder out.
 
 Read from top to bottom: rows, n-grams, heads, nets, rule, topics, baseline, golden set, seal.
-Rows, n-grams, heads and nets come from `training.material`, in memory or from a stream.
+Rows, n-grams, heads and nets come from `training.fit.in_memory`, in memory or from a stream.
 The hold-out is never fitted to; the baseline and the golden set are made from it. The same rows
 and seed give the same bytes, whatever the files they came in.
 """
@@ -18,18 +18,18 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 from monitoring.baseline import Baseline
 from reviews import language
 from reviews.clean import TEXT_RULES
-from training import dataset
-from training.artefact import Parts, seal, write_parts
 from training.config import BALANCES, Balance, ModelConfig
-from training.dataset import Rows
-from training.decision import Rule, candidates, choose
-from training.family import Fitted
-from training.golden import write_golden
-from training.material import Material, gathered
-from training.metrics import HEADLINE, headline
-from training.model import StarModel
+from training.data import dataset
+from training.data.dataset import Rows
+from training.evaluation.metrics import HEADLINE, headline
+from training.features.tokens import IntArray
+from training.fit.golden import write_golden
+from training.fit.in_memory import Material, gathered
+from training.fit.ordinal import Fitted
+from training.model.artefact import Parts, seal, write_parts
+from training.model.decision import Rule, candidates, choose
+from training.model.star_model import StarModel
 from training.progress import Progress
-from training.tokens import IntArray
 
 REPORTED = (*HEADLINE, "majority", "ece", "log_loss")
 

@@ -8,8 +8,7 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
-from infra.stage import Stage
-from infra.statements import (
+from infra.blocks.statements import (
     may_encrypt_volume,
     may_list,
     may_log_jobs,
@@ -17,6 +16,7 @@ from infra.statements import (
     may_use_key,
     may_write,
 )
+from infra.stage import Stage
 
 INPUTS = ("predict/*", "reviews/*")  # raw files to be answered; what was curated to learn from
 OUTPUTS = "predictions/*"

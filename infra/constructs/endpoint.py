@@ -11,7 +11,7 @@ from aws_cdk import aws_sagemaker as sagemaker
 from aws_cdk import aws_ssm as ssm
 from constructs import Construct
 
-from infra.constructs.guardrails import VARIANT, guarded, unguarded
+from infra.blocks.guardrails import VARIANT, guarded, unguarded
 from infra.stage import Stage
 
 NONE = "none"  # the live record, and the release, where nothing is released

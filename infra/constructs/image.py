@@ -15,9 +15,9 @@ from aws_cdk import aws_ecr_assets as ecr_assets
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
+from infra.blocks.statements import allow
 from infra.source import ROOT
 from infra.stage import Stage
-from infra.statements import allow
 
 # All that the Dockerfile copies; whatever else changes leaves the image as it is.
 ROOMS = ("training", "reviews", "monitoring", "configs/model.yaml")

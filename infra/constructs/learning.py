@@ -12,12 +12,10 @@ from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
-from infra.constructs.function import Function
-from infra.constructs.lost import LostEvents
-from infra.constructs.machine import Machine, machine_arn
-from infra.packages import Packages
-from infra.stage import Stage
-from infra.statements import (
+from infra.blocks.dead_letters import LostEvents
+from infra.blocks.function import Function
+from infra.blocks.machine import Machine, machine_arn
+from infra.blocks.statements import (
     allow,
     may_invoke,
     may_list,
@@ -26,7 +24,9 @@ from infra.statements import (
     may_read,
     may_write,
 )
-from infra.states import State, call, caught, invoke, publish, put_event, reason
+from infra.machines.states import State, call, caught, invoke, publish, put_event, reason
+from infra.packaging.packages import Packages
+from infra.stage import Stage
 from lambdas.settings import LearnSettings
 
 CARDS = "runs/*/evaluation/model_card.json"  # what Evaluate leaves for the registry

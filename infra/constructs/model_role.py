@@ -8,8 +8,8 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
+from infra.blocks.statements import allow, may_read
 from infra.stage import Stage
-from infra.statements import allow, may_read
 
 
 class ModelRole(Construct):

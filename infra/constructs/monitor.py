@@ -11,11 +11,11 @@ from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
-from infra.constructs.function import FULL_CPU_MB, Function
-from infra.constructs.lost import LostEvents
-from infra.packages import Packages
+from infra.blocks.dead_letters import LostEvents
+from infra.blocks.function import FULL_CPU_MB, Function
+from infra.blocks.statements import allow, may_list, may_publish, may_read, may_write
+from infra.packaging.packages import Packages
 from infra.stage import Stage
-from infra.statements import allow, may_list, may_publish, may_read, may_write
 from lambdas.settings import MonitorSettings
 
 TIMEOUT_SECONDS = 300

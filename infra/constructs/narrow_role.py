@@ -5,8 +5,8 @@ from __future__ import annotations
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
+from infra.blocks.statements import allow, may_pass
 from infra.stage import Stage
-from infra.statements import allow, may_pass
 
 
 class NarrowRole(Construct):

@@ -9,8 +9,8 @@ from aws_cdk import aws_logs as logs
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
+from infra.blocks.statements import allow, may_use_key
 from infra.stage import Stage
-from infra.statements import allow, may_use_key
 
 SECONDS = 60  # a record waits at most so long, or until there are so many
 MEBIBYTES = 5

@@ -13,13 +13,11 @@ from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
-from infra.constructs.alarms import own_metric
-from infra.constructs.function import Function
-from infra.constructs.lost import LostEvents
-from infra.constructs.machine import Machine, machine_arn
-from infra.packages import Packages
-from infra.stage import Stage
-from infra.statements import (
+from infra.blocks.alarms import own_metric
+from infra.blocks.dead_letters import LostEvents
+from infra.blocks.function import Function
+from infra.blocks.machine import Machine, machine_arn
+from infra.blocks.statements import (
     allow,
     may_invoke,
     may_list,
@@ -28,7 +26,9 @@ from infra.statements import (
     may_read,
     may_write,
 )
-from infra.states import State, caught, invoke, publish, reason
+from infra.machines.states import State, caught, invoke, publish, reason
+from infra.packaging.packages import Packages
+from infra.stage import Stage
 from lambdas.settings import PreprocessSettings
 
 INCOMING = "incoming/"

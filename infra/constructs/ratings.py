@@ -8,11 +8,11 @@ from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
-from infra.constructs.alarms import own_metric
-from infra.constructs.function import Function
-from infra.packages import Packages
+from infra.blocks.alarms import own_metric
+from infra.blocks.function import Function
+from infra.blocks.statements import allow
+from infra.packaging.packages import Packages
 from infra.stage import Stage
-from infra.statements import allow
 from lambdas.settings import RatingsSettings
 
 TIMEOUT_SECONDS = 29  # the gateway waits no longer

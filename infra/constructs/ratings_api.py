@@ -11,10 +11,10 @@ from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
 from constructs import Construct
 
+from infra.blocks.problems import Problems
+from infra.blocks.statements import allow
 from infra.constructs.firewall import Firewall
-from infra.constructs.problems import Problems
 from infra.stage import Stage
-from infra.statements import allow
 
 RATE, FEEDBACK, MODEL = "POST/v1/ratings", "POST/v1/feedback", "GET/v1/model"
 SIGNED = (RATE, FEEDBACK, MODEL)

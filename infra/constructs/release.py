@@ -12,14 +12,14 @@ from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
-from infra import release
-from infra.constructs.function import Function
-from infra.constructs.lost import LostEvents
-from infra.constructs.machine import Machine
+from infra.blocks.dead_letters import LostEvents
+from infra.blocks.function import Function
+from infra.blocks.machine import Machine
+from infra.blocks.statements import allow, may_invoke, may_pass, may_publish, may_read, may_write
 from infra.constructs.narrow_role import NarrowRole
-from infra.packages import Packages
+from infra.machines import release
+from infra.packaging.packages import Packages
 from infra.stage import Stage
-from infra.statements import allow, may_invoke, may_pass, may_publish, may_read, may_write
 from lambdas.settings import ReleaseSettings
 
 GOLDEN_SECONDS = 240  # five tries of 30 s, and the waits between them

@@ -9,8 +9,8 @@ from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_sagemaker as sagemaker
 from constructs import Construct
 
+from infra.blocks.statements import allow, may_list, may_read, may_write
 from infra.stage import OWN_TRACKING, Stage
-from infra.statements import allow, may_list, may_read, may_write
 
 ARTEFACTS = "mlflow"  # prefix of the models bucket
 # What training/tracking.py does with a run, and no more: nothing is deleted or registered.

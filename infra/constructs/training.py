@@ -10,11 +10,7 @@ from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_sagemaker as sagemaker
 from constructs import Construct
 
-from infra import pipeline
-from infra.constructs.image import Image
-from infra.constructs.tracking import Tracking
-from infra.stage import Stage
-from infra.statements import (
+from infra.blocks.statements import (
     allow,
     may_encrypt_volume,
     may_list,
@@ -24,6 +20,10 @@ from infra.statements import (
     may_use_key,
     may_write,
 )
+from infra.constructs.image import Image
+from infra.constructs.tracking import Tracking
+from infra.pipeline import pipeline
+from infra.stage import Stage
 
 SAGEMAKER = "sagemaker.amazonaws.com"
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import aws_cdk as cdk
 from constructs import Construct
 
-from infra.constructs.alarms import Alarms
+from infra.blocks.alarms import Alarms
+from infra.blocks.guardrails import endpoint_alarms
 from infra.constructs.endpoint import Endpoint
-from infra.constructs.guardrails import endpoint_alarms
 from infra.stage import Stage
 
 

@@ -11,7 +11,7 @@ from infra.constructs.batch import Batch
 from infra.constructs.learning import Learning
 from infra.constructs.model_role import ModelRole
 from infra.constructs.training import Training
-from infra.packages import Packages
+from infra.packaging.packages import Packages
 from infra.source import Source
 from infra.stage import Stage
 from lambdas.settings import LearnSettings

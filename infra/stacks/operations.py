@@ -13,12 +13,12 @@ from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
-from infra.constructs.alarms import NAMESPACE, Alarm, Alarms
+from infra.blocks.alarms import NAMESPACE, Alarm, Alarms
+from infra.blocks.guardrails import endpoint_metric
+from infra.blocks.machine import machine_arn
 from infra.constructs.dashboard import Dashboard
-from infra.constructs.guardrails import endpoint_metric
-from infra.constructs.machine import machine_arn
 from infra.constructs.monitor import Monitor
-from infra.packages import Packages
+from infra.packaging.packages import Packages
 from infra.stage import Stage
 from lambdas.settings import MonitorSettings
 

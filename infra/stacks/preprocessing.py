@@ -8,7 +8,7 @@ from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
 from infra.constructs.preprocessing import Preprocessing
-from infra.packages import Packages
+from infra.packaging.packages import Packages
 from infra.source import Source
 from infra.stage import Stage
 from lambdas.settings import PreprocessSettings

@@ -7,13 +7,13 @@ from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
-from infra.constructs.alarms import NAMESPACE, Alarm, Alarms
+from infra.blocks.alarms import NAMESPACE, Alarm, Alarms
 from infra.constructs.client import Client
 from infra.constructs.observations import Observations
 from infra.constructs.ratings import Ratings
 from infra.constructs.ratings_api import FEEDBACK, MODEL, RATE, RatingsApi
 from infra.constructs.release import Release
-from infra.packages import Packages
+from infra.packaging.packages import Packages
 from infra.stage import Stage
 from lambdas.settings import RatingsSettings, ReleaseSettings
 

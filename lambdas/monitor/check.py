@@ -12,8 +12,8 @@ import msgspec
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from lambdas.monitor import reading, telling
-from lambdas.monitor.figures import emit
+from lambdas.monitor import notification, observation_reader
+from lambdas.monitor.metrics import emit
 from lambdas.ports import machines, models, objects, parameters, topics
 from lambdas.settings import MonitorSettings
 from monitoring import drift, feedback, report, windows
@@ -72,7 +72,9 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     if seen.judged:
         state = windows.close(state, seen.window, verdict.verdict)
         was, is_now = before.packages.get(live), state.packages[live]
-        is_ringing, is_news = telling.rings(was, is_now, settings.alarms_needed, settings.alarms_of)
+        is_ringing, is_news = notification.rings(
+            was, is_now, settings.alarms_needed, settings.alarms_of
+        )
         if is_ringing:
             learning, state = _learn(state, now)
         if is_news or learning == STARTED:
@@ -103,7 +105,7 @@ def _state() -> State:
 def _look(state: State, package: str, until: datetime) -> tuple[Seen, State]:
     """The next window; where it must still fill, what is there of it."""
     start = windows.horizon(state, package, until, rules.window)
-    found = reading.lines(settings.observations_bucket, "predictions", start, until)
+    found = observation_reader.lines(settings.observations_bucket, "predictions", start, until)
     records, unreadable = read_records(found)
     cut, state = windows.cut(records, state, package=package, until=until, settings=rules.window)
     if cut is not None:
@@ -120,13 +122,13 @@ def _baseline(uri: str) -> Baseline | None:
         return None
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
-        reading.fetch_folder(uri, folder)
+        observation_reader.fetch_folder(uri, folder)
         return Baseline.load(folder) if Baseline.is_present(folder) else None
 
 
 def _quality(window: Window, now: datetime, evaluation_uri: str) -> Quality | None:
     """What true stars say of this window's predictions; None where none came back."""
-    found = reading.lines(settings.observations_bucket, "feedback", window.start, now)
+    found = observation_reader.lines(settings.observations_bucket, "feedback", window.start, now)
     told, _ = feedback.read_feedback(found)
     if not told:
         return None
@@ -162,7 +164,7 @@ def _put(key: str, body: bytes, kind: str = "application/json") -> None:
 def _learn(state: State, now: datetime) -> tuple[str, State]:
     """Start the Learn machine if it may; says what came of it."""
     running = machines.executions(settings.learn_machine_arn, "RUNNING")
-    why_not = telling.why_not_learn(state, len(running), now, settings.cool_down_hours)
+    why_not = notification.why_not_learn(state, len(running), now, settings.cool_down_hours)
     if why_not:
         return f"not started: {why_not}", state
     name = f"drift-{now:%Y%m%dT%H%M%SZ}"
@@ -171,5 +173,5 @@ def _learn(state: State, now: datetime) -> tuple[str, State]:
 
 
 def _tell(verdict: Verdict, version: str, report_uri: str, learning: str) -> None:
-    words = telling.message(verdict, report_uri, learning)
-    topics.publish(settings.alert_topic_arn, telling.subject(settings.stage, version), words)
+    words = notification.message(verdict, report_uri, learning)
+    topics.publish(settings.alert_topic_arn, notification.subject(settings.stage, version), words)

@@ -10,7 +10,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from lambdas.ports import objects
 from lambdas.preprocess import shards
-from lambdas.preprocess.cutting import parts
+from lambdas.preprocess.gzip_split import parts
 from lambdas.preprocess.shards import Shard
 from lambdas.preprocess.source import Source
 from lambdas.settings import PreprocessSettings

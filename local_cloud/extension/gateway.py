@@ -19,7 +19,7 @@ from ministack.core.responses import get_account_id, get_region, new_uuid
 from ministack.services import apigateway_v1, lambda_svc
 
 from local_cloud.permissions import roles
-from local_cloud.sagemaker import neighbours
+from local_cloud.sagemaker.runtime import emulator
 
 logger = logging.getLogger(__name__)
 VARIABLE = re.compile(r"\$context\.([A-Za-z]+(?:\.[A-Za-z]+)*)")
@@ -191,4 +191,4 @@ def _write(destination: str, stream: str, text: str) -> None:
     except roles.DeniedError as error:
         logger.error("an access log was not written: %s", error)
         return
-    neighbours.write_log(group, stream, [(int(time.time() * 1000), text)])
+    emulator.write_log(group, stream, [(int(time.time() * 1000), text)])

@@ -14,7 +14,7 @@ from ministack.services import cloudwatch
 from ministack.services import stepfunctions as states
 
 from local_cloud.permissions import roles
-from local_cloud.sagemaker import arns
+from local_cloud.sagemaker.runtime import arns
 
 Words = dict[str, Any]
 Call = tuple[str, str, dict[str, str]]  # action, resource, context

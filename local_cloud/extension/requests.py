@@ -15,7 +15,7 @@ from urllib.parse import parse_qs
 
 import ministack.app as ministack
 
-from local_cloud.sagemaker import arns
+from local_cloud.sagemaker.runtime import arns
 
 Response = tuple[int, dict[str, str], bytes]
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from local_cloud.permissions import encryption
-from local_cloud.sagemaker import arns
+from local_cloud.sagemaker.runtime import arns
 
 Words = Mapping[str, Any]
 

@@ -7,9 +7,11 @@ from typing import Any
 
 from ministack.services.cloudformation import provisioners, stacks
 
-from local_cloud.sagemaker import endpoints, models, packages, pipelines
-from local_cloud.sagemaker.errors import ServiceError
-from local_cloud.sagemaker.store import STORE, Record
+from local_cloud.sagemaker.hosting import endpoints, models
+from local_cloud.sagemaker.pipelines import operations as pipelines
+from local_cloud.sagemaker.registry import packages
+from local_cloud.sagemaker.runtime.errors import ServiceError
+from local_cloud.sagemaker.runtime.store import STORE, Record
 
 Created = tuple[str, dict[str, Any]]
 Operation = Callable[[Record], Record]

@@ -13,20 +13,14 @@ from typing import Any
 from ministack import app
 from ministack.core import iam_actions, router
 
-from local_cloud.sagemaker import (
-    arns,
-    endpoints,
-    invocations,
-    jobs,
-    models,
-    neighbours,
-    packages,
-    pipelines,
-    resources,
-    tags,
-)
-from local_cloud.sagemaker.errors import ServiceError
-from local_cloud.sagemaker.store import STORE, Record
+from local_cloud.sagemaker import resources
+from local_cloud.sagemaker.hosting import endpoints, invocations, models
+from local_cloud.sagemaker.jobs import operations as jobs
+from local_cloud.sagemaker.pipelines import operations as pipelines
+from local_cloud.sagemaker.registry import packages
+from local_cloud.sagemaker.runtime import arns, emulator, tags
+from local_cloud.sagemaker.runtime.errors import ServiceError
+from local_cloud.sagemaker.runtime.store import STORE, Record
 
 Response = tuple[int, dict[str, str], bytes]
 
@@ -65,7 +59,7 @@ async def handle(
         return _refusal(error)
     except KeyError as error:
         return _refusal(ServiceError("ValidationException", f"{error.args[0]} is required"))
-    except (ValueError, neighbours.MissingObjectError) as error:
+    except (ValueError, emulator.MissingObjectError) as error:
         return _refusal(ServiceError("ValidationException", str(error)))
     visible = {key: value for key, value in answer.items() if not key.startswith("_")}
     return 200, {"Content-Type": _CONTENT}, json.dumps(visible).encode()

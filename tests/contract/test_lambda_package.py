@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from lambdas.contents import FUNCTIONS, Uses, modules
-from lambdas.package import ROOT, Target, build, main, size_bytes
+from infra.packaging.build import ROOT, Target, build, main, size_bytes
+from infra.packaging.contents import FUNCTIONS, Uses, modules
 from lambdas.settings import (
     LearnSettings,
     MonitorSettings,

@@ -18,9 +18,10 @@ import pytest
 from cfnlint.jsonschema import StandardValidator
 
 from tests.unit.training.test_evaluation_command import WORDS, write_reviews
-from training import config, package_card
+from training import config
 from training.evaluate import evaluate, read_json
 from training.progress import Progress
+from training.report import package_card
 from training.train import train
 
 from .test_pipeline_sdk import PYTHON

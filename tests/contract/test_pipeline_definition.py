@@ -17,8 +17,8 @@ import pytest
 from botocore.model import Shape
 from botocore.validate import ParamValidator
 
-from infra import pipeline
-from infra.pipeline import Resources, definition
+from infra.pipeline import pipeline
+from infra.pipeline.pipeline import Resources, definition
 from infra.stage import Stage, stages
 
 Json = dict[str, Any]

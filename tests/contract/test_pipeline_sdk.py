@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from infra.pipeline import definition
+from infra.pipeline.pipeline import definition
 from infra.stage import Stage
 
 from .test_pipeline_definition import RESOURCES

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from fnmatch import fnmatchcase
 from pathlib import Path
 
-from infra.constructs.alarms import RUNBOOKS
+from infra.blocks.alarms import RUNBOOKS
 
 from .policies import RESOURCE_POLICIES, lets_in
 from .synthesis import Json, Resource, Templates, listed, text

@@ -14,7 +14,7 @@ import msgspec
 from aws_cdk.assertions import Template
 
 from app import compose, flags
-from infra.packages import Packages
+from infra.packaging.packages import Packages
 from infra.source import Source
 from infra.stage import CONFIGS, Stage
 

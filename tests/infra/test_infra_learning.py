@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from infra import pipeline
 from infra.constructs.image import FULL, ROOMS, content_hash
-from infra.pipeline import Resources, definition
+from infra.pipeline import pipeline
+from infra.pipeline.pipeline import Resources, definition
 from infra.source import ROOT
 from infra.stage import Stage
 from lambdas.settings import LearnSettings
@@ -308,7 +308,12 @@ def test_the_content_s_hash_changes_with_each_room_and_with_nothing_else(tmp_pat
     assert content_hash("other", tmp_path) != before
     assert content_hash("words", tmp_path) == before
     found = {before}
-    for path in ("training/gate.py", "reviews/clean.py", "monitoring/page.py", ROOMS[-1]):
+    for path in (
+        "training/evaluation/gate.py",
+        "reviews/clean.py",
+        "monitoring/page.py",
+        ROOMS[-1],
+    ):
         with (tmp_path / path).open("a") as file:
             file.write("# changed\n")
         found.add(content_hash("words", tmp_path))

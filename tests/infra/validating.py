@@ -17,7 +17,7 @@ from cdk_nag import AwsSolutionsChecks
 from constructs import IConstruct
 
 from app import compose, flags
-from infra.packages import Packages
+from infra.packaging.packages import Packages
 from infra.stage import Stage
 
 from .synthesis import SOURCE, STAGES

@@ -15,7 +15,7 @@ from reviews.parquet import MADE_BY
 from reviews.refine import Options
 from training import config
 from training.config import ModelConfig
-from training.model import StarModel
+from training.model.star_model import StarModel
 from training.progress import Progress
 from training.train import train
 

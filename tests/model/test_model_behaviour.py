@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from training import dataset, metrics
+from training.data import dataset
+from training.evaluation import metrics
 
 
 def held_out(data):

@@ -10,9 +10,12 @@ import pytest
 
 from reviews import parquet
 from reviews.refine import refine_stream
-from training import artefact, config, dataset, metrics, reference
+from training import config
+from training.data import dataset
 from training.evaluate import evaluate
-from training.model import StarModel
+from training.evaluation import metrics, reference
+from training.model import artefact
+from training.model.star_model import StarModel
 from training.progress import Progress
 from training.train import train
 

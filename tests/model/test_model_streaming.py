@@ -9,10 +9,14 @@ import msgspec
 import numpy as np
 import pytest
 
-from training import agreement, artefact, config, dataset, material, metrics
-from training.artefact import FILES
+from training import config
+from training.data import dataset
 from training.errors import TrainingError
-from training.model import StarModel
+from training.evaluation import metrics, parity_checks
+from training.fit import in_memory
+from training.model import artefact
+from training.model.artefact import FILES
+from training.model.star_model import StarModel
 from training.progress import Progress
 
 
@@ -62,7 +66,7 @@ def test_every_path_gives_the_same_answers(streamed: Path, data: Path):
     judged = StarModel.load(streamed)
     rows = dataset.read(data, ["en"], range(20))
     p = judged.probabilities(rows.title, rows.text)
-    found = agreement.check(judged, streamed, rows, p)
+    found = parity_checks.check(judged, streamed, rows, p)
     assert found["passed"]
     assert found["reference"]["rows"] >= 300
     assert found["reference"]["largest_difference"] < 1e-9
@@ -137,7 +141,7 @@ def test_the_form_follows_from_the_size_and_is_said(data: Path, gigabytes, form,
     streaming = msgspec.structs.replace(settings.streaming, memory_gigabytes=gigabytes)
     progress = Said()
     settings = msgspec.structs.replace(settings, streaming=streaming)
-    with material.gathered(data, settings, progress) as found:
+    with in_memory.gathered(data, settings, progress) as found:
         assert found.form == chosen
     assert any(re.search(said, line) for line in progress.lines)
 

@@ -10,10 +10,11 @@ import pytest
 
 from monitoring.baseline import Baseline
 from reviews.clean import clean
-from training import artefact, reference
-from training.artefact import FILES
 from training.errors import ArtefactError, TrainingError
-from training.model import StarModel
+from training.evaluation import reference
+from training.model import artefact
+from training.model.artefact import FILES
+from training.model.star_model import StarModel
 
 ALL = (*FILES, "model.json")
 

@@ -171,6 +171,6 @@ def test_a_limit_of_lambda_that_is_passed_is_a_broken_promise(worker, plan, brok
 
 def test_limits_are_those_of_the_template():
     limits = importlib.import_module("infra.constructs.preprocessing")
-    function = importlib.import_module("infra.constructs.function")
+    function = importlib.import_module("infra.blocks.function")
     assert table.MEMORY_MB == function.FULL_CPU_MB
     assert table.DISK_MB == {"worker": limits.WORKER_DISK_MB, "plan": function.LEAST_DISK_MB}

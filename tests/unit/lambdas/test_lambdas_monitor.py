@@ -11,7 +11,7 @@ import msgspec
 import numpy as np
 import pytest
 
-from lambdas.monitor import reading, telling
+from lambdas.monitor import notification, observation_reader
 from lambdas.ports.machines import Execution
 from lambdas.ports.models import Package
 from lambdas.settings import MonitorSettings
@@ -251,7 +251,7 @@ def test_true_stars_judge_the_model(stage: Stage) -> None:
 
 
 def test_a_span_holds_every_hour_that_a_record_may_be_filed_under() -> None:
-    first, last = reading.span("p", NOW - timedelta(hours=1), NOW)
+    first, last = observation_reader.span("p", NOW - timedelta(hours=1), NOW)
     for hours in (-2, -1, 0, 1):
         key = f"p/{NOW + timedelta(hours=hours):%Y/%m/%d/%H}/stream"
         assert first < key < last, key
@@ -276,12 +276,12 @@ def judged(*verdicts: str) -> Judged:
 def test_two_of_three_windows_ring_and_the_news_is_told_once(
     before: Judged | None, after: Judged, expected: tuple[bool, bool]
 ) -> None:
-    assert telling.rings(before, after, 2, 3) == expected
+    assert notification.rings(before, after, 2, 3) == expected
 
 
 def test_a_cool_down_holds_the_next_run_back() -> None:
     state = State(learn_started=NOW - timedelta(hours=5))
-    assert telling.why_not_learn(state, 0, NOW, 24)
-    assert telling.why_not_learn(state, 0, NOW, 5) == ""
-    assert telling.why_not_learn(State(), 0, NOW, 24) == ""
-    assert telling.why_not_learn(State(), 1, NOW, 0)
+    assert notification.why_not_learn(state, 0, NOW, 24)
+    assert notification.why_not_learn(state, 0, NOW, 5) == ""
+    assert notification.why_not_learn(State(), 0, NOW, 24) == ""
+    assert notification.why_not_learn(State(), 1, NOW, 0)

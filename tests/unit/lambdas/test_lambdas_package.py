@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from lambdas.contents import FUNCTIONS, Uses, is_useless, modules
-from lambdas.package import HERE, ROOT, PackageError, Target, main
+from infra.packaging.build import HERE, ROOT, PackageError, Target, main
+from infra.packaging.contents import FUNCTIONS, Uses, is_useless, modules
 
 USES = Uses(frozenset({"s3"}), frozenset({"typing"}))
 

@@ -13,8 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lambdas.preprocess import dataset, shards
-from lambdas.preprocess.cutting import parts
 from lambdas.preprocess.dataset import SourceRecord
+from lambdas.preprocess.gzip_split import parts
 from lambdas.preprocess.results import Made, Result, Written, add_up
 from lambdas.preprocess.shards import Shard
 from lambdas.preprocess.source import Source

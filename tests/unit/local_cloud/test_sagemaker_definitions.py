@@ -7,10 +7,15 @@ from typing import Any
 
 import pytest
 
-from local_cloud.sagemaker import cache, definitions, expressions
-from local_cloud.sagemaker.conditions import ConditionError, all_hold, holds
-from local_cloud.sagemaker.definitions import DefinitionError, needs, parameter_values, parse
-from local_cloud.sagemaker.expressions import ExpressionError, Values, resolve
+from local_cloud.sagemaker.pipelines import cache, definitions, expressions
+from local_cloud.sagemaker.pipelines.conditions import ConditionError, all_hold, holds
+from local_cloud.sagemaker.pipelines.definitions import (
+    DefinitionError,
+    needs,
+    parameter_values,
+    parse,
+)
+from local_cloud.sagemaker.pipelines.expressions import ExpressionError, Values, resolve
 
 JOB = {
     "ProcessingOutputConfig": {

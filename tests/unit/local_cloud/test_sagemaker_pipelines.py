@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from local_cloud.sagemaker.definitions import VERSION
+from local_cloud.sagemaker.pipelines.definitions import VERSION
 from tests.unit.local_cloud.conftest import ACCOUNT, IMAGE, REGION, Cloud, may, until
 
 pytestmark = pytest.mark.slow  # real processes, started and waited for

@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from local_cloud.sagemaker import arns, traffic
-from local_cloud.sagemaker.traffic import Shares, stages
+from local_cloud.sagemaker.hosting import traffic_shift
+from local_cloud.sagemaker.hosting.traffic_shift import Shares, stages
+from local_cloud.sagemaker.runtime import arns
 
 
 def test_a_share_is_kept_exactly_and_not_only_on_average() -> None:
@@ -65,10 +66,10 @@ def test_a_rollout_goes_in_the_stages_of_its_policy(
 
 
 def test_alarms_and_termination_are_read_from_the_deployment() -> None:
-    assert traffic.alarm_names(policy("CANARY")) == ["errors"]
-    assert traffic.alarm_names(None) == []
-    assert traffic.termination_seconds(policy("CANARY")) == 5
-    assert traffic.termination_seconds(None) == 0
+    assert traffic_shift.alarm_names(policy("CANARY")) == ["errors"]
+    assert traffic_shift.alarm_names(None) == []
+    assert traffic_shift.termination_seconds(policy("CANARY")) == 5
+    assert traffic_shift.termination_seconds(None) == 0
 
 
 START = "arn:aws:sagemaker:us-east-1:000000000000"

@@ -96,8 +96,10 @@ def test_some_users_write_several_reviews(sample):
 @pytest.mark.slow
 @pytest.mark.parametrize(("rows", "seed"), [(8000, 7), (4000, 11)])
 def test_a_model_learns_from_it_as_from_real_reviews(tmp_path, rows, seed):
-    from training import config, dataset, metrics
-    from training.model import StarModel
+    from training import config
+    from training.data import dataset
+    from training.evaluation import metrics
+    from training.model.star_model import StarModel
     from training.progress import Progress
     from training.train import train
 

@@ -10,13 +10,13 @@ from monitoring.baseline import Baseline
 from reviews.clean import TEXT_RULES
 from reviews.language import DEFAULT
 from training import config
-from training.artefact import Parts, seal, write_parts
-from training.decision import Rule
-from training.model import StarModel
-from training.scorer import Heads, Net, Stack
-from training.tokens import COUNTS
-from training.topics import Projection
-from training.views import FOUR
+from training.features.tokens import COUNTS
+from training.features.views import FOUR
+from training.model.artefact import Parts, seal, write_parts
+from training.model.decision import Rule
+from training.model.scorer import Heads, Net, Stack
+from training.model.star_model import StarModel
+from training.model.topics import Projection
 
 NGRAMS = ["good", "bad", "!", ".", "it", "not good", "is", "very bad", "don't", "5 stars"]
 WORDS = ["good", "bad", "it", "is", "not", "very", "don't", "5", "stars", "unheard", "!", "."]

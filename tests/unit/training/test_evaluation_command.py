@@ -14,13 +14,14 @@ from arro3.io import read_parquet, write_parquet
 
 from reviews.parquet import MADE_BY
 from reviews.refine import Options
-from training import config, tried
-from training.archive import unpack
+from training import config
 from training.curve import learning_curve
-from training.dataset import Rows
+from training.data.dataset import Rows
 from training.errors import ArtefactError, DatasetError
 from training.evaluate import Scored, against, evaluate
+from training.model.archive import unpack
 from training.progress import Progress
+from training.report import ablations
 from training.train import train
 
 WORDS = {
@@ -131,7 +132,7 @@ def test_the_report_is_one_file_that_needs_no_other(place: Path) -> None:
     for outside in ("<script", "<link", "src=", "@import", "url(http"):
         assert outside not in page
     assert page.count("<svg") >= 9
-    for entry in tried.HEADS:
+    for entry in ablations.HEADS:
         assert entry.way in page
         assert f"{entry.log_loss:.4f}" in page
     card = (place / "out" / "model_card.md").read_text()

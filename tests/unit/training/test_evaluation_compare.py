@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from training import compare
+from training.evaluation import compare
 
 
 def drawn(n: int = 4000, seed: int = 0) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:

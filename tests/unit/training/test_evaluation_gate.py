@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from reviews.errors import ConfigurationError
-from training.gate import MESSAGE_LIMIT, GateSettings, judge
+from training.evaluation.gate import MESSAGE_LIMIT, GateSettings, judge
 
 SETTINGS = GateSettings.from_mapping(
     {

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from training import metrics
+from training.evaluation import metrics
 
 
 def drawn(n: int = 3000, seed: int = 0) -> tuple[NDArray[np.int64], ...]:

@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 
 from training.errors import ArtefactError
-from training.record import describe
-from training.tracking import track
+from training.tracking.mlflow_run import describe
+from training.tracking.track import track
 
 SERVER = Path(".local/venvs/tracking/bin/mlflow")
 

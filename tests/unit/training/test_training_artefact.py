@@ -9,10 +9,10 @@ import pytest
 
 from monitoring.arrays import read_npz, write_npz
 from reviews.clean import TEXT_RULES
-from training import artefact
 from training.errors import ArtefactError
-from training.model import StarModel
-from training.tokens import TOKEN_RULES
+from training.features.tokens import TOKEN_RULES
+from training.model import artefact
+from training.model.star_model import StarModel
 
 
 def reseal(folder: Path) -> None:

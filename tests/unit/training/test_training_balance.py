@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from training.balance import row_weights, star_weights, streamed_weights
+from training.fit.balance import row_weights, star_weights, streamed_weights
 
 RATINGS = np.array([1] * 10 + [2] * 6 + [3] * 6 + [4] * 10 + [5] * 100)
 KEYS = np.random.default_rng(0).permutation(len(RATINGS)).astype(np.uint64)

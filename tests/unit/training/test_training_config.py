@@ -7,7 +7,7 @@ import yaml
 
 from training import config
 from training.errors import ConfigurationError
-from training.gate import GateSettings
+from training.evaluation.gate import GateSettings
 
 
 def test_the_settings_of_the_repository_are_sound():

@@ -14,7 +14,7 @@ from reviews import parquet
 from reviews.clean import TEXT_RULES
 from reviews.parquet import MADE_BY
 from reviews.refine import Options, refine_stream
-from training import dataset
+from training.data import dataset
 from training.errors import DatasetError
 
 TYPES = {

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from training.decision import Rule, candidates, choose
 from training.errors import ConfigurationError
+from training.model.decision import Rule, candidates, choose
 
 SPLIT = np.array([[0.43, 0.0, 0.05, 0.1, 0.42]])  # torn between one star and five
 

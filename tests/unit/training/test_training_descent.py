@@ -4,14 +4,15 @@ import msgspec
 import numpy as np
 import pytest
 
-from training import config, reference
-from training.artefact import Parts
-from training.dataset import Rows
-from training.descent import FIRST_SQUARES, Learner
-from training.scorer import softmax
-from training.tokens import keys_of
-from training.topics import Projection
-from training.views import FOUR, Slots
+from training import config
+from training.data.dataset import Rows
+from training.evaluation import reference
+from training.features.tokens import keys_of
+from training.features.views import FOUR, Slots
+from training.fit.adagrad import FIRST_SQUARES, Learner
+from training.model.artefact import Parts
+from training.model.scorer import softmax
+from training.model.topics import Projection
 
 BITS = 10
 SIZE = 1 << BITS
@@ -103,7 +104,7 @@ def test_the_heads_score_as_the_scorer_and_the_plain_pipeline_do(learner: Learne
 
 
 def batch_of(scorer, rows: Rows):
-    from training.tokens import tokenise
+    from training.features.tokens import tokenise
 
     return scorer.weigh(scorer.count(tokenise(rows.title, rows.text)), len(rows))
 

@@ -6,7 +6,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from training import footer
+from training.data import parquet_footer
 from training.errors import DatasetError
 
 
@@ -25,7 +25,7 @@ def test_it_says_what_pyarrow_says(tmp_path: Path, rows, settings):
         for column in range(told.num_columns):
             chunk = told.row_group(group).column(column)
             sizes[chunk.path_in_schema] += chunk.total_uncompressed_size
-    found = footer.read(tmp_path / "0.parquet")
+    found = parquet_footer.read(tmp_path / "0.parquet")
     assert found.rows == rows
     assert found.column_bytes == (sizes if told.num_row_groups else {})
 
@@ -40,7 +40,7 @@ def test_a_footer_cut_anywhere_is_a_dataset_error(tmp_path: Path):
         cut = content[: -8 - size] + whole[:length] + length.to_bytes(4, "little") + b"PAR1"
         path.write_bytes(cut)
         with pytest.raises(DatasetError, match=r"0\.parquet"):
-            footer.read(path)
+            parquet_footer.read(path)
 
 
 def test_a_footer_without_end_is_a_dataset_error(tmp_path: Path):
@@ -48,4 +48,4 @@ def test_a_footer_without_end_is_a_dataset_error(tmp_path: Path):
         tail = content + len(content).to_bytes(4, "little") + b"PAR1"
         (tmp_path / "0.parquet").write_bytes(b"PAR1" + tail)
         with pytest.raises(DatasetError):
-            footer.read(tmp_path / "0.parquet")
+            parquet_footer.read(tmp_path / "0.parquet")

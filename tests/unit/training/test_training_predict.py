@@ -10,12 +10,13 @@ import pytest
 
 from monitoring.observations import read_jsonl
 from reviews import language
-from training import artefact, serve
-from training.answer import prepare, rate
 from training.errors import ConfigurationError, UnreadableSourceError
-from training.model import StarModel
-from training.predict import predict
+from training.model import artefact
+from training.model.answer import prepare, rate
+from training.model.star_model import StarModel
 from training.progress import Progress
+from training.serving import serve
+from training.serving.predict import predict
 
 QUIET = Progress(quiet=True)
 GOOD = {"title": "good", "text": "it is &lt;b&gt;good&lt;/b&gt;, &amp; they don't know"}

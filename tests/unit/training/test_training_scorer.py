@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from training import reference
-from training.explain import explain
-from training.scorer import softmax, sum_segments
-from training.tokens import tokenise
+from training.evaluation import reference
+from training.features.tokens import tokenise
+from training.model.explain import explain
+from training.model.scorer import softmax, sum_segments
 
 
 def test_it_equals_the_plain_pipeline(parts, reviews):

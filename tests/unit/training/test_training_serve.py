@@ -7,8 +7,8 @@ import pytest
 
 from monitoring.observations import read_jsonl
 from reviews.errors import RequestError, TooLargeError
-from training import serve
-from training.model import StarModel
+from training.model.star_model import StarModel
+from training.serving import serve
 
 
 def ask(application, method: str, path: str, body: bytes = b"") -> tuple[int, dict]:

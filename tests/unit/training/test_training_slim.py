@@ -3,7 +3,7 @@
 import stat
 from pathlib import Path
 
-from training.slim import slim
+from training.strip_image import slim
 
 
 def put(path: Path, mode: int = 0o755) -> Path:

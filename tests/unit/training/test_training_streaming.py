@@ -9,10 +9,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from training import config, material, streaming
+from training import config
 from training.config import Space
-from training.dataset import Rows, join
+from training.data.dataset import Rows, join
 from training.errors import TrainingError
+from training.fit import in_memory, streaming
 from training.progress import Progress
 
 
@@ -62,7 +63,7 @@ def test_what_rows_would_take_is_told_from_the_footers(tmp_path: Path):
     table = pa.table({"title": [""] * 1000, "text": words})
     pq.write_table(table, tmp_path / "0.parquet", use_dictionary=False)
     pq.write_table(table, tmp_path / "1.parquet", use_dictionary=False)
-    found = material.estimate_bytes(tmp_path)
+    found = in_memory.estimate_bytes(tmp_path)
     assert found == pytest.approx(2 * (15 * 1_007_000 + 500 * 1000), rel=0.02)
 
 
@@ -71,7 +72,7 @@ def test_a_disk_that_is_full_is_said_with_what_to_do(tmp_path: Path, monkeypatch
         raise OSError(28, "No space left on device")
 
     pq.write_table(pa.table({"title": [""], "text": ["words"]}), tmp_path / "0.parquet")
-    monkeypatch.setattr(streaming.spool, "deal", full)
+    monkeypatch.setattr(streaming.partitions, "deal", full)
     gathered = streaming.gathered(tmp_path, config.load(), Progress(quiet=True))
     with pytest.raises(TrainingError, match=r"No space left on device; .* in TMPDIR"):
         gathered.__enter__()

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from training.tokens import COUNTS, fold, keys_of, pair_hashes, plain_tokens, tokenise
+from training.features.tokens import COUNTS, fold, keys_of, pair_hashes, plain_tokens, tokenise
 
 ALPHABET = st.sampled_from(list("ab AB'.!?-:;()/,\"5_\x00\t`") + list("éÉ’“—很。😀ß") + ["\u0130"])
 STRINGS = st.text(ALPHABET, max_size=40) | st.text(max_size=20)

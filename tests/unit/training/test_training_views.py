@@ -6,8 +6,8 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from training.tokens import keys_of, plain_tokens, tokenise
-from training.views import FOUR, Slots, Table, count, occurrences, unknown_share
+from training.features.tokens import keys_of, plain_tokens, tokenise
+from training.features.views import FOUR, Slots, Table, count, occurrences, unknown_share
 
 KNOWN = ["good", "bad", ".", "it", "it is", "is good", "good .", "!", "ok"]
 

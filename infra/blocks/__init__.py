@@ -1,0 +1,1 @@
+"""Building blocks that several constructs import; they know no capability."""

@@ -1,0 +1,86 @@
+"""One Lambda function with its own role, its own log group and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from aws_cdk import Acknowledgment, Duration, RemovalPolicy, Size, Validations
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_logs as logs
+from constructs import Construct
+
+from infra.blocks.statements import allow
+from infra.packaging.packages import Packages
+from infra.stage import Stage
+
+FULL_CPU_MB = 1_769  # the memory at which Lambda gives one whole vCPU
+LEAST_DISK_MB = 512  # of /tmp, which Lambda gives to every function
+
+
+class Function(Construct):
+    """A handler of `lambdas/`, which may do what its statements say and write its own log."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,
+        *,
+        stage: Stage,
+        packages: Packages,
+        handler: str,
+        environment: Mapping[str, str],
+        may: Iterable[Iterable[iam.PolicyStatement]] = (),
+        timeout_seconds: int = 60,
+        memory_mb: int = FULL_CPU_MB,
+        disk_mb: int = LEAST_DISK_MB,
+        role_name: str | None = None,
+    ) -> None:
+        """handler: `lambdas.<package>.<module>.handler`; may: groups of statements; role_name:
+        for a role that others know by its name."""
+        super().__init__(scope, id)
+        package = handler.split(".")[1]
+        log = logs.LogGroup(
+            self,
+            "Log",
+            retention=logs.RetentionDays.THREE_MONTHS,
+            removal_policy=RemovalPolicy.DESTROY,
+        )
+        self.role = iam.Role(
+            self,
+            "Role",
+            role_name=role_name,
+            assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"),
+        )
+        self.allow([allow(["logs:CreateLogStream", "logs:PutLogEvents"], log.log_group_arn)])
+        self.allow(*may)
+        self.function = lambda_.Function(
+            self,
+            "Function",
+            runtime=stage.python,
+            architecture=stage.architecture,
+            code=packages.code(package),
+            handler=handler,
+            role=self.role,
+            log_group=log,
+            environment=dict(environment),
+            timeout=Duration.seconds(timeout_seconds),
+            memory_size=memory_mb,
+            ephemeral_storage_size=Size.mebibytes(disk_mb),
+        )
+        Validations.of(self.function).acknowledge(
+            Acknowledgment(
+                id="AwsSolutions-L1",
+                reason="the stage pins the runtime that its packages are built for",
+            )
+        )
+
+    @property
+    def arn(self) -> str:
+        """The function's ARN."""
+        return self.function.function_arn
+
+    def allow(self, *statements: Iterable[iam.PolicyStatement]) -> None:
+        """Add groups of statements, as the builders of `infra.blocks.statements` return them."""
+        for statement in (s for group in statements for s in group):
+            self.role.add_to_policy(statement)

@@ -1,0 +1,1 @@
+"""State machines: pure functions to Amazon States Language."""

@@ -1,0 +1,243 @@
+"""`python -m infra.packaging.build --stage S`: one folder a function, and its zip, ready to upload.
+
+Binary wheels for the stage's runtime, and the modules of ours that the function imports; the
+same bytes twice; left alone where nothing has changed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gzip
+import hashlib
+import os
+import platform
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+import zipfile
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from infra.packaging.contents import FUNCTIONS, Uses, is_useless, modules
+
+ROOT = Path(__file__).resolve().parents[2]
+OUT = Path(".build/lambdas")
+LANGUAGE = Path("reviews/language")
+NOT_STAGES = {"model", "drift"}
+HERE = f"{sys.version_info.major}.{sys.version_info.minor}"
+LIMIT_BYTES = 250_000_000  # unzipped, of Lambda
+WHEN = 315_532_800  # 1980-01-01, the first time that a zip can tell
+PLATFORMS = {"x86_64": "x86_64-manylinux_2_28", "arm64": "aarch64-manylinux_2_28"}
+
+
+class PackageError(Exception):
+    """A package cannot be built; the message says what to do."""
+
+
+@dataclass(frozen=True)
+class Target:
+    """The runtime of a stage. native: this interpreter and this machine, whatever they are."""
+
+    python: str
+    architecture: str
+    native: bool
+    detector: str
+
+    @classmethod
+    def of_stage(cls, stage: str, configs: Path = ROOT / "configs") -> Target:
+        """Read a stage's runtime. Raises PackageError that lists the known stages."""
+        known = sorted(path.stem for path in configs.glob("*.yaml") if path.stem not in NOT_STAGES)
+        if stage not in known:
+            raise PackageError(f"no stage {stage!r}: known are {', '.join(known)}")
+        content: dict[str, Any] = msgspec.yaml.decode((configs / f"{stage}.yaml").read_bytes())
+        runtime, detector = content["runtime"], content["data"]["detector"]
+        if runtime["python"] == "same":
+            return cls(HERE, platform.machine(), True, detector)
+        return cls(str(runtime["python"]), runtime["architecture"], False, detector)
+
+    def locks(self, function: str, files: list[Path]) -> list[Path]:
+        """What is installed for a function; a detector's own packages where languages are told."""
+        locks = [ROOT / "lambdas" / function / "requirements.txt"]
+        own = LANGUAGE / f"requirements-{self.detector}.txt"
+        if LANGUAGE / "__init__.py" in files and (ROOT / own).exists():
+            locks.append(ROOT / own)
+        return locks
+
+    def uv_flags(self) -> list[str]:
+        """How uv picks wheels for it."""
+        flags = ["--python", sys.executable]
+        if not self.native:
+            wheels = PLATFORMS[self.architecture]
+            flags += ["--python-version", self.python, "--python-platform", wheels]
+        return flags
+
+    def compiler(self) -> str | None:
+        """An interpreter of its version on this machine; byte code of another is worthless."""
+        if self.python == HERE:
+            return sys.executable
+        name = f"python{self.python}"
+        if shutil.which(name) is None:
+            return None
+        tried = subprocess.run([name, "-c", ""], capture_output=True, check=False)
+        return name if tried.returncode == 0 else None
+
+
+@dataclass(frozen=True)
+class Built:
+    """One package, its size in bytes, and whether it was made anew."""
+
+    function: str
+    size: int
+    fresh: bool
+
+
+def build(
+    function: str, files: list[Path], target: Target, compiler: str | None, out: Path
+) -> Built:
+    """Make one package, unless its inputs are those of the folder that is there.
+
+    files: ours. Raises PackageError where uv cannot install or the folder is larger than Lambda
+    takes.
+    """
+    locks = target.locks(function, files)
+    digest = _digest([*(ROOT / path for path in files), *locks], repr((target, compiler)))
+    folder, stamp = out / function, out / f"{function}.stamp"
+    zipped = out / f"{function}.zip"
+    if all(path.exists() for path in (folder, zipped, stamp)) and stamp.read_text() == digest:
+        return Built(function, size_bytes(folder), fresh=False)
+    out.mkdir(parents=True, exist_ok=True)
+    stamp.unlink(missing_ok=True)
+    with tempfile.TemporaryDirectory(dir=out, prefix=f".{function}-") as place:
+        made = Path(place) / function
+        _install(locks, target, made)
+        _prune(made, Uses.of(files, ROOT, scipy=(made / "scipy").is_dir()))
+        _squeeze(made)
+        for path in files:
+            (made / path).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(ROOT / path, made / path)
+        if compiler:
+            _compile(made, compiler)
+        _settle(made)
+        size = size_bytes(made)
+        if size > LIMIT_BYTES:
+            raise PackageError(f"{function} has {size / 1e6:.0f} MB, Lambda takes 250 MB")
+        _zip(made, Path(place) / zipped.name)
+        shutil.rmtree(folder, ignore_errors=True)
+        made.replace(folder)
+        (Path(place) / zipped.name).replace(zipped)
+    stamp.write_text(digest)
+    return Built(function, size, fresh=True)
+
+
+def size_bytes(folder: Path) -> int:
+    """What all files of a folder hold."""
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+
+
+def _install(locks: list[Path], target: Target, folder: Path) -> None:
+    words = [_uv(), "pip", "install", "-q", "--target", str(folder), *target.uv_flags()]
+    words += ["--only-binary", ":all:", "--require-hashes", "--link-mode", "copy"]
+    for lock in locks:
+        words += ["-r", str(lock)]
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        raise PackageError(f"uv could not install {locks[-1]}:\n{done.stderr}")
+
+
+def _uv() -> str:
+    options = (os.environ.get("UV"), str(ROOT / ".local/venvs/uv/bin/uv"), shutil.which("uv"))
+    for option in options:
+        if option and Path(option).exists():
+            return option
+    raise PackageError("uv is not here: run `make setup`, or name it in the variable UV")
+
+
+def _prune(folder: Path, uses: Uses) -> None:
+    for path in sorted(folder.rglob("*"), reverse=True):
+        if path.is_dir():
+            if not any(path.iterdir()):
+                path.rmdir()
+        elif is_useless(path.relative_to(folder), uses):
+            path.unlink()
+
+
+def _squeeze(folder: Path) -> None:
+    """botocore reads its data packed, too; of its files one comes unpacked, a whole megabyte."""
+    plain = folder / "botocore/data/endpoints.json"
+    plain.with_suffix(".json.gz").write_bytes(gzip.compress(plain.read_bytes(), mtime=0))
+    plain.unlink()
+
+
+def _compile(folder: Path, compiler: str) -> None:
+    """Byte code that no time stamp can make stale, with the paths that it has in Lambda."""
+    words = [compiler, "-m", "compileall", "-q", "--invalidation-mode", "unchecked-hash"]
+    words += ["-s", str(folder), "-p", "/var/task", str(folder)]
+    environment = {**os.environ, "PYTHONHASHSEED": "0"}  # sets of constants keep their order
+    subprocess.run(words, env=environment, capture_output=True, check=False)
+
+
+def _settle(folder: Path) -> None:
+    """One time and one mode for everything: only content makes a package differ."""
+    for path in [folder, *folder.rglob("*")]:
+        path.chmod(0o755 if path.is_dir() or path.suffix == ".so" else 0o644)
+        os.utime(path, (WHEN, WHEN))
+
+
+def _zip(folder: Path, file: Path) -> None:
+    """The folder as Lambda takes it. Here, so that a deploy need not do it again each time."""
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, compresslevel=3) as made:
+        for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+            entry = zipfile.ZipInfo(str(path.relative_to(folder)), time.gmtime(WHEN)[:6])
+            entry.external_attr = path.stat().st_mode << 16
+            entry.compress_type = zipfile.ZIP_DEFLATED
+            made.writestr(entry, path.read_bytes())
+
+
+def _digest(inputs: Sequence[Path], more: str) -> str:
+    rules = [Path(__file__), Path(__file__).with_name("contents.py")]
+    found = hashlib.sha256(more.encode())
+    for path in (*rules, *inputs):
+        found.update(f"{path.relative_to(ROOT)}\0".encode())
+        found.update(hashlib.sha256(path.read_bytes()).digest())
+    return found.hexdigest()
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Build every package; 2 for an unknown stage, 1 where one cannot be built."""
+    parser = argparse.ArgumentParser(prog="python -m infra.packaging.build", description=__doc__)
+    parser.add_argument("--stage", default=os.environ.get("STAGE", "local"))
+    parser.add_argument("--out", type=Path, default=OUT)
+    options = parser.parse_args(arguments)
+    try:
+        target = Target.of_stage(options.stage)
+    except PackageError as error:
+        print(f"package: {error}", file=sys.stderr)
+        return 2
+    compiler = target.compiler()
+    if compiler is None:
+        print(f"package: no Python {target.python} here, so no byte code: cold starts take longer")
+    # Not in the threads: until 3.13 the parser counts its depth for all of them together.
+    files = {function: modules(function, ROOT) for function in FUNCTIONS}
+    try:
+        with ThreadPoolExecutor(2) as pool:
+            made = pool.map(
+                lambda name: build(name, files[name], target, compiler, options.out), FUNCTIONS
+            )
+            for built in made:
+                state = "built" if built.fresh else "up to date"
+                print(f"package: {built.function:<10} {built.size / 1e6:6.1f} MB  {state}")
+    except PackageError as error:
+        print(f"package: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""The SageMaker pipeline: a pure function from a stage to its definition."""

@@ -1,0 +1,285 @@
+"""The training pipeline: a pure function from a stage to a SageMaker pipeline definition.
+
+Train, then Evaluate on the hold-out and against the champion, then Track, then the gate:
+Register where it is passed, Refused with its message where it is not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from infra.pipeline.definition import (
+    EXECUTION,
+    RETRIES,
+    Json,
+    channel,
+    folder,
+    from_file,
+    job_input,
+    job_output,
+    joined,
+    output_uri,
+    parameter,
+    result,
+)
+from infra.stage import Stage
+
+# What the Learn machine passes: `lambdas/learn/plan.py` sends these names and no others.
+PARAMETERS = (
+    "DatasetManifestUri",
+    "DatasetId",
+    "DatasetVersionId",
+    "DatasetSha256",
+    "TextRules",
+    "ChampionModelUri",
+    "ConfigurationDigest",
+    "GitCommit",
+)
+MODEL = result("Train.ModelArtifacts.S3ModelArtifacts")
+CACHE_DAYS = 30
+
+
+@dataclass(frozen=True)
+class Resources:
+    """What the steps use; strings, which may hold CDK tokens.
+
+    image_uri: with its tag or digest; key_arn: encrypts volumes and outputs; tracking_role_arn:
+    of Track, the one job with a network; tracking: variables with which it finds MLflow.
+    """
+
+    image_uri: str
+    role_arn: str
+    tracking_role_arn: str
+    key_arn: str
+    curated_bucket: str
+    models_bucket: str
+    model_package_group: str
+    tracking: Mapping[str, str]
+
+
+def definition(stage: Stage, resources: Resources) -> Json:
+    """The whole definition, of version 2020-12-01."""
+    steps = Steps(stage, resources)
+    return {
+        "Version": "2020-12-01",
+        "Metadata": {},
+        "Parameters": _parameters(stage, resources),
+        "Steps": [steps.train(), steps.evaluate(), steps.track(), steps.gate()],
+    }
+
+
+def _parameters(stage: Stage, resources: Resources) -> list[Json]:
+    approved = stage.learning.approve == "automatic"
+    defaults = {
+        "ChampionModelUri": f"s3://{resources.models_bucket}/champion-none/",
+        "ModelApprovalStatus": "Approved" if approved else "PendingManualApproval",
+    }
+    names = [*PARAMETERS, "ModelApprovalStatus"]
+    optional = {name: {"DefaultValue": value} for name, value in defaults.items()}
+    return [{"Name": name, "Type": "String", **optional.get(name, {})} for name in names]
+
+
+class Steps:
+    """The steps of one stage's pipeline, each a dict."""
+
+    def __init__(self, stage: Stage, resources: Resources) -> None:
+        self.stage = stage
+        self.resources = resources
+
+    def train(self) -> Json:
+        """Fit on the dataset; hyperparameters also carry what model.json records of its origin."""
+        uses = self.resources
+        return {
+            "Name": "Train",
+            "Type": "Training",
+            "Arguments": {
+                "RoleArn": uses.role_arn,
+                "AlgorithmSpecification": {
+                    "TrainingImage": uses.image_uri,
+                    "TrainingInputMode": "File",
+                },
+                "HyperParameters": {
+                    "folds": str(self.stage.learning.folds),
+                    "dataset_id": parameter("DatasetId"),
+                    "dataset_manifest_uri": parameter("DatasetManifestUri"),
+                    "dataset_sha256": parameter("DatasetSha256"),
+                    "git_commit": parameter("GitCommit"),
+                    "image_uri": uses.image_uri,
+                },
+                "InputDataConfig": [
+                    channel("dataset", parameter("DatasetManifestUri"), "ManifestFile")
+                ],
+                "OutputDataConfig": {
+                    "S3OutputPath": self._run("model"),
+                    "KmsKeyId": uses.key_arn,
+                },
+                "ResourceConfig": self._instance(),
+                "EnableNetworkIsolation": True,
+                **self._spot(),
+            },
+            "RetryPolicies": RETRIES,
+            **self._cache(),
+        }
+
+    def evaluate(self) -> Json:
+        """Judge the model on the hold-out, beside the champion on the same rows."""
+        arguments = [
+            "evaluate",
+            *("--model", folder("model")),
+            *("--data", folder("dataset")),
+            *("--champion", folder("champion")),
+            *("--out", folder("evaluation")),
+        ]
+        inputs = [
+            job_input("model", MODEL),
+            job_input("dataset", parameter("DatasetManifestUri"), "ManifestFile"),
+            job_input("champion", parameter("ChampionModelUri")),
+        ]
+        report = {
+            "PropertyFileName": "Evaluation",
+            "OutputName": "evaluation",
+            "FilePath": "evaluation.json",
+        }
+        return {
+            **self._processing("Evaluate", arguments, inputs=inputs, output="evaluation"),
+            "PropertyFiles": [report],
+            **self._cache(),
+        }
+
+    def track(self) -> Json:
+        """Send the run's files to MLflow, refused runs too; never cached, never isolated."""
+        arguments = [
+            "track",
+            *("--run", folder("model")),
+            *("--evaluation", folder("evaluation")),
+            *("--dataset", f"{folder('dataset')}/dataset.json"),
+        ]
+        dataset = joined(
+            f"s3://{self.resources.curated_bucket}/datasets", parameter("DatasetId"), ""
+        )
+        inputs = [
+            job_input("model", MODEL),
+            job_input("evaluation", output_uri("Evaluate", "evaluation")),
+            job_input("dataset", dataset),
+        ]
+        environment = {
+            **self.resources.tracking,
+            "MLFLOW_EXPERIMENT_NAME": self.stage.name(),
+            "PIPELINE_EXECUTION_ID": EXECUTION,
+        }
+        step = self._processing("Track", arguments, inputs=inputs, output="tracking")
+        step["Arguments"] |= {
+            "RoleArn": self.resources.tracking_role_arn,
+            "NetworkConfig": {"EnableNetworkIsolation": False},
+            "Environment": environment,
+        }
+        return step
+
+    def gate(self) -> Json:
+        """Register what passed; stop with the gate's own sentence what did not."""
+        passed = from_file("Evaluate", "Evaluation", "gate.passed")
+        message = from_file("Evaluate", "Evaluation", "gate.message")
+        refused = {
+            "Name": "Refused",
+            "Type": "Fail",
+            "Arguments": {"ErrorMessage": joined("Refused:", message, on=" ")},
+        }
+        return {
+            "Name": "Gate",
+            "Type": "Condition",
+            "DependsOn": ["Track"],
+            "Arguments": {
+                "Conditions": [{"Type": "Equals", "LeftValue": passed, "RightValue": True}],
+                "IfSteps": [self.register()],
+                "ElseSteps": [refused],
+            },
+        }
+
+    def register(self) -> Json:
+        """A package, with pointers from it to the rows that it learned from."""
+        uses = self.resources
+        evaluation = output_uri("Evaluate", "evaluation")
+        metrics = {
+            "ContentType": "application/json",
+            "S3Uri": joined(evaluation, "evaluation.json"),
+        }
+        return {
+            "Name": "Register",
+            "Type": "RegisterModel",
+            "Arguments": {
+                "ModelPackageGroupName": uses.model_package_group,
+                "ModelApprovalStatus": parameter("ModelApprovalStatus"),
+                "InferenceSpecification": {
+                    "Containers": [{"Image": uses.image_uri, "ModelDataUrl": MODEL}],
+                    "SupportedContentTypes": ["application/json"],
+                    "SupportedResponseMIMETypes": ["application/json"],
+                    "SupportedRealtimeInferenceInstanceTypes": [self.stage.endpoint.instance_type],
+                },
+                "ModelMetrics": {"ModelQuality": {"Statistics": metrics}},
+                "CustomerMetadataProperties": {
+                    "dataset_id": parameter("DatasetId"),
+                    "dataset_manifest_uri": parameter("DatasetManifestUri"),
+                    "dataset_version_id": parameter("DatasetVersionId"),
+                    "dataset_sha256": parameter("DatasetSha256"),
+                    "text_rules": parameter("TextRules"),
+                    "git_commit": parameter("GitCommit"),
+                    "configuration_digest": parameter("ConfigurationDigest"),
+                    "image_uri": uses.image_uri,
+                    "run_prefix": self._run(),
+                    "evaluation_prefix": evaluation,
+                },
+            },
+        }
+
+    def _processing(
+        self, name: str, arguments: list[str], *, inputs: list[Json], output: str
+    ) -> Json:
+        """A job of the training program, isolated from the network, with one output folder."""
+        uses = self.resources
+        outputs = [job_output(output, self._run(output))]
+        return {
+            "Name": name,
+            "Type": "Processing",
+            "Arguments": {
+                "RoleArn": uses.role_arn,
+                "AppSpecification": {
+                    "ImageUri": uses.image_uri,
+                    "ContainerEntrypoint": ["python", "-m", "training"],
+                    "ContainerArguments": arguments,
+                },
+                "ProcessingInputs": inputs,
+                "ProcessingOutputConfig": {"Outputs": outputs, "KmsKeyId": uses.key_arn},
+                "ProcessingResources": {"ClusterConfig": self._instance()},
+                "NetworkConfig": {"EnableNetworkIsolation": True},
+                "StoppingCondition": {
+                    "MaxRuntimeInSeconds": self.stage.learning.max_runtime_seconds
+                },
+            },
+            "RetryPolicies": RETRIES,
+        }
+
+    def _run(self, *parts: str) -> Json:
+        """A place of this execution's own in the models bucket."""
+        return joined(f"s3://{self.resources.models_bucket}/runs", EXECUTION, *parts)
+
+    def _instance(self) -> Json:
+        return {
+            "InstanceType": self.stage.learning.instance_type,
+            "InstanceCount": 1,
+            "VolumeSizeInGB": self.stage.learning.volume_gib,
+            "VolumeKmsKeyId": self.resources.key_arn,
+        }
+
+    def _spot(self) -> Json:
+        """Spare capacity may be waited for as long again as the run itself may take."""
+        longest = self.stage.learning.max_runtime_seconds
+        if not self.stage.learning.spot:
+            return {"StoppingCondition": {"MaxRuntimeInSeconds": longest}}
+        stopping = {"MaxRuntimeInSeconds": longest, "MaxWaitTimeInSeconds": 2 * longest}
+        return {"EnableManagedSpotTraining": True, "StoppingCondition": stopping}
+
+    def _cache(self) -> Json:
+        if not self.stage.learning.step_cache:
+            return {}
+        return {"CacheConfig": {"Enabled": True, "ExpireAfter": f"P{CACHE_DAYS}D"}}

@@ -1,0 +1,151 @@
+"""Endpoints: the operations. What they start and how it is replaced is in `rollouts`."""
+
+import time
+from functools import partial
+from typing import Any
+
+from local_cloud.sagemaker.hosting import models
+from local_cloud.sagemaker.hosting.rollouts import Endpoint
+from local_cloud.sagemaker.runtime import emulator, tags
+from local_cloud.sagemaker.runtime.errors import invalid
+from local_cloud.sagemaker.runtime.store import STORE, Record, newest_first, now, page, pick
+
+LIVE: dict[str, Endpoint] = {}
+IN_PROGRESS = ("Creating", "Updating", "RollingBack", "Deleting")
+_GONE_SECONDS = 30.0
+
+
+def create_endpoint(request: Record) -> Record:
+    """CreateEndpoint: answers at once, the fleet comes up behind it."""
+    name = request["EndpointName"]
+    arn = STORE.arn("endpoint", name)
+    table = STORE.table("endpoint")
+    if name in table:
+        raise invalid(f'Cannot create already existing endpoint "{arn}".')
+    config = models.config(request["EndpointConfigName"])
+    record = {
+        "EndpointName": name,
+        "EndpointArn": arn,
+        "EndpointConfigName": config["EndpointConfigName"],
+        "CreationTime": now(),
+    }
+    table[name] = record
+    LIVE[arn] = Endpoint(record)
+    LIVE[arn].become("Creating")
+    tags.put(arn, request.get("Tags", []))
+    emulator.in_background(f"creation of {name}", partial(LIVE[arn].create, dict(config)))
+    return {"EndpointArn": arn}
+
+
+def endpoint(name: str) -> Endpoint:
+    """An endpoint by name; refuses one that nobody has."""
+    record = STORE.table("endpoint").get(name)
+    if record is None:
+        raise invalid(f'Could not find endpoint "{STORE.arn("endpoint", name)}".')
+    return LIVE[record["EndpointArn"]]
+
+
+def describe_endpoint(request: Record) -> Record:
+    """DescribeEndpoint."""
+    found = endpoint(request["EndpointName"])
+    variants = {"ProductionVariants": found.fleet.summary()} if found.fleet else {}
+    return {**found.record, **variants}
+
+
+def update_endpoint(request: Record) -> Record:
+    """UpdateEndpoint: answers at once, the rollout goes on behind it.
+
+    Without RetainDeploymentConfig the guardrails of the last deployment are dropped, as on AWS.
+    """
+    found = endpoint(request["EndpointName"])
+    record = found.record
+    if record["EndpointStatus"] in IN_PROGRESS:
+        raise invalid(f'Cannot update in-progress endpoint "{record["EndpointArn"]}".')
+    config = models.config(request["EndpointConfigName"])
+    deployment = request.get("DeploymentConfig")
+    if deployment is None and request.get("RetainDeploymentConfig"):
+        deployment = record.get("LastDeploymentConfig")
+    if deployment:
+        _check_guarded(found, config)
+    found.become(
+        "Updating", PendingDeploymentSummary={"EndpointConfigName": config["EndpointConfigName"]}
+    )
+    record.pop("FailureReason", None)
+    work = partial(found.update, dict(config), deployment)
+    emulator.in_background(f"rollout of {record['EndpointName']}", work)
+    return {"EndpointArn": record["EndpointArn"]}
+
+
+def _check_guarded(found: Endpoint, config: Record) -> None:
+    """Guardrails are for instances, and for variants that keep their names."""
+    variants = config["ProductionVariants"]
+    if any("ServerlessConfig" in variant for variant in variants):
+        raise invalid("DeploymentConfig is not supported for serverless variants.")
+    if found.fleet is None:
+        return
+    before = {variant.name for variant in found.fleet.variants}
+    after = {variant["VariantName"] for variant in variants}
+    if before != after:
+        raise invalid(f"The variants must keep their names: {sorted(before)}, not {sorted(after)}.")
+
+
+def delete_endpoint(request: Record) -> Record:
+    """DeleteEndpoint: refused while it is being created or updated."""
+    found = endpoint(request["EndpointName"])
+    if found.record["EndpointStatus"] in IN_PROGRESS:
+        raise invalid(f'Cannot update in-progress endpoint "{found.record["EndpointArn"]}".')
+    found.become("Deleting")
+    emulator.in_background(f"deletion of {request['EndpointName']}", partial(_remove, found))
+    return {}
+
+
+def _remove(found: Endpoint) -> None:
+    found.end()
+    tags.drop(found.record["EndpointArn"])
+    STORE.table("endpoint").pop(found.record["EndpointName"], None)
+    LIVE.pop(found.record["EndpointArn"], None)
+
+
+def list_endpoints(request: Record) -> Record:
+    """ListEndpoints."""
+    wanted, status = request.get("NameContains", ""), request.get("StatusEquals")
+    fields = ("EndpointName", "EndpointArn", "CreationTime", "LastModifiedTime", "EndpointStatus")
+    summaries = [
+        pick(record, *fields)
+        for record in newest_first(
+            list(STORE.table("endpoint").values()), request, time_field="CreationTime"
+        )
+        if wanted in record["EndpointName"] and status in (None, record["EndpointStatus"])
+    ]
+    return page(summaries, request, key="Endpoints")
+
+
+def wait_until_settled(name: str) -> dict[str, Any]:
+    """The endpoint's record once nothing is in progress any more; blocks."""
+    found = endpoint(name)
+    while found.record["EndpointStatus"] in IN_PROGRESS and not found.ended.is_set():
+        time.sleep(0.1)
+    return found.record
+
+
+def wait_until_gone(name: str) -> None:
+    """Return once the endpoint is deleted; blocks."""
+    end = time.monotonic() + _GONE_SECONDS
+    while name in STORE.table("endpoint") and time.monotonic() < end:
+        time.sleep(0.05)
+
+
+def stop_everything() -> None:
+    """End every server: the emulator is being reset or ends."""
+    for found in list(LIVE.values()):
+        found.end()
+    LIVE.clear()
+
+
+OPERATIONS = {
+    "CreateEndpoint": create_endpoint,
+    "DescribeEndpoint": describe_endpoint,
+    "UpdateEndpoint": update_endpoint,
+    "DeleteEndpoint": delete_endpoint,
+    "ListEndpoints": list_endpoints,
+}

@@ -1,0 +1,99 @@
+"""A fleet: the servers of one endpoint configuration, one process a variant.
+
+Instances are counted, not started: one process stands for all instances of its variant.
+"""
+
+import secrets
+from dataclasses import dataclass
+from typing import Any
+
+from local_cloud.sagemaker.hosting.servers import Server, Source, source_of
+from local_cloud.sagemaker.hosting.traffic_shift import Shares
+from local_cloud.sagemaker.runtime.store import Record
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One production variant and the process that answers for it."""
+
+    settings: Record
+    source: Source
+    server: Server
+
+    @property
+    def name(self) -> str:
+        """The variant's name."""
+        return str(self.settings["VariantName"])
+
+    @property
+    def instance_count(self) -> int:
+        """Instances that the configuration asks for; 1 for a serverless variant."""
+        return int(self.settings.get("InitialInstanceCount", 1))
+
+    @property
+    def weight(self) -> float:
+        """Its weight among the variants."""
+        return float(self.settings.get("InitialVariantWeight", 1.0))
+
+
+class Fleet:
+    """The variants of one configuration, which may be deleted while the fleet still serves."""
+
+    def __init__(self, endpoint_name: str, config: Record) -> None:
+        self.config_name: str = config["EndpointConfigName"]
+        self.variants = [_variant(endpoint_name, item) for item in config["ProductionVariants"]]
+        self._shares = Shares([(variant, variant.weight) for variant in self.variants])
+
+    def start(self) -> None:
+        """Start every server; stops all of them again if one does not come up (ServerError)."""
+        try:
+            for variant in self.variants:
+                variant.server.start()
+        except Exception:
+            self.stop()
+            raise
+
+    def stop(self) -> None:
+        """End every process of the fleet."""
+        for variant in self.variants:
+            variant.server.stop()
+
+    def pick(self) -> Variant:
+        """The variant that answers the next request."""
+        return self._shares.pick()
+
+    @property
+    def instance_count(self) -> int:
+        """Instances of all variants."""
+        return sum(variant.instance_count for variant in self.variants)
+
+    @property
+    def role_arns(self) -> set[str]:
+        """The execution roles of the models."""
+        return {variant.source.role_arn for variant in self.variants if variant.source.role_arn}
+
+    def summary(self) -> list[dict[str, Any]]:
+        """What DescribeEndpoint tells of the variants."""
+        return [
+            {
+                "VariantName": variant.name,
+                "CurrentWeight": variant.weight,
+                "DesiredWeight": variant.weight,
+                "CurrentInstanceCount": variant.instance_count,
+                "DesiredInstanceCount": variant.instance_count,
+                "DeployedImages": [{"SpecifiedImage": variant.source.image}],
+                **(
+                    {"CurrentServerlessConfig": variant.settings["ServerlessConfig"]}
+                    if "ServerlessConfig" in variant.settings
+                    else {}
+                ),
+            }
+            for variant in self.variants
+        ]
+
+
+def _variant(endpoint_name: str, settings: Record) -> Variant:
+    source = source_of(settings["ModelName"])
+    name = f"{endpoint_name}-{settings['VariantName']}-{secrets.token_hex(4)}"
+    server = Server(source, endpoint=endpoint_name, variant=settings["VariantName"], name=name)
+    return Variant(settings, source, server)

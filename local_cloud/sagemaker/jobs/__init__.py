@@ -1,0 +1,1 @@
+"""Training and processing jobs as local processes."""

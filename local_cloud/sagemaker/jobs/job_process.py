@@ -1,0 +1,139 @@
+"""One job from start to end: data in, the process, data out, and a reason for every failure."""
+
+import json
+import shutil
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from local_cloud.sagemaker.jobs import channels
+from local_cloud.sagemaker.jobs.job_spec import Recipe
+from local_cloud.sagemaker.runtime import containers, emulator, roles
+
+_REASON_LENGTH = 1024
+_POLL_SECONDS = 0.2
+
+Watch = Callable[[str, str], None]
+
+
+class JobFailedError(Exception):
+    """How a job ended badly: its final status and the reason."""
+
+    def __init__(self, status: str, reason: str) -> None:
+        super().__init__(reason)
+        self.status = status
+        self.reason = reason[:_REASON_LENGTH]
+
+
+class Run:
+    """A job while it runs.
+
+    watch: told of every phase as (status, reason), the last one Completed, Failed or Stopped.
+    """
+
+    def __init__(self, name: str, recipe: Recipe, watch: Watch) -> None:
+        self.name = name
+        self.done = threading.Event()
+        self._recipe = recipe
+        self._watch = watch
+        self._stopping = threading.Event()
+        self._root = emulator.home() / "jobs" / name / "ml"
+
+    def start(self) -> None:
+        """Run in a thread of its own."""
+        emulator.in_background(f"job {self.name}", self._run)
+
+    def stop(self) -> None:
+        """Ask the job to end; it ends Stopped."""
+        self._stopping.set()
+
+    def _run(self) -> None:
+        try:
+            self._watch("Downloading", "")
+            self._prepare()
+            self._watch("Running", "")
+            self._execute()
+            self._watch("Uploading", "")
+            channels.deliver(self._recipe.uploads, self._root, role_arn=self._recipe.role_arn)
+            self._watch("Completed", "")
+        except JobFailedError as error:
+            self._watch(error.status, error.reason)
+        except channels.TransferError as error:
+            self._watch("Failed", f"ClientError: {error}"[:_REASON_LENGTH])
+        except containers.ImageError as error:
+            self._watch("Failed", f"ClientError: {error}"[:_REASON_LENGTH])
+        except Exception as error:
+            self._watch("Failed", f"InternalServerError: {error!r}"[:_REASON_LENGTH])
+            raise
+        finally:
+            shutil.rmtree(self._root.parent, ignore_errors=True)
+            self.done.set()
+
+    def _prepare(self) -> None:
+        shutil.rmtree(self._root.parent, ignore_errors=True)
+        for folder in self._recipe.folders:
+            (self._root / folder).mkdir(parents=True, exist_ok=True)
+        for name, document in self._recipe.documents.items():
+            path = self._root / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(json.dumps(document), encoding="utf-8")
+        (self._root / "output").mkdir(parents=True, exist_ok=True)
+        for download in self._recipe.downloads:
+            self._refuse_if_stopped()
+            channels.fetch(download, self._root, role_arn=self._recipe.role_arn)
+
+    def _execute(self) -> None:
+        """The process, until it ends, is stopped or has run for too long."""
+        container = containers.Container(self._plan())
+        end = time.monotonic() + self._recipe.max_seconds
+        try:
+            while (status := container.wait(_POLL_SECONDS)) is None:
+                self._refuse_if_stopped()
+                if time.monotonic() > end:
+                    limit = self._recipe.max_seconds
+                    raise JobFailedError(
+                        "Stopped", f"MaxRuntimeExceeded: ran longer than {limit} seconds"
+                    )
+        finally:
+            container.stop()
+        if status != 0:
+            words = self._words() or container.last_words()
+            raise JobFailedError("Failed", f"AlgorithmError: {words}, exit code: {status}")
+
+    def _plan(self) -> containers.Plan:
+        recipe = self._recipe
+        stream = f"{self.name}/algo-1-{int(time.time() * 1000)}"
+        return containers.Plan(
+            image=recipe.image,
+            arguments=recipe.arguments,
+            root=self._root,
+            log_group=recipe.log_group,
+            log_stream=stream,
+            may_log=self._may_log(stream),
+            environment=recipe.environment,
+            isolated=recipe.isolated,
+        )
+
+    def _may_log(self, stream: str) -> bool:
+        """Whether the job's role may write its log; without it a job runs in silence, as on AWS."""
+        account, region = emulator.current_scope()
+        group = f"arn:aws:logs:{region}:{account}:log-group:{self._recipe.log_group}"
+        try:
+            for action in ("logs:CreateLogStream", "logs:PutLogEvents"):
+                roles.require(self._recipe.role_arn, action, f"{group}:log-stream:{stream}")
+        except roles.AccessDeniedError:
+            return False
+        return True
+
+    def _refuse_if_stopped(self) -> None:
+        if self._stopping.is_set():
+            raise JobFailedError("Stopped", "")
+
+    def _words(self) -> str:
+        """What the program itself said about its failure."""
+        for name in ("output/failure", "output/message"):
+            path: Path = self._root / name
+            if path.is_file():
+                return path.read_text(encoding="utf-8", errors="replace").strip()
+        return ""

@@ -1,0 +1,1 @@
+"""Pipelines and their executions, from the deployed definition."""

@@ -1,0 +1,1 @@
+"""Model package groups, packages and their cards."""

@@ -1,0 +1,1 @@
+"""Rows: curated Parquet as it is read for training and evaluation."""

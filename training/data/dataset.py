@@ -1,0 +1,232 @@
+"""Curated reviews as columns in memory.
+
+The order of rows is that of their keys, so it does not depend on files, shards or machines:
+the same rows give the same model.
+"""
+
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from reviews.clean import TEXT_RULES
+from reviews.identity import HOLD_OUT_BUCKETS
+from reviews.parquet import MADE_BY
+from reviews.refine import MadeBy
+from training.data import parquet_footer
+from training.data.parquet import read_batches
+from training.errors import DatasetError
+
+UNDETERMINED = "und"  # too short to tell a language
+BATCH_ROWS = 8192
+REFINE_AGAIN = "refine the raw files again, all in one way"
+NULLABLE = {True: 1, False: 0, None: -1}
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Columns of n reviews, row i in each of the same one; words are cleaned.
+
+    rating: (n,) 1 to 5. title, text: n strings. language: (n,) codes.
+    verified_purchase: (n,) 1 yes, 0 no, -1 unknown. markup: (n,) bool.
+    bucket: (n,) 0 to 99, of the user. review_key: (n,) uint64.
+    """
+
+    rating: NDArray[np.int64]
+    title: list[str]
+    text: list[str]
+    verified_purchase: NDArray[np.int8]
+    language: NDArray[np.str_]
+    markup: NDArray[np.bool_]
+    bucket: NDArray[np.int64]
+    review_key: NDArray[np.uint64]
+
+    def __len__(self) -> int:
+        return len(self.rating)
+
+    def take(self, rows: ArrayLike) -> "Rows":
+        """The named rows, by position or by mask, in the order given."""
+        index = np.asarray(rows)
+        if index.dtype == np.bool_:
+            index = np.flatnonzero(index)
+        positions = index.tolist()
+        columns: dict[str, Any] = {}
+        for item in fields(self):
+            column = getattr(self, item.name)
+            is_list = isinstance(column, list)
+            columns[item.name] = [column[i] for i in positions] if is_list else column[index]
+        return Rows(**columns)
+
+    @property
+    def held_out(self) -> NDArray[np.bool_]:
+        """(n,) whether a row belongs to the hold-out, which no fit ever sees."""
+        return self.bucket < HOLD_OUT_BUCKETS
+
+    def folds(self, count: int) -> NDArray[np.int64]:
+        """(n,) the fold of each row, 0 to count - 1: all rows of one user in one fold."""
+        return (self.bucket - HOLD_OUT_BUCKETS) % count
+
+    def in_languages(self, languages: Collection[str]) -> NDArray[np.bool_]:
+        """(n,) whether a row is in one of the languages, or too short to tell."""
+        return np.isin(self.language, [*languages, UNDETERMINED])
+
+
+def read(
+    folder: Path,
+    languages: Collection[str] | None = None,
+    buckets: Collection[int] | None = None,
+) -> Rows:
+    """Read every Parquet file below a folder, each review once (by its key).
+
+    languages: rows in these and `und`; None: all. buckets: only these; None: all.
+    Raises DatasetError where there is no file, no row, or a column is not as the data dictionary
+    says.
+    """
+    parts = [_chosen(batch, languages, buckets) for batch in batches(folder)]
+    if not parts:
+        raise DatasetError(f"no row in the Parquet files below {folder}")
+    return once_each(join(parts))
+
+
+def sample(folder: Path, most: int, buckets: Collection[int] | None = None) -> tuple[Rows, int]:
+    """At most so many rows, in memory for no more than three times as many, and how many there are.
+
+    Keys are hashes, so the rows with the lowest ones are a random sample, and always the same.
+    buckets: only these; None: all. Counted are rows as they stand in the files, copies too.
+    Raises DatasetError as `read` does.
+    """
+    held: list[Rows] = []
+    count, limit, total = 0, None, 0
+    for batch in batches(folder):
+        rows = _chosen(batch, None, buckets)
+        total += len(rows)
+        if limit is not None:
+            rows = rows.take(rows.review_key <= limit)
+        held.append(rows)
+        count += len(rows)
+        if count > 2 * most:
+            held = [once_each(join(held)).take(np.arange(most))]
+            count, limit = most, held[0].review_key[-1]
+    if not held:
+        raise DatasetError(f"no row in the Parquet files below {folder}")
+    rows = once_each(join(held))
+    return rows.take(np.arange(min(most, len(rows)))), total
+
+
+def _chosen(rows: Rows, languages: Collection[str] | None, buckets: Collection[int] | None) -> Rows:
+    keep = np.ones(len(rows), np.bool_)
+    if languages is not None:
+        keep &= rows.in_languages(languages)
+    if buckets is not None:
+        keep &= np.isin(rows.bucket, list(buckets))
+    return rows if keep.all() else rows.take(keep)
+
+
+def join(parts: Sequence[Rows]) -> Rows:
+    """The rows of at least one part, one after another."""
+    columns: dict[str, Any] = {}
+    for item in fields(Rows):
+        part = [getattr(p, item.name) for p in parts]
+        is_list = isinstance(part[0], list)
+        columns[item.name] = [v for p in part for v in p] if is_list else np.concatenate(part)
+    return Rows(**columns)
+
+
+def once_each(rows: Rows) -> Rows:
+    """The rows in the order of their keys, each review once."""
+    order = np.argsort(rows.review_key, kind="stable")
+    first = np.diff(rows.review_key[order], prepend=rows.review_key[order[:1]] ^ np.uint64(1)) != 0
+    return rows.take(order[first])
+
+
+def files(folder: Path) -> list[Path]:
+    """Every Parquet file below a folder, of any depth, sorted by path.
+
+    Raises DatasetError where there is none.
+    """
+    found = sorted(folder.rglob("*.parquet")) if folder.is_dir() else []
+    if not found:
+        raise DatasetError(f"no Parquet file below {folder}")
+    return found
+
+
+def detector(folder: Path) -> str:
+    """The language detector that told all rows below a folder: a model must be asked by the same.
+
+    Raises DatasetError where files differ, or were cleaned by other text rules than this
+    program's: no model can be learned from, or judged by, words of two kinds.
+    """
+    found: dict[str, str] = {}
+    for path in files(folder):
+        try:
+            told = msgspec.json.decode(
+                parquet_footer.read(path).metadata.get(MADE_BY, ""), type=MadeBy
+            )
+        except msgspec.MsgspecError:
+            raise DatasetError(
+                f"{path.name} does not say by what it was made: {REFINE_AGAIN}"
+            ) from None
+        if told.text_rules != TEXT_RULES:
+            raise DatasetError(
+                f"{path.name} was cleaned by text rules {told.text_rules}, this program goes by "
+                f"{TEXT_RULES}: {REFINE_AGAIN}"
+            )
+        found.setdefault(told.detector, path.name)
+    if len(found) > 1:
+        told_by = ", ".join(f"{path} by {name}" for name, path in found.items())
+        raise DatasetError(f"languages were told in {told_by}: {REFINE_AGAIN}")
+    return next(iter(found))
+
+
+def batches(folder: Path, batch_rows: int = BATCH_ROWS) -> Iterator[Rows]:
+    """The rows of every file in turn, in constant memory, copies included."""
+    for path in files(folder):
+        for batch in read_batches(path, batch_rows):
+            yield _columns(batch, path)
+
+
+def _columns(batch: Any, path: Path) -> Rows:
+    names = set(batch.schema.names)
+    if missing := sorted({item.name for item in fields(Rows)} - names):
+        raise DatasetError(f"{path.name} has no column {', '.join(missing)}")
+    verified = [NULLABLE.get(v, -1) for v in batch.column("verified_purchase").to_pylist()]
+    rows = Rows(
+        rating=_numbers(batch, "rating", path),
+        title=_strings(batch, "title", path),
+        text=_strings(batch, "text", path),
+        verified_purchase=np.asarray(verified, np.int8),
+        language=np.asarray(_strings(batch, "language", path), "U8"),
+        markup=_numbers(batch, "markup", path).astype(np.bool_),
+        bucket=_numbers(batch, "bucket", path),
+        review_key=_whole(batch, "review_key", path).astype(np.uint64),
+    )
+    if len(rows) and not 1 <= rows.rating.min() <= rows.rating.max() <= 5:
+        raise DatasetError(f"{path.name}: a rating is not from 1 to 5")
+    if len(rows) and not 0 <= rows.bucket.min() <= rows.bucket.max() <= 99:
+        raise DatasetError(f"{path.name}: a bucket is not from 0 to 99")
+    return rows
+
+
+def _whole(batch: Any, name: str, path: Path) -> NDArray[Any]:
+    column = batch.column(name)
+    if column.null_count:
+        raise DatasetError(f"{path.name}: column {name} has nulls")
+    values: NDArray[Any] = column.to_numpy()
+    if values.dtype.kind not in "iub":
+        raise DatasetError(f"{path.name}: column {name} holds no whole numbers")
+    return values
+
+
+def _numbers(batch: Any, name: str, path: Path) -> NDArray[np.int64]:
+    return _whole(batch, name, path).astype(np.int64)
+
+
+def _strings(batch: Any, name: str, path: Path) -> list[str]:
+    values: list[str] = batch.column(name).to_pylist()
+    if not all(type(value) is str for value in values):
+        raise DatasetError(f"{path.name}: column {name} must hold strings and no nulls")
+    return values

@@ -1,0 +1,164 @@
+"""Whether a model may be registered: floors of `configs/model.yaml`, and no step back.
+
+Pure: figures and settings in, a verdict with every condition out. The message goes whole into
+the pipeline's failure message, after "Refused:", so it stays under 1,000 characters.
+"""
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import msgspec
+
+from reviews.errors import ConfigurationError
+from training.evaluation.metrics import LOWER_IS_BETTER
+
+MESSAGE_LIMIT = 1000  # characters; the pipeline's failure message takes 1,024
+EXACT = 1e-9  # two sums of the same rows may differ by so much
+
+
+class Floor(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One absolute condition: the figure called `metric` is at least, or at most, so much."""
+
+    metric: str
+    at_least: float | None = None
+    at_most: float | None = None
+
+    def __post_init__(self) -> None:
+        if (self.at_least is None) == (self.at_most is None):
+            raise ValueError(f"gate: {self.metric} needs either at_least or at_most")
+
+
+class GateSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The `gate:` block of `configs/model.yaml`.
+
+    full_rows: hold-out rows from which `full` applies; below, `smoke` does.
+    champion_margin: how much worse than the champion each of `champion_metrics` may be.
+    """
+
+    full_rows: int
+    champion_margin: float
+    champion_metrics: tuple[str, ...]
+    full: tuple[Floor, ...]
+    smoke: tuple[Floor, ...]
+
+    @classmethod
+    def from_mapping(cls, block: Mapping[str, Any]) -> "GateSettings":
+        """Check the block. Raises ConfigurationError with the key that is wrong."""
+        try:
+            return msgspec.convert(block, cls)
+        except msgspec.ValidationError as error:
+            raise ConfigurationError(f"gate: {error}") from error
+
+
+@dataclass(frozen=True)
+class Condition:
+    """One thing that was asked. threshold: the value that was needed, inclusive.
+
+    bound: `at_least` or `at_most`.
+    """
+
+    name: str
+    value: float | None
+    threshold: float
+    passed: bool
+    words: str
+    bound: str = "at_least"
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The gate's answer. floors: `full` or `smoke`."""
+
+    passed: bool
+    floors: str
+    message: str
+    conditions: tuple[Condition, ...]
+
+    def to_mapping(self) -> dict[str, Any]:
+        """The `gate` of evaluation.json."""
+        return {**asdict(self), "conditions": [asdict(c) for c in self.conditions]}
+
+
+def judge(
+    figures: Mapping[str, Any], settings: GateSettings, champion: Mapping[str, Any] | None = None
+) -> Verdict:
+    """Judge the figures of a hold-out, as `metrics.headline` makes them.
+
+    champion: the same figures of the model in service, on the same rows; None: there is none.
+    A figure that is absent or not finite fails its condition.
+    """
+    full = figures["rows"] >= settings.full_rows
+    floors = "full" if full else "smoke"
+    conditions = [_floor(figures, floor) for floor in (settings.full if full else settings.smoke)]
+    if champion is not None:
+        conditions += [
+            _no_step_back(name, figures, champion, settings.champion_margin)
+            for name in settings.champion_metrics
+        ]
+    passed = bool(conditions) and all(condition.passed for condition in conditions)
+    scope = f"{floors} floors, {figures['rows']} hold-out rows"
+    message = _message(passed, conditions, scope, champion is not None)
+    return Verdict(passed, floors, message, tuple(conditions))
+
+
+def find(figures: Mapping[str, Any], name: str) -> float | None:
+    """The figure called so: a metric, `gain_over_majority`, `recall_of_1` or `f1_of_2`."""
+    if name == "gain_over_majority":
+        own, base = find(figures, "accuracy"), find(figures, "majority")
+        return None if own is None or base is None else own - base
+    kind, _, star = name.partition("_of_")
+    value = figures.get("per_class", {}).get(star, {}).get(kind) if star else figures.get(name)
+    if not isinstance(value, int | float) or not math.isfinite(value):
+        return None
+    return float(value)
+
+
+def _floor(figures: Mapping[str, Any], floor: Floor) -> Condition:
+    value = find(figures, floor.metric)
+    if floor.at_least is not None:
+        threshold, sign, bound = floor.at_least, "below", "at_least"
+        passed = value is not None and value >= threshold - EXACT
+    else:
+        assert floor.at_most is not None  # one of the two is given: Floor checks it
+        threshold, sign, bound = floor.at_most, "above", "at_most"
+        passed = value is not None and value <= threshold + EXACT
+    words = f"{floor.metric} {_figure(value)} is {sign} {threshold:g}"
+    return Condition(floor.metric, value, threshold, passed, "" if passed else words, bound)
+
+
+def _no_step_back(
+    name: str, figures: Mapping[str, Any], champion: Mapping[str, Any], margin: float
+) -> Condition:
+    own, theirs = find(figures, name), find(champion, name)
+    if own is None or theirs is None:
+        words = f"{name} cannot be compared with the champion's"
+        return Condition(f"{name}_against_champion", None, -margin, False, words)
+    gain = theirs - own if name in LOWER_IS_BETTER else own - theirs
+    passed = gain >= -margin - EXACT
+    words = (
+        f"{name} {_figure(own)} is worse than the champion's {_figure(theirs)} by over {margin:g}"
+    )
+    return Condition(f"{name}_against_champion", gain, -margin, passed, "" if passed else words)
+
+
+def _message(passed: bool, conditions: Sequence[Condition], scope: str, compared: bool) -> str:
+    if not conditions:
+        return f"the gate has no condition ({scope})."
+    if passed:
+        against = "the champion was compared" if compared else "no champion to compare with"
+        return f"all {len(conditions)} conditions hold ({scope}; {against})."
+    failed = [condition for condition in conditions if not condition.passed]
+    message = f"{_join(c.words for c in failed)} ({scope})."
+    if len(message) > MESSAGE_LIMIT:  # the names alone, if there are that many
+        message = f"{_join(c.name for c in failed)} ({scope})."
+    return message[:MESSAGE_LIMIT]
+
+
+def _join(parts: Iterable[str]) -> str:
+    return ", ".join(parts)
+
+
+def _figure(value: float | None) -> str:
+    return "(absent)" if value is None else f"{value:.4f}"

@@ -1,0 +1,95 @@
+"""The same model said slowly: scikit-learn over strings, one sentence a line.
+
+Shares no arithmetic with `training.model.scorer`: tokens come from the pattern, counts and TF-IDF
+from scikit-learn; where n-grams are hashed, only their hash. Evaluate and a test hold the two
+equal.
+"""
+
+import re
+from collections.abc import Sequence
+from itertools import pairwise
+
+import numpy as np
+
+from training.features.tokens import COUNTS, FloatArray, keys_of, plain_tokens
+from training.model.artefact import Parts
+from training.model.scorer import Heads, Stack
+
+LEAST_TOKENS = 3  # a first or last sentence reaches past a stop that comes earlier
+CAPITALS = re.compile(r"[A-Z]{3,}")
+
+
+def probabilities(parts: Parts, titles: Sequence[str], texts: Sequence[str]) -> FloatArray:
+    """(n, 5) P(1..5) of cleaned reviews."""
+    words = [(plain_tokens(a), plain_tokens(b)) for a, b in zip(titles, texts, strict=True)]
+    scores = [
+        _scores(parts, heads, [_view(name, a, b, parts.edge_tokens) for a, b in words])
+        for name, heads in parts.heads.items()
+    ]
+    counts = np.array([_counts(a, b) for a, b in zip(titles, texts, strict=True)])
+    logits = scores[0] if parts.stack is None else _stack(parts.stack, np.hstack([*scores, counts]))
+    shares = np.exp(logits - logits.max(axis=1, keepdims=True))
+    p: FloatArray = shares / shares.sum(axis=1, keepdims=True)
+    return p
+
+
+def _view(name: str, title: list[str], text: list[str], edge_tokens: int) -> list[list[str]]:
+    """The stretches of a review that a view reads; no n-gram crosses from one to the next."""
+    most = min(edge_tokens, len(text))
+    stops = [i for i, token in enumerate(text) if token[0] in "!?."]
+    if name == "both":
+        return [title, text]
+    if name == "title":
+        return [title]
+    if name == "first":
+        end = next((i + 1 for i in stops if i >= LEAST_TOKENS), len(text))
+        return [text[: min(end, most)]]
+    if name == "last":
+        begin = max((i + 1 for i in stops if i <= len(text) - LEAST_TOKENS - 2), default=0)
+        return [text[max(begin, len(text) - most) :]]
+    return [text]
+
+
+def _scores(parts: Parts, heads: Heads, documents: list[list[list[str]]]) -> FloatArray:
+    from sklearn.feature_extraction.text import CountVectorizer, TfidfTransformer
+
+    lookup = parts.lookup()
+
+    def ngrams(stretches: list[list[str]]) -> Sequence[str | int]:
+        pairs = [f"{a} {b}" for s in stretches for a, b in pairwise(s)]
+        found = [token for s in stretches for token in s] + pairs
+        return lookup.find(keys_of(found)).tolist() if parts.slots else found
+
+    names: Sequence[str | int] = range(1 << parts.slots) if parts.slots else parts.ngrams
+    vocabulary = {names[number]: i for i, number in enumerate(heads.ngrams.tolist())}
+    counts = CountVectorizer(analyzer=ngrams, vocabulary=vocabulary).transform(documents)
+    weighting = TfidfTransformer(sublinear_tf=True)
+    weighting.idf_ = heads.idf.astype(np.float64)
+    features = weighting.transform(counts.astype(np.float64))
+    scores: FloatArray = features @ heads.weights.astype(np.float64) + heads.bias
+    return scores
+
+
+def _counts(title: str, text: str) -> list[float]:
+    found = {
+        "text_length": len(text),
+        "title_length": len(title),
+        "text_exclamations": text.count("!"),
+        "title_exclamations": title.count("!"),
+        "questions": title.count("?") + text.count("?"),
+        "capital_words": len(CAPITALS.findall(title)) + len(CAPITALS.findall(text)),
+        "ellipses": title.count("...") + text.count("..."),
+    }
+    logs = {name: float(np.log1p(value)) for name, value in found.items()}
+    logs["title_in_capitals"] = float(title.isupper())
+    return [logs[name] for name in COUNTS]
+
+
+def _stack(stack: Stack, inputs: FloatArray) -> FloatArray:
+    x = np.clip((inputs - stack.mean) / stack.scale, -stack.clip, stack.clip)
+    logits = [
+        np.maximum(x @ net.inner + net.inner_bias, 0) @ net.outer + net.outer_bias
+        for net in stack.nets
+    ]
+    mean: FloatArray = np.mean(logits, axis=0)
+    return mean

@@ -1,0 +1,1 @@
+"""From words to n-grams: what training and serving share. numpy alone."""

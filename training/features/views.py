@@ -1,0 +1,202 @@
+"""Views of a review, and which known n-grams occur in each: what every model counts.
+
+A view is a stretch of a review with weights of its own. `both` is title and text together, the
+one view of the `plain` family. An n-gram is a token or two neighbours.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from training.features.tokens import HashArray, IntArray, Tokens, pair_hashes
+
+FOUR = ("text", "title", "first", "last")
+FIELD = {"text": "text", "title": "title", "first": "text", "last": "text", "both": "both"}
+WINDOW = 16  # neighbouring cells in which a key may lie
+GOLDEN = np.uint64(0x9E3779B97F4A7C15)
+LOWER_HALF = np.uint64(0xFFFFFFFF)
+UPPER = ~LOWER_HALF
+
+
+class Lookup(Protocol):
+    """From hashes to numbers of n-grams; -1 is an unknown one."""
+
+    def find(self, keys: HashArray) -> IntArray:
+        """(k,) numbers of (k,) hashes."""
+
+    def unknown(self, tokens: IntArray) -> NDArray[np.bool_]:
+        """(t,) whether a token with this number was never learned."""
+
+
+class Table:
+    """An open-addressed hash table from keys to their places, read in a few numpy calls.
+
+    A cell holds the upper half of a key and its place + 1; an empty one is 0. Two keys that
+    agree in 32 bits and meet are told apart when the table is built; an unknown key passes for
+    a known one once in four billion.
+    """
+
+    def __init__(self, keys: HashArray) -> None:
+        """keys: distinct."""
+        bits = max(10, int(np.ceil(np.log2(max(1, len(keys)) * 4))))
+        while not self._build(keys, bits):
+            bits += 1
+
+    def _build(self, keys: HashArray, bits: int) -> bool:
+        self.shift = np.uint64(64 - bits)
+        self.cells = np.zeros((1 << bits) + WINDOW, np.uint64)
+        self.windows = np.lib.stride_tricks.sliding_window_view(self.cells, WINDOW)
+        cells = keys & UPPER | np.arange(1, len(keys) + 1, dtype=np.uint64)
+        slot = self._home(keys)
+        for _ in range(WINDOW):
+            free = self.cells[slot] == 0
+            self.cells[slot[free]] = cells[free]  # of several for one slot the last stays
+            left = self.cells[slot] != cells
+            cells, slot = cells[left], slot[left] + 1
+        return len(cells) == 0 and bool((self.find(keys) == np.arange(len(keys))).all())
+
+    def _home(self, keys: HashArray) -> IntArray:
+        home: IntArray = ((keys * GOLDEN) >> self.shift).view(np.int64)
+        return home
+
+    def find(self, keys: HashArray) -> IntArray:
+        """(k,) places of (k,) keys; -1 for one that is not there."""
+        home = self._home(keys)
+        cells = self.cells.take(home)
+        differs = (cells ^ keys) > LOWER_HALF
+        other = (differs & (cells != 0)).nonzero()[0]  # its cell may be one further on
+        cells[differs] = 0
+        if len(other):
+            windows = self.windows[home.take(other)]
+            same = (windows ^ keys.take(other)[:, None]) <= LOWER_HALF
+            hit = same.any(axis=1).nonzero()[0]
+            cells[other.take(hit)] = windows[hit, same.argmax(axis=1).take(hit)]
+        places: IntArray = (cells & LOWER_HALF).view(np.int64) - 1
+        return places
+
+    def unknown(self, tokens: IntArray) -> NDArray[np.bool_]:
+        """(t,) whether a token with this number was never learned."""
+        return tokens < 0
+
+
+class Slots:
+    """Hashed n-grams: every key has a number, some share one, and no word is kept.
+
+    known: a bit for each slot, whether a token of the training rows fell into it.
+    """
+
+    def __init__(self, bits: int, known: NDArray[np.uint8]) -> None:
+        self.shift = np.uint64(64 - bits)
+        self.never = np.unpackbits(known) == 0
+
+    def find(self, keys: HashArray) -> IntArray:
+        """(k,) slots, 0 to 2**bits - 1."""
+        return ((keys * GOLDEN) >> self.shift).astype(np.int64)
+
+    def unknown(self, tokens: IntArray) -> NDArray[np.bool_]:
+        """(t,) whether a token with this number was never learned."""
+        never: NDArray[np.bool_] = self.never.take(tokens)
+        return never
+
+
+class Counts(NamedTuple):
+    """Known n-grams of a batch of n reviews, sorted by segment and n-gram.
+
+    segment: (m,) view * n + row. ngram: (m,). times: (m,) occurrences.
+    number: (2t - 1,) see `numbers`.
+    """
+
+    segment: IntArray
+    ngram: IntArray
+    times: IntArray
+    number: IntArray
+
+
+def numbers(tokens: Tokens, lookup: Lookup) -> IntArray:
+    """The numbers of all t tokens, then of their t - 1 neighbours (at t + i: tokens i, i + 1)."""
+    return lookup.find(np.concatenate((tokens.hash, pair_hashes(tokens.hash))))
+
+
+def occurrences(
+    tokens: Tokens, views: Sequence[str], edge_tokens: int
+) -> tuple[IntArray, IntArray]:
+    """Where n-grams stand: their segments, and their places among `numbers`."""
+    start, length, segment = _spans(tokens, views, edge_tokens)
+    length = np.concatenate((length, np.maximum(length - 1, 0)))  # tokens, then neighbours
+    start = np.concatenate((start, start + len(tokens.hash)))
+    return np.concatenate((segment, segment)).repeat(length), _ranges(start, length)
+
+
+def count(
+    tokens: Tokens, lookup: Lookup, views: Sequence[str], edge_tokens: int, size: int
+) -> Counts:
+    """Count the known n-grams of each view. size: how many numbers the lookup gives out."""
+    number = numbers(tokens, lookup)
+    segment, place = occurrences(tokens, views, edge_tokens)
+    ngram = number.take(place)
+    cell = (segment * size + ngram)[ngram >= 0]
+    cell.sort(kind="stable")  # two runs that ascend by segment: a third faster than the default
+    edges = run_edges(cell)
+    cell = cell.take(edges[:-1])
+    segments = cell // size
+    return Counts(segments, cell - segments * size, edges[1:] - edges[:-1], number)
+
+
+def run_edges(values: IntArray) -> IntArray:
+    """Where each run of equal values begins, and where the last one ends."""
+    is_edge = np.empty(len(values) + 1, np.bool_)
+    is_edge[0] = is_edge[-1] = True
+    np.not_equal(values[1:], values[:-1], out=is_edge[1:-1])
+    return is_edge.nonzero()[0]
+
+
+def unknown_share(tokens: Tokens, number: IntArray, lookup: Lookup) -> NDArray[np.float64]:
+    """(n,) share of a text's tokens that were never learned (0 to 1). number: see `numbers`."""
+    n = len(tokens.counts)
+    unknown = lookup.unknown(number[: len(tokens.hash)]).nonzero()[0]
+    places = unknown.searchsorted(tokens.offsets[n:])
+    length = tokens.offsets[n + 1 :] - tokens.offsets[n:-1]
+    share: NDArray[np.float64] = (places[1:] - places[:-1]) / np.maximum(length, 1)
+    return share
+
+
+def _spans(
+    tokens: Tokens, views: Sequence[str], edge_tokens: int
+) -> tuple[IntArray, IntArray, IntArray]:
+    """First token, tokens and segment of every stretch."""
+    n = len(tokens.counts)
+    offsets = tokens.offsets
+    length = offsets[1:] - offsets[:-1]
+    rows = np.arange(n)
+    title, text = (offsets[:n], length[:n]), (offsets[n:-1], length[n:])
+    if "both" in views:
+        start, tokens_in = (np.concatenate(pair) for pair in zip(title, text, strict=True))
+        return start, tokens_in, np.concatenate((rows, rows))
+    stretches = {"title": title, "text": text, **_edges(tokens, *text, edge_tokens)}
+    start, tokens_in = (np.concatenate([stretches[view][i] for view in views]) for i in range(2))
+    return start, tokens_in, np.arange(n * len(views))
+
+
+def _edges(
+    tokens: Tokens, start: IntArray, length: IntArray, edge_tokens: int
+) -> dict[str, tuple[IntArray, IntArray]]:
+    """First and last sentence of each text, each at least four tokens where the text has them."""
+    stops = tokens.ends_sentence.nonzero()[0]
+    border = np.empty(len(stops) + 2, np.int64)  # the stops, and one on either side of all
+    border[0], border[1:-1], border[-1] = -1, stops, len(tokens.hash)
+    near = np.minimum(length, edge_tokens)
+    after = border.take(stops.searchsorted(start + 3) + 1)  # first stop from the fourth token on
+    first = np.minimum(after + 1 - start, near)
+    before = border.take(stops.searchsorted(start + length - 5, side="right"))
+    last = np.minimum(start + length - (before + 1), near)
+    return {"first": (start, first), "last": (start + length - last, last)}
+
+
+def _ranges(start: IntArray, length: IntArray) -> IntArray:
+    """start[0], start[0] + 1, ... (length[0] of them), start[1], ..."""
+    ends = length.cumsum()
+    total = int(ends[-1]) if len(ends) else 0
+    ranges: IntArray = np.arange(total) + (start - ends + length).repeat(length)
+    return ranges

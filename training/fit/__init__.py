@@ -1,0 +1,1 @@
+"""What learns: from rows to the parts of a model."""

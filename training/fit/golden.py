@@ -1,0 +1,48 @@
+"""Questions with known answers: asked through the API after every release."""
+
+from pathlib import Path
+
+import msgspec
+
+from reviews.clean import clean
+from reviews.language import detect
+from training.data.dataset import Rows
+from training.model.star_model import StarModel
+
+MOST_TITLE, MOST_TEXT = 1_000, 20_000  # characters that the API takes
+VERIFIED = {1: True, 0: False, -1: None}
+
+
+def write_golden(path: Path, model: StarModel, rows: Rows, count: int) -> int:
+    """Write hold-out rows with the model's answers, one JSON line each; says how many.
+
+    Only rows that cleaning leaves as they are, so that the API scores exactly these words.
+    """
+    places: list[int] = []
+    for i in range(len(rows)):
+        if len(places) == count:
+            break
+        if _is_fit(rows.title[i], rows.text[i], model):
+            places.append(i)
+    chosen = rows.take(places)
+    probabilities = model.probabilities(chosen.title, chosen.text)
+    stars = model.decide(probabilities)
+    with path.open("wb") as file:
+        for i in range(len(chosen)):
+            line = {
+                "title": chosen.title[i],
+                "text": chosen.text[i],
+                "verified_purchase": VERIFIED[int(chosen.verified_purchase[i])],
+                "stars": int(stars[i]),
+                "probabilities": probabilities[i].tolist(),
+            }
+            file.write(msgspec.json.encode(line) + b"\n")
+    return len(places)
+
+
+def _is_fit(title: str, text: str, model: StarModel) -> bool:
+    if len(title) > MOST_TITLE or len(text) > MOST_TEXT:
+        return False
+    words = clean(title, text)
+    unchanged = (words.title, words.text, words.markup) == (title, text, False)
+    return unchanged and model.supports(detect(words.sample, model.detector)[0])

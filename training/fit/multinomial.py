@@ -1,0 +1,57 @@
+"""The `plain` family: one multinomial regression over title and text together.
+
+What most such systems have, for comparison. Its weights are the logits: there is no stack.
+"""
+
+import warnings
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.linear_model import LogisticRegression
+
+from training.config import ModelConfig
+from training.fit.ordinal import Examples, Fitted
+from training.fit.vocabulary import Matrix, Vocabulary
+from training.model.scorer import Float32Array, Heads, softmax
+from training.progress import Progress
+
+VIEW = "both"
+
+
+def fit(
+    vocabulary: Vocabulary, examples: Examples, config: ModelConfig, progress: Progress
+) -> Fitted:
+    """Fit on all rows, and once for each fold without it."""
+    matrix = vocabulary.matrices[VIEW].astype(np.float32)
+    learned = examples.row_weights > 0
+    probabilities = np.zeros((len(examples.ratings), 5))
+    for fold in np.unique(examples.folds):
+        out = examples.folds == fold
+        weights, bias = _fit(matrix, examples, learned & ~out, config)
+        probabilities[out] = softmax(matrix[out] @ weights.astype(np.float64) + bias)
+        progress.say(f"fold {fold + 1} of {config.folds}")
+    weights, bias = _fit(matrix, examples, learned, config)
+    progress.say(f"regression: {matrix.shape[1]:,} n-grams")
+    ngrams = vocabulary.chosen[VIEW].astype(np.int32)
+    return Fitted({VIEW: Heads(ngrams, vocabulary.idf[VIEW], weights, bias)}, None, probabilities)
+
+
+def _fit(
+    matrix: Matrix, examples: Examples, rows: NDArray[np.bool_], config: ModelConfig
+) -> tuple[Float32Array, Float32Array]:
+    """(m, 5) weights and (5,) bias, each of mean 0 over the stars."""
+    model = LogisticRegression(C=config.plain.space.c, max_iter=config.plain.iterations)
+    with warnings.catch_warnings():  # `iterations` bounds the time: say nothing, use what is there
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        model.fit(matrix[rows], examples.ratings[rows], examples.row_weights[rows])
+    coefficients, intercepts, stars = model.coef_, model.intercept_, model.classes_
+    if len(stars) == 2:  # scikit-learn then gives the second star's logit alone
+        coefficients = np.concatenate((-coefficients, coefficients)) / 2
+        intercepts = np.concatenate((-intercepts, intercepts)) / 2
+    weights = np.zeros((matrix.shape[1], 5))
+    bias = np.full(5, intercepts.min() - np.log(rows.sum() + 1.0))  # a star that never occurs
+    weights[:, stars - 1] = coefficients.T
+    bias[stars - 1] = intercepts
+    weights -= weights.mean(axis=1, keepdims=True)
+    return weights.astype(np.float32), (bias - bias.mean()).astype(np.float32)

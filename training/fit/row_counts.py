@@ -1,0 +1,84 @@
+"""How many rows there are of what, and whether a model can come of them."""
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from training.config import ModelConfig
+from training.data.dataset import Rows
+from training.errors import TrainingError
+from training.features.tokens import IntArray
+
+
+@dataclass(frozen=True)
+class Census:
+    """Rows, each review once. by_fold: (folds, 5) those to learn from, by fold and star."""
+
+    read: int
+    hold_out: int
+    by_fold: IntArray
+    languages: dict[str, int]
+
+    @property
+    def by_star(self) -> IntArray:
+        """(5,) rows to learn from."""
+        stars: IntArray = self.by_fold.sum(axis=0)
+        return stars
+
+    @property
+    def training(self) -> int:
+        """Rows to learn from."""
+        return int(self.by_fold.sum())
+
+    def told(self) -> dict[str, Any]:
+        """The `rows` of model.json."""
+        return {
+            "read": self.read,
+            "training": self.training,
+            "hold_out": self.hold_out,
+            "training_by_star": self.by_star.tolist(),
+            "languages": self.languages,
+        }
+
+
+def learned(rows: Rows, config: ModelConfig) -> Rows:
+    """Of these rows, those to learn from."""
+    return rows.take(~rows.held_out & rows.in_languages(config.languages))
+
+
+def take(parts: Iterable[Rows], config: ModelConfig) -> Census:
+    """Count the rows of all parts; no review may stand in two of them."""
+    read = hold_out = 0
+    by_fold = np.zeros((config.folds, 5), np.int64)
+    languages: Counter[str] = Counter()
+    for rows in parts:
+        read += len(rows)
+        hold_out += int(rows.held_out.sum())
+        languages.update(rows.language.tolist())
+        to_learn = learned(rows, config)
+        np.add.at(by_fold, (to_learn.folds(config.folds), to_learn.rating - 1), 1)
+    return Census(read, hold_out, by_fold, dict(sorted(languages.items())))
+
+
+def check(census: Census, config: ModelConfig) -> None:
+    """Raise TrainingError where no model can come of so few rows, or of so much alike."""
+    if census.training < config.least_rows:
+        languages = ", ".join(f"{code} {n}" for code, n in census.languages.items())
+        raise TrainingError(
+            f"too few rows: {census.training} to learn from in {', '.join(config.languages)} and "
+            f"und, at least {config.least_rows} are needed: add reviews "
+            f"(all rows by language: {languages})"
+        )
+    if census.hold_out < 2:
+        raise TrainingError(f"too few rows: the hold-out has {census.hold_out}")
+    occurs = census.by_star > 0
+    if occurs.sum() < 2:
+        raise TrainingError(
+            f"one class: every row has {int(occurs.argmax()) + 1} stars, add others"
+        )
+    for fold in range(config.folds):
+        if np.count_nonzero(census.by_star - census.by_fold[fold]) < 2:
+            raise TrainingError(f"too few users: without fold {fold} one class is left")

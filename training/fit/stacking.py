@@ -1,0 +1,100 @@
+"""Small nets over the heads' out-of-fold scores: Adam, cross-entropy, one hidden layer."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from training.config import Stacking
+from training.features.tokens import FloatArray, IntArray
+from training.model.scorer import Float32Array, Net, Stack
+
+BETA_1, BETA_2, EPSILON = 0.9, 0.999, 1e-8  # Kingma and Ba (2015)
+
+
+def fit_stack(
+    scores: FloatArray,
+    counts: FloatArray,
+    ratings: IntArray,
+    settings: Stacking,
+    *,
+    seed: int,
+    row_weights: FloatArray,
+) -> Stack:
+    """Fit the nets. scores: (n, s) out of fold. counts: (n, c). row_weights: (n,), mean 1."""
+    inputs = np.concatenate((scores, counts), axis=1)
+    mean = inputs.mean(axis=0).astype(np.float32)
+    scale = (inputs.std(axis=0) + 1e-6).astype(np.float32)
+    stack = Stack(mean, scale, settings.clip, ())
+    x = stack.inputs(scores, counts).astype(np.float32)
+    nets = tuple(
+        fit_net(x, ratings - 1, row_weights.astype(np.float32), settings, seed + i)
+        for i in range(settings.nets)
+    )
+    return Stack(mean, scale, settings.clip, nets)
+
+
+def fit_net(
+    x: Float32Array, classes: IntArray, row_weights: Float32Array, settings: Stacking, seed: int
+) -> Net:
+    """Fit one net on standardised inputs (n, i) and classes 0 to 4."""
+    random = np.random.default_rng(seed)
+    parameters = _start(random, x.shape[1], settings.hidden)
+    first = [np.zeros_like(p) for p in parameters]
+    second = [np.zeros_like(p) for p in parameters]
+    targets = np.eye(5, dtype=np.float32)[classes]
+    steps = settings.epochs * -(-len(x) // settings.batch_rows)
+    step = 0
+    for _ in range(settings.epochs):
+        order = random.permutation(len(x))
+        for begin in range(0, len(x), settings.batch_rows):
+            rows = order[begin : begin + settings.batch_rows]
+            gradients = _gradients(parameters, x[rows], targets[rows], row_weights[rows])
+            step += 1
+            rate = settings.learning_rate * min(1.0, 2.0 * (1.0 - step / (steps + 1)))
+            rate *= np.sqrt(1 - BETA_2**step) / (1 - BETA_1**step)
+            for p, g, m, v in zip(parameters, gradients, first, second, strict=True):
+                if p.ndim == 2:
+                    g += settings.decay * p / len(rows)  # as scikit-learn's alpha
+                m += (1 - BETA_1) * (g - m)
+                v += (1 - BETA_2) * (g * g - v)
+                p -= np.float32(rate) * m / (np.sqrt(v) + EPSILON)
+    inner, inner_bias, outer, outer_bias = parameters
+    # The mean of the logits means nothing: taken out, so that a logit can be explained.
+    return Net(
+        inner,
+        inner_bias,
+        outer - outer.mean(axis=1, keepdims=True),
+        outer_bias - outer_bias.mean(),
+    )
+
+
+def _start(random: np.random.Generator, width: int, hidden: int) -> list[Float32Array]:
+    """Uniform weights after Glorot and Bengio (2010), biases at 0."""
+
+    def layer(rows: int, columns: int) -> Float32Array:
+        bound = np.sqrt(6.0 / (rows + columns))
+        return random.uniform(-bound, bound, (rows, columns)).astype(np.float32)
+
+    return [
+        layer(width, hidden),
+        np.zeros(hidden, np.float32),
+        layer(hidden, 5),
+        np.zeros(5, np.float32),
+    ]
+
+
+def _gradients(
+    parameters: Sequence[Float32Array],
+    x: Float32Array,
+    targets: Float32Array,
+    row_weights: Float32Array,
+) -> list[Float32Array]:
+    inner, inner_bias, outer, outer_bias = parameters
+    hidden = np.maximum(x @ inner + inner_bias, 0)
+    z = hidden @ outer + outer_bias
+    p: NDArray[np.float32] = np.exp(z - z.max(axis=1, keepdims=True))
+    p /= p.sum(axis=1, keepdims=True)
+    error = (p - targets) * (row_weights / np.float32(len(x)))[:, None]
+    back = (error @ outer.T) * (hidden > 0)
+    return [x.T @ back, back.sum(axis=0), hidden.T @ error, error.sum(axis=0)]

@@ -1,0 +1,1 @@
+"""What answers: a model folder and its scorer. numpy alone."""

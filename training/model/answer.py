@@ -1,0 +1,121 @@
+"""From a customer's words to the answer of the endpoint, and what monitoring keeps of it.
+
+Served reviews and predicted files go through here, so they cannot differ.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import msgspec
+from msgspec import UNSET, UnsetType
+
+from reviews.clean import clean
+from reviews.language import detect_many
+from training.model.star_model import StarModel
+
+TOPIC_DIGITS = 5  # of coordinates that lie within 1
+MOST_PARTS = 20  # of an explanation; the others are summed under `rest`
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A review as the model takes it: cleaned words, their language, whether they held markup."""
+
+    title: str
+    text: str
+    language: str
+    markup: bool
+
+
+class Part(msgspec.Struct, frozen=True):
+    """What a part of a review adds to the logit of the decided stars; see `explain`."""
+
+    field: str
+    words: str
+    contribution: float
+
+
+class Explanation(msgspec.Struct, frozen=True):
+    """The logit of the decided stars, and the parts that sum to it."""
+
+    logit: float
+    parts: list[Part]
+
+
+class Observation(msgspec.Struct, frozen=True):
+    """The model's part of what monitoring keeps: see monitoring.observations."""
+
+    stars: int
+    expected_stars: float
+    confidence: float
+    language: str
+    supported: bool
+    length: int
+    oov_share: float
+    markup: bool
+    topics: list[float]
+
+
+class Rating(msgspec.Struct, frozen=True):
+    """The answer to one review. Stars are given whatever the language: see `supported`."""
+
+    stars: int
+    expected_stars: float
+    probabilities: list[float]
+    confidence: float
+    language: str
+    supported: bool
+    observation: Observation
+    explanation: Explanation | UnsetType = UNSET
+
+
+def prepare(titles: Sequence[str | None], texts: Sequence[str], detector: str) -> list[Prepared]:
+    """Clean raw words and tell their languages, by the detector that the model learned with."""
+    words = [clean(title, text) for title, text in zip(titles, texts, strict=True)]
+    languages = detect_many([w.sample for w in words], detector)
+    return [
+        Prepared(w.title, w.text, language, w.markup)
+        for w, (language, _) in zip(words, languages, strict=True)
+    ]
+
+
+def rate(model: StarModel, reviews: Sequence[Prepared], explain: bool = False) -> list[Rating]:
+    """Answer for every review, in order."""
+    if not reviews:
+        return []
+    probabilities, seen = model.observe(
+        [r.title for r in reviews],
+        [r.text for r in reviews],
+        languages=[r.language for r in reviews],
+        markup=[r.markup for r in reviews],
+    )
+    columns = zip(
+        seen.stars.tolist(),
+        probabilities.tolist(),
+        seen.supported.tolist(),
+        seen.length.tolist(),
+        seen.oov_share.tolist(),
+        seen.topics.astype(float).round(TOPIC_DIGITS).tolist(),
+        strict=True,
+    )
+    ratings = []
+    for review, (stars, p, supported, length, unknown, topics) in zip(
+        reviews, columns, strict=True
+    ):
+        expected = sum((k + 1) * share for k, share in enumerate(p))
+        head = (stars, expected, p[stars - 1], review.language, supported)
+        observation = Observation(*head, length, round(unknown, 6), review.markup, topics)
+        rating = Rating(stars, expected, p, p[stars - 1], review.language, supported, observation)
+        if explain:
+            explanation = _explain(model, review, stars)
+            rating = msgspec.structs.replace(rating, explanation=explanation)
+        ratings.append(rating)
+    return ratings
+
+
+def _explain(model: StarModel, review: Prepared, stars: int) -> Explanation:
+    found = model.explain(review.title, review.text, stars)
+    parts = [Part(c.field, c.words, c.contribution) for c in found[:MOST_PARTS]]
+    if rest := found[MOST_PARTS:]:
+        parts.append(Part("rest", "", sum(c.contribution for c in rest)))
+    return Explanation(sum(part.contribution for part in parts), parts)

@@ -1,0 +1,114 @@
+"""A model as the rest of the house sees it: words in, probabilities, stars and reasons out."""
+
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from monitoring.observations import Observations
+from reviews.clean import TEXT_RULES
+from training.data.dataset import UNDETERMINED
+from training.features.tokens import tokenise
+from training.features.views import unknown_share
+from training.model.artefact import Parts, read_head, read_parts
+from training.model.decision import Rule
+from training.model.explain import Contribution, explain
+from training.model.scorer import softmax
+
+FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.int64]
+
+BATCH_ROWS = 128  # reviews counted at a time: what stays in the processor's caches
+EXPECTATION = np.arange(1.0, 6.0)
+
+__all__ = ["Contribution", "StarModel"]
+
+
+class StarModel:
+    """A trained model. Words must have been cleaned by `reviews.clean`."""
+
+    def __init__(self, parts: Parts, rule: Rule, version_info: dict[str, Any]) -> None:
+        """version_info: what model.json holds."""
+        self.rule, self.version_info = rule, version_info
+        self.languages: tuple[str, ...] = tuple(version_info["languages"])
+        self.detector: str = version_info["detector"]
+        self.version = os.environ.get("MODEL_VERSION") or str(version_info.get("version", ""))
+        self.projection = parts.projection
+        self.scorer = parts.scorer()
+
+    @classmethod
+    def load(cls, folder: Path) -> "StarModel":
+        """Read a model folder. Raises ArtefactError with a sentence for anything unsound."""
+        head = read_head(folder, TEXT_RULES)
+        return cls(read_parts(folder, head), head.rule, msgspec.to_builtins(head))
+
+    def supports(self, language: str) -> bool:
+        """Whether stars are shown for a detected language: learned, or too short to tell."""
+        return language == UNDETERMINED or language in self.languages
+
+    def probabilities(self, titles: Sequence[str], texts: Sequence[str]) -> FloatArray:
+        """(n, 5) P(1..5), one star first; rows sum to 1."""
+        if len(titles) <= BATCH_ROWS:
+            return self.scorer.probabilities(titles, texts)
+        parts = [self.scorer.probabilities(titles[s], texts[s]) for s in _slices(len(titles))]
+        return np.concatenate(parts)
+
+    def decide(self, probabilities: ArrayLike) -> IntArray:
+        """Stars, 1 to 5, by the rule that `train` chose."""
+        return self.rule.decide(probabilities)
+
+    def observe(
+        self,
+        titles: Sequence[str],
+        texts: Sequence[str],
+        *,
+        languages: Sequence[str],
+        markup: ArrayLike,
+    ) -> tuple[FloatArray, Observations]:
+        """(n, 5) probabilities, and what monitoring keeps of the same reviews.
+
+        languages, markup: (n,) as `reviews` found them before cleaning.
+        """
+        parts = [self._observe(titles[s], texts[s]) for s in _slices(len(titles))]
+        p, topics, unknown = (np.concatenate(column) for column in zip(*parts, strict=True))
+        stars = self.decide(p)
+        return p, Observations(
+            stars=stars.astype(np.int8),
+            expected_stars=p @ EXPECTATION,
+            confidence=p[np.arange(len(p)), stars - 1],
+            language=np.asarray(languages, np.str_),
+            supported=np.asarray([self.supports(code) for code in languages], np.bool_),
+            length=np.asarray([len(text) for text in texts], np.int32),
+            oov_share=unknown,
+            markup=np.asarray(markup, np.bool_),
+            topics=topics.astype(np.float32),
+        )
+
+    def explain(self, title: str, text: str, stars: int | None = None) -> list[Contribution]:
+        """The parts of the logit of `stars` (None: those decided), largest first.
+
+        They sum to it exactly; see `training.model.explain`.
+        """
+        if stars is None:
+            stars = int(self.decide(self.probabilities([title], [text]))[0])
+        return explain(self.scorer, title, text, stars)
+
+    def _observe(
+        self, titles: Sequence[str], texts: Sequence[str]
+    ) -> tuple[FloatArray, FloatArray, FloatArray]:
+        n = len(titles)
+        tokens = tokenise(titles, texts)
+        counts = self.scorer.count(tokens)
+        weighed = self.scorer.weigh(counts, n)
+        p = softmax(self.scorer.logits(weighed, tokens.counts))
+        unknown = unknown_share(tokens, counts.number, self.scorer.lookup)
+        return p, self.projection.coordinates(weighed, n), unknown
+
+
+def _slices(n: int) -> Iterator[slice]:
+    for begin in range(0, n, BATCH_ROWS):
+        yield slice(begin, begin + BATCH_ROWS)

@@ -1,0 +1,1 @@
+"""One model, asked: over HTTP, and for whole files."""

@@ -1,0 +1,193 @@
+"""`predict`: one prediction a row, file to file, in constant memory.
+
+What is raw is cleaned as the endpoint would; what is curated is not cleaned again. A row that
+cannot be read stays in its place, with its reason. Lines are written as they come, so a run that
+was stopped can go on (`resume`); a Parquet file is made from those lines at the end.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import IO
+
+import msgspec
+
+from reviews.language import find_detector
+from training.errors import ConfigurationError, UnreadableSourceError
+from training.model import archive
+from training.model.answer import Observation, Prepared, Rating, prepare, rate
+from training.model.star_model import StarModel
+from training.progress import Progress
+from training.serving.tables import Raw, Refused, Row, read_rows, suffix_of, write_table
+
+BATCH_ROWS = 512
+SAY_EVERY = 100_000  # rows
+
+
+class Prediction(msgspec.Struct, frozen=True):
+    """One line of the output. reason: empty, or why the row could not be read."""
+
+    row: int
+    stars: int | None = None
+    expected_stars: float | None = None
+    probabilities: list[float] | None = None
+    confidence: float | None = None
+    language: str | None = None
+    supported: bool | None = None
+    reason: str = ""
+    raw: str | None = None  # an unreadable row as it came; base64 where it is no UTF-8
+
+
+@dataclass
+class Done:
+    """What a run has written so far."""
+
+    rows: int = 0
+    readable: int = 0
+
+
+def predict(
+    model: Path,
+    source: Path,
+    out: Path,
+    observations: Path | None = None,
+    *,
+    resume: bool = False,
+    progress: Progress | None = None,
+) -> int:
+    """Answer for every row of `source`, and return how many there are.
+
+    source: JSONL (also .gz) or Parquet, raw or curated. out: JSONL or Parquet, by suffix.
+    observations: JSONL of what the endpoint would have left for each readable row.
+    Raises UnreadableSourceError where the source cannot be read at all, or not to its end,
+    ConfigurationError where the model's language detector is not installed.
+    """
+    progress = progress or Progress()
+    kind = suffix_of(out)
+    if kind == "jsonl.gz":
+        raise ConfigurationError("predictions are written as .jsonl or .parquet")
+    lines = out if kind == "jsonl" else out.with_name(out.name + ".rows.jsonl")
+    with archive.opened(model) as folder:
+        stars = StarModel.load(folder)
+    find_detector(stars.detector)
+    rows = read_rows(source)  # says at once whether it can be read
+    out.parent.mkdir(parents=True, exist_ok=True)
+    done = _keep(lines, observations) if resume else _clear(lines, observations)
+    if done.rows:
+        progress.say(f"going on after {done.rows:,} rows")
+    with lines.open("ab") as answers:
+        seen = observations.open("ab") if observations else None
+        try:
+            _run(stars, rows, done, answers, seen, progress)
+        finally:
+            if seen:
+                seen.close()
+    if lines is not out:
+        write_table(lines, out)
+        lines.unlink()
+    progress.finish(f"{done.rows:,} rows, {done.rows - done.readable:,} of them unreadable")
+    return done.rows
+
+
+def _run(
+    model: StarModel,
+    rows: Iterator[Row],
+    done: Done,
+    answers: IO[bytes],
+    seen: IO[bytes] | None,
+    progress: Progress,
+) -> None:
+    skipped = sum(1 for _ in islice(rows, done.rows))
+    if skipped < done.rows:
+        raise UnreadableSourceError("more rows were written than the source has")
+    while batch := list(islice(rows, BATCH_ROWS)):
+        _write(model, _resolve(batch, model.detector), done, answers, seen)
+        if done.rows % SAY_EVERY < BATCH_ROWS:
+            progress.say(f"{done.rows:,} rows")
+
+
+def _resolve(batch: list[Row], detector: str) -> list[Prepared | Refused]:
+    """Clean what is raw; what is then without words is refused."""
+    raw = [row for row in batch if isinstance(row, Raw)]
+    cleaned = iter(prepare([row.title for row in raw], [row.text for row in raw], detector))
+    resolved: list[Prepared | Refused] = []
+    for row in batch:
+        if isinstance(row, Raw):
+            words = next(cleaned)
+            resolved.append(words if words.text else Refused("no_text", row.text))
+        else:
+            resolved.append(row)
+    return resolved
+
+
+def _write(
+    model: StarModel,
+    batch: list[Prepared | Refused],
+    done: Done,
+    answers: IO[bytes],
+    seen: IO[bytes] | None,
+) -> None:
+    ratings = rate(model, [row for row in batch if isinstance(row, Prepared)])
+    if seen:  # first: `_keep` cuts off those whose predictions never came
+        seen.write(_encode([rating.observation for rating in ratings]))
+        seen.flush()
+    ready = iter(ratings)
+    answers.write(
+        _encode(
+            [
+                Prediction(done.rows + i, reason=row.reason, raw=row.raw)
+                if isinstance(row, Refused)
+                else _prediction(done.rows + i, next(ready))
+                for i, row in enumerate(batch)
+            ]
+        )
+    )
+    answers.flush()
+    done.rows += len(batch)
+    done.readable += len(ratings)
+
+
+def _prediction(row: int, rating: Rating) -> Prediction:
+    return Prediction(
+        row,
+        rating.stars,
+        rating.expected_stars,
+        rating.probabilities,
+        rating.confidence,
+        rating.language,
+        rating.supported,
+    )
+
+
+def _encode(records: Sequence[Prediction | Observation]) -> bytes:
+    return b"".join(msgspec.json.encode(record) + b"\n" for record in records)
+
+
+def _clear(lines: Path, observations: Path | None) -> Done:
+    for path in (lines, observations):
+        if path is not None:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(b"")
+    return Done()
+
+
+def _keep(lines: Path, observations: Path | None) -> Done:
+    """Count whole lines that were written, and cut both files behind them."""
+    done = Done()
+    lines.touch()
+    with lines.open("rb+") as file:
+        size = 0
+        for line in file:
+            if not line.endswith(b"\n"):
+                break
+            size += len(line)
+            done.rows += 1
+            done.readable += not msgspec.json.decode(line, type=Prediction).reason
+        file.truncate(size)
+    if observations is not None:
+        observations.touch()
+        with observations.open("rb+") as file:
+            size = sum(len(line) for line in islice(file, done.readable))
+            file.truncate(size)
+    return done

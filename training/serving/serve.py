@@ -1,0 +1,160 @@
+"""`serve`: the model behind SageMaker's contract, `GET /ping` and `POST /invocations`.
+
+One process, one event loop: an answer takes less time than handing it to a thread would.
+"""
+
+import logging
+import re
+import threading
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from reviews.errors import RequestError, TooLargeError
+from reviews.language import find_detector, identifier
+from training.model import archive
+from training.model.answer import Rating, prepare, rate
+from training.model.star_model import StarModel
+
+logger = logging.getLogger("training.serving.serve")
+
+MOST_REVIEWS = 1_000  # in one request
+MOST_BYTES = 6 * 1024 * 1024  # what InvokeEndpoint takes
+DETECTOR_SECONDS = 0.5  # after the start
+JSON = "application/json"
+WHERE = re.compile(r" - at `\$([^`]*)`$")
+PLACE = re.compile(r"\.?([a-z_]+)|\[([0-9]+)\]")
+
+
+class Review(msgspec.Struct, frozen=True):
+    """One review as a customer wrote it."""
+
+    text: str
+    title: str | None = None
+    verified_purchase: bool | None = None
+
+
+class Question(msgspec.Struct, frozen=True):
+    """The body of a request."""
+
+    reviews: Annotated[list[Review], msgspec.Meta(min_length=1, max_length=MOST_REVIEWS)]
+    explain: bool = False
+
+
+class Answer(msgspec.Struct, frozen=True):
+    """The body of an answer: ratings in the order of the reviews."""
+
+    model_version: str
+    ratings: list[Rating]
+
+
+_questions = msgspec.json.Decoder(Question)
+
+
+def parse(body: bytes) -> Question:
+    """Read a request. Raises RequestError with the pointer to the field, never with its value."""
+    if len(body) > MOST_BYTES:
+        raise TooLargeError(f"the body has more than {MOST_BYTES} bytes")
+    try:
+        return _questions.decode(body)
+    except msgspec.ValidationError as error:
+        words, pointer = _describe(str(error))
+        raise RequestError(words, pointer=pointer) from None
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        raise RequestError("the body is not JSON") from None
+
+
+def answer(model: StarModel, question: Question) -> Answer:
+    """Answer a request."""
+    asked = question.reviews
+    prepared = prepare([r.title for r in asked], [r.text for r in asked], model.detector)
+    return Answer(model.version, rate(model, prepared, question.explain))
+
+
+def application(model: StarModel) -> Starlette:
+    """The web application around a loaded model."""
+    encoder = msgspec.json.Encoder()
+
+    async def ping(_: Request) -> Response:
+        return Response(b"{}", media_type=JSON)
+
+    async def invocations(request: Request) -> Response:
+        found = answer(model, parse(await request.body()))
+        return Response(encoder.encode(found), media_type=JSON)
+
+    async def unknown(_: Request, error: Exception) -> Response:
+        status = getattr(error, "status_code", 404)
+        return _problem(status, "ask GET /ping or POST /invocations", "")
+
+    routes = [Route("/ping", ping), Route("/invocations", guarded(invocations), methods=["POST"])]
+    return Starlette(routes=routes, exception_handlers={404: unknown, 405: unknown})
+
+
+def guarded(
+    endpoint: Callable[[Request], Awaitable[Response]],
+) -> Callable[[Request], Awaitable[Response]]:
+    """Turn errors into answers. Nothing that a customer wrote is logged or sent back."""
+
+    async def run(request: Request) -> Response:
+        try:
+            return await endpoint(request)
+        except RequestError as error:
+            status = 413 if isinstance(error, TooLargeError) else 400
+            return _problem(status, str(error), error.pointer)
+        except Exception as error:
+            logger.error("no answer: %s", type(error).__name__)
+            return _problem(500, "the model could not answer", "")
+
+    return run
+
+
+def serve(folder: Path, port: int, host: str = "127.0.0.1") -> None:
+    """Load the model, then listen until told to stop.
+
+    Raises ArtefactError for an unsound model, ConfigurationError where its language detector is
+    not installed.
+    """
+    import uvicorn
+
+    with archive.opened(folder) as place:
+        model = StarModel.load(place)
+    find_detector(model.detector)  # a missing package is told now, not to a customer
+    app = application(model)
+    # The detector takes as long to load as the model, and few reviews need it: once we listen.
+    background = threading.Timer(DETECTOR_SECONDS, identifier, [model.detector])
+    background.daemon = True
+    background.start()
+    logger.warning("model %s on http://%s:%d", model.version, host, port)
+    uvicorn.run(
+        app,
+        host=host,
+        port=port,
+        loop="uvloop",
+        http="httptools",
+        ws="none",
+        lifespan="off",
+        access_log=False,
+        server_header=False,
+        log_level="warning",
+    )
+
+
+def _describe(message: str) -> tuple[str, str]:
+    """msgspec's words without its path, and the path as a JSON pointer."""
+    found = WHERE.search(message)
+    words = message[: found.start()] if found else message
+    pointer = "".join(f"/{a or b}" for a, b in PLACE.findall(found.group(1))) if found else ""
+    if missing := re.fullmatch(r"Object missing required field `([a-z_]+)`", words):
+        pointer += f"/{missing.group(1)}"
+    return words, pointer
+
+
+def _problem(status: int, detail: str, pointer: str) -> Response:
+    content = {"status": status, "detail": detail, "pointer": pointer}
+    return Response(msgspec.json.encode(content), status_code=status, media_type=JSON)

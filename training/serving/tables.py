@@ -1,0 +1,186 @@
+"""Files of reviews, raw or curated, JSONL or Parquet, row by row; and predictions as Parquet."""
+
+import base64
+import gzip
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+import msgspec
+
+from reviews.record import MAX_LINE_BYTES, Rejected, is_blank, read_record
+from training.data.parquet import read_batches
+from training.errors import ConfigurationError, DatasetError, UnreadableSourceError
+from training.model.answer import Prepared
+
+BATCH_ROWS = 1024
+SUFFIXES = {".jsonl": "jsonl", ".json": "jsonl", ".jsonl.gz": "jsonl.gz", ".parquet": "parquet"}
+
+
+@dataclass(frozen=True)
+class Raw:
+    """A review as it was written."""
+
+    title: str | None
+    text: str
+
+
+@dataclass(frozen=True)
+class Refused:
+    """A row that cannot be read, as it came."""
+
+    reason: str
+    raw: str
+
+
+Row = Raw | Prepared | Refused
+
+
+class _Line(msgspec.Struct):
+    text: str
+    title: str | None = None
+    language: str | None = None  # with markup: a curated row
+    markup: bool | None = None
+
+
+_lines = msgspec.json.Decoder(_Line)
+
+
+def suffix_of(path: Path) -> str:
+    """`jsonl`, `jsonl.gz` or `parquet`. Raises ConfigurationError for another suffix."""
+    for suffix, kind in SUFFIXES.items():
+        if path.name.endswith(suffix):
+            return kind
+    raise ConfigurationError(f"{path.name}: the suffix must be one of {', '.join(SUFFIXES)}")
+
+
+def read_rows(path: Path) -> Iterator[Row]:
+    """The rows of a file in order. Blank lines are no rows.
+
+    Raises UnreadableSourceError where there is no such file, at once, or where it breaks off.
+    """
+    kind = suffix_of(path)
+    if not path.is_file():
+        raise UnreadableSourceError(f"there is no file {path}")
+    if kind == "parquet":
+        return _read_parquet(path)
+    return _read_lines(path, packed=kind == "jsonl.gz")
+
+
+def _read_lines(path: Path, packed: bool) -> Iterator[Row]:
+    try:
+        with gzip.open(path, "rb") if packed else path.open("rb") as file:
+            for line in _cut(file):
+                if not is_blank(line):
+                    yield _read_line(line)
+    except (OSError, EOFError) as error:
+        raise UnreadableSourceError(f"{path.name} breaks off: {type(error).__name__}") from error
+
+
+def _cut(file: Any) -> Iterator[bytes]:
+    """Lines without their newline; of one that is too long a little more than is allowed."""
+    while line := file.readline(MAX_LINE_BYTES + 2):
+        rest = line
+        while not rest.endswith(b"\n") and len(rest) == MAX_LINE_BYTES + 2:
+            rest = file.readline(MAX_LINE_BYTES + 2)
+        yield line.removesuffix(b"\n")
+
+
+def _read_line(line: bytes) -> Row:
+    try:
+        line.decode()
+        found = _lines.decode(line.removeprefix(b"\xef\xbb\xbf"))
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return _refuse(line)
+    if len(line) > MAX_LINE_BYTES:
+        return _refuse(line)
+    if found.language is not None and found.markup is not None:
+        return Prepared(found.title or "", found.text, found.language, found.markup)
+    return Raw(found.title, found.text)
+
+
+def _refuse(line: bytes) -> Refused:
+    """With the reason that preprocessing would give; a rating is not asked for."""
+    record = read_record(line)
+    reason = record.reason if isinstance(record, Rejected) else "wrong_type"
+    try:
+        return Refused(reason, line.decode())
+    except UnicodeDecodeError:
+        return Refused(reason, base64.b64encode(line).decode())
+
+
+def _read_parquet(path: Path) -> Iterator[Row]:
+    try:
+        for batch in read_batches(path, BATCH_ROWS):
+            yield from _read_batch(batch)
+    except DatasetError as error:
+        raise UnreadableSourceError(str(error)) from error
+
+
+def _read_batch(batch: Any) -> Iterator[Row]:
+    names = batch.schema.names
+    if "text" not in names:
+        raise UnreadableSourceError("the Parquet file has no column text")
+
+    def column(name: str) -> list[Any]:
+        return batch.column(name).to_pylist() if name in names else [None] * batch.num_rows
+
+    columns = (column(name) for name in ("title", "text", "language", "markup"))
+    for title, text, language, markup in zip(*columns, strict=True):
+        if not isinstance(text, str):
+            yield Refused("missing_field" if text is None else "wrong_type", "")
+        elif language is not None and markup is not None:
+            yield Prepared(title or "", text, language, markup)
+        else:
+            yield Raw(title, text)
+
+
+def write_table(lines: Path, out: Path) -> None:
+    """Turn predictions as JSON lines into Parquet, a batch at a time."""
+    from arro3.core import RecordBatchReader, Schema
+    from arro3.io import write_parquet
+
+    schema = Schema(_fields())
+    with lines.open("rb") as file:
+        reader = RecordBatchReader.from_batches(schema, _batches(file, schema))
+        write_parquet(reader, str(out), compression="zstd(3)")
+
+
+def _fields() -> list[Any]:
+    from arro3.core import DataType, Field
+
+    types = {
+        "row": DataType.int64(),
+        "stars": DataType.int8(),
+        "expected_stars": DataType.float64(),
+        **{f"probability_{k}": DataType.float64() for k in range(1, 6)},
+        "confidence": DataType.float64(),
+        "language": DataType.string(),
+        "supported": DataType.bool(),
+        "reason": DataType.string(),
+        "raw": DataType.string(),
+    }
+    return [
+        Field(name, kind, nullable=name not in ("row", "reason")) for name, kind in types.items()
+    ]
+
+
+def _batches(file: IO[bytes], schema: Any) -> Iterator[Any]:
+    from arro3.core import Array, RecordBatch
+
+    held: list[dict[str, Any]] = []
+
+    def batch() -> Any:
+        arrays = [Array([row.get(field.name) for row in held], type=field.type) for field in schema]
+        return RecordBatch.from_arrays(arrays, schema=schema)
+
+    for line in file:
+        row = msgspec.json.decode(line)
+        shares = row.pop("probabilities") or [None] * 5
+        held.append(row | {f"probability_{k + 1}": share for k, share in enumerate(shares)})
+        if len(held) == BATCH_ROWS:
+            yield batch()
+            held = []
+    if held:
+        yield batch()

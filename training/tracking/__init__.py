@@ -1,0 +1,1 @@
+"""A run as MLflow keeps it."""
