@@ -6,6 +6,7 @@ was stopped can go on (`resume`); a Parquet file is made from those lines at the
 """
 
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -21,7 +22,7 @@ from training.model.star_model import StarModel
 from training.progress import Progress
 from training.serving.tables import Raw, Refused, Row, read_rows, suffix_of, write_table
 
-BATCH_ROWS = 512
+BATCH_ROWS = 512  # also where a stopped run may go on: see `_keep`
 SAY_EVERY = 100_000  # rows
 
 
@@ -37,6 +38,9 @@ class Prediction(msgspec.Struct, frozen=True):
     supported: bool | None = None
     reason: str = ""
     raw: str | None = None  # an unreadable row as it came; base64 where it is no UTF-8
+
+
+_lines = msgspec.json.Decoder(Prediction)
 
 
 @dataclass
@@ -173,21 +177,37 @@ def _clear(lines: Path, observations: Path | None) -> Done:
 
 
 def _keep(lines: Path, observations: Path | None) -> Done:
-    """Count whole lines that were written, and cut both files behind them."""
+    """Count the whole batches that stand in both files, and cut the files behind them.
+
+    A batch that was written in part is answered anew: on some processors a row's last bit depends
+    on the rows beside it, so batches begin at the same rows wherever a run was cut.
+    """
     done = Done()
-    lines.touch()
-    with lines.open("rb+") as file:
-        size = 0
-        for line in file:
-            if not line.endswith(b"\n"):
+    with ExitStack() as files:
+        answers = files.enter_context(_open_to_cut(lines))
+        seen = files.enter_context(_open_to_cut(observations)) if observations else None
+        size = seen_size = 0
+        while batch := _whole_lines(answers, BATCH_ROWS):
+            readable = sum(not _lines.decode(line).reason for line in batch)
+            observed = _whole_lines(seen, readable) if seen and readable else []
+            if seen and len(observed) < readable:
                 break
-            size += len(line)
-            done.rows += 1
-            done.readable += not msgspec.json.decode(line, type=Prediction).reason
-        file.truncate(size)
-    if observations is not None:
-        observations.touch()
-        with observations.open("rb+") as file:
-            size = sum(len(line) for line in islice(file, done.readable))
-            file.truncate(size)
+            size += sum(map(len, batch))
+            seen_size += sum(map(len, observed))
+            done.rows += BATCH_ROWS
+            done.readable += readable
+        answers.truncate(size)
+        if seen:
+            seen.truncate(seen_size)
     return done
+
+
+def _open_to_cut(path: Path) -> IO[bytes]:
+    path.touch()
+    return path.open("rb+")
+
+
+def _whole_lines(file: IO[bytes], count: int) -> list[bytes]:
+    """The next `count` lines, or none where there are fewer or the last one breaks off."""
+    lines = list(islice(file, count))
+    return lines if len(lines) == count and lines[-1].endswith(b"\n") else []

@@ -2,9 +2,13 @@
 
 import gzip
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import msgspec
+import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
@@ -18,6 +22,7 @@ from training.progress import Progress
 from training.serving import serve
 from training.serving.predict import predict
 
+ROOT = Path(__file__).parents[3]
 QUIET = Progress(quiet=True)
 GOOD = {"title": "good", "text": "it is &lt;b&gt;good&lt;/b&gt;, &amp; they don't know"}
 LINES = [
@@ -75,19 +80,60 @@ def test_what_is_curated_is_not_cleaned_again(model, model_folder, source: Path,
     assert read(tmp_path / "out.jsonl")[6]["probabilities"] == pytest.approx(p, abs=1e-12)
 
 
-def test_a_run_that_stopped_goes_on(model_folder: Path, tmp_path: Path):
-    source, whole, out = (tmp_path / f"{name}.jsonl" for name in ("in", "whole", "out"))
-    lines = [json.dumps({"text": f"good {i}"}) if i % 7 else "{" for i in range(1200)]
-    source.write_text("\n".join(lines))
-    seen, all_seen = tmp_path / "seen.jsonl", tmp_path / "all_seen.jsonl"
+def write_source(path: Path) -> Path:
+    """1,200 reviews of several lengths, every seventh unreadable."""
+    random = np.random.default_rng(0)
+    words = ["good", "bad", "it", "is", "not", "very", "don't", "5", "stars", "unheard", "!"]
+    texts = [" ".join(random.choice(words, random.integers(1, 60))) for _ in range(1200)]
+    lines = [json.dumps({"text": text}) if i % 7 else "{" for i, text in enumerate(texts)]
+    path.write_text("\n".join(lines))
+    return path
+
+
+def check_that_a_stopped_run_goes_on(model_folder: Path, folder: Path, stops: int) -> None:
+    """Stop a run at so many places, within lines and between them; each ends in the same bytes."""
+    whole, out, seen, all_seen = (folder / f"{name}.jsonl" for name in ("a", "b", "c", "d"))
+    source = write_source(folder / "in.jsonl")
     predict(model_folder, source, whole, all_seen, progress=QUIET)
-    out.write_bytes(whole.read_bytes()[:70_001])  # in the middle of a line
-    seen.write_bytes(all_seen.read_bytes()[:90_000])
-    assert predict(model_folder, source, out, seen, resume=True, progress=QUIET) == 1200
-    assert out.read_bytes() == whole.read_bytes()
-    assert seen.read_bytes() == all_seen.read_bytes()
-    assert predict(model_folder, source, out, seen, resume=True, progress=QUIET) == 1200
-    assert out.read_bytes() == whole.read_bytes()
+    answers, observed = whole.read_bytes(), all_seen.read_bytes()
+    for stop in range(stops + 1):
+        out.write_bytes(answers[: len(answers) * stop // stops])
+        # Observations are written first; after a loss of power there may be fewer all the same.
+        ahead = min(max(0, stop + stop % 3 - 1), stops)
+        seen.write_bytes(observed[: len(observed) * ahead // stops])
+        assert predict(model_folder, source, out, seen, resume=True, progress=QUIET) == 1200
+        assert out.read_bytes() == answers, f"stopped at {stop} of {stops}"
+        assert seen.read_bytes() == observed, f"stopped at {stop} of {stops}"
+
+
+def test_a_run_that_stopped_goes_on(model_folder: Path, tmp_path: Path):
+    check_that_a_stopped_run_goes_on(model_folder, tmp_path, 7)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("threads", ["1", "2"])
+@pytest.mark.parametrize("kernel", ["Haswell", "Zen", "SkylakeX"])
+def test_where_a_run_stopped_leaves_no_trace_on_any_processor(
+    model_folder: Path, tmp_path: Path, kernel: str, threads: str
+):
+    """OpenBLAS has other arithmetic for each processor; only some sum a row by its place."""
+    if kernel == "SkylakeX" and "X86_V4" not in np.show_config("dicts")["SIMD Extensions"]["found"]:
+        pytest.skip("this processor has no AVX-512")
+    environment = {
+        **os.environ,
+        "OPENBLAS_CORETYPE": kernel,
+        "OPENBLAS_NUM_THREADS": threads,
+        "PYTHONPATH": f"{ROOT}:{ROOT / 'tests/unit/training'}",
+    }
+    program = (
+        "import sys, numpy\n"  # before `training`, which asks for one thread
+        "from pathlib import Path\n"
+        "from test_training_predict import check_that_a_stopped_run_goes_on as check\n"
+        "check(Path(sys.argv[1]), Path(sys.argv[2]), 40)\n"
+    )
+    words = [sys.executable, "-c", program, str(model_folder), str(tmp_path)]
+    done = subprocess.run(words, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-2000:]
 
 
 def test_without_resume_a_run_starts_anew(model_folder: Path, source: Path, tmp_path: Path):
