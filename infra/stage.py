@@ -1,4 +1,8 @@
-"""A stage: what differs between two deployments of this app, and every name made from it."""
+"""A stage: what differs between two deployments of this app, and every name made from it.
+
+The one home of the list of stages, their files and their names; it knows no CDK, so that whoever
+builds or operates a stage reads it here.
+"""
 
 from __future__ import annotations
 
@@ -6,11 +10,9 @@ import platform
 import re
 import sys
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
-import aws_cdk as cdk
 import msgspec
-from aws_cdk import aws_lambda as lambda_
 
 from reviews.language import DETECTORS
 
@@ -162,14 +164,6 @@ class Stage(Settings, frozen=True, kw_only=True):
         """The CloudFormation name of the stack with this construct id."""
         return self.name(stack.lower())
 
-    def stack(self, stack: str) -> dict[str, Any]:
-        """What every stack of this stage is given; stack: its construct id."""
-        return {
-            "stack_name": self.stack_name(stack),
-            "env": cdk.Environment(account=self.account, region=self.region),
-            "tags": self.tags,
-        }
-
     def bucket_name(self, bucket: str) -> str:
         """A bucket's name, unique in the world: the account and the region are part of it."""
         return f"{self.name(bucket)}-{self.account}-{self.region}"
@@ -202,22 +196,22 @@ class Stage(Settings, frozen=True, kw_only=True):
         return f"/{self.name()}/live"
 
     @property
-    def python(self) -> lambda_.Runtime:
-        """The Lambda runtime of every function."""
-        wanted = self.runtime.python
-        here = f"{sys.version_info.major}.{sys.version_info.minor}"
-        version = here if wanted == "same" else wanted
-        return lambda_.Runtime(
-            f"python{version}", lambda_.RuntimeFamily.PYTHON, supports_inline_code=True
-        )
+    def is_native(self) -> bool:
+        """Whether functions run on the interpreter and the machine that run this program."""
+        return self.runtime.python == "same"
 
     @property
-    def architecture(self) -> lambda_.Architecture:
+    def python_version(self) -> str:
+        """The Python of every function, as `3.13`."""
+        here = f"{sys.version_info.major}.{sys.version_info.minor}"
+        return here if self.is_native else self.runtime.python
+
+    @property
+    def architecture(self) -> Literal["x86_64", "arm64"]:
         """The processor of every function; this machine's where its interpreter is taken."""
-        wanted = self.runtime.architecture
-        if self.runtime.python == "same" and platform.machine().lower() in ("arm64", "aarch64"):
-            wanted = "arm64"
-        return lambda_.Architecture.ARM_64 if wanted == "arm64" else lambda_.Architecture.X86_64
+        if self.is_native and platform.machine().lower() in ("arm64", "aarch64"):
+            return "arm64"
+        return self.runtime.architecture
 
 
 def stages(folder: Path = CONFIGS) -> list[str]:

@@ -10,6 +10,7 @@ from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
 from constructs import Construct
 
+from infra.blocks.deployment import lambda_architecture, lambda_runtime
 from infra.blocks.statements import allow
 from infra.packaging.packages import Packages
 from infra.stage import Stage
@@ -57,8 +58,8 @@ class Function(Construct):
         self.function = lambda_.Function(
             self,
             "Function",
-            runtime=stage.python,
-            architecture=stage.architecture,
+            runtime=lambda_runtime(stage),
+            architecture=lambda_architecture(stage),
             code=packages.code(package),
             handler=handler,
             role=self.role,

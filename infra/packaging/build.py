@@ -21,16 +21,13 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-import msgspec
 
 from infra.packaging.contents import FUNCTIONS, Uses, is_useless, modules
+from infra.stage import Stage, StageError
 
 ROOT = Path(__file__).resolve().parents[2]
 OUT = Path(".build/lambdas")
 LANGUAGE = Path("reviews/language")
-NOT_STAGES = {"model", "drift"}
 HERE = f"{sys.version_info.major}.{sys.version_info.minor}"
 LIMIT_BYTES = 250_000_000  # unzipped, of Lambda
 WHEN = 315_532_800  # 1980-01-01, the first time that a zip can tell
@@ -51,16 +48,10 @@ class Target:
     detector: str
 
     @classmethod
-    def of_stage(cls, stage: str, configs: Path = ROOT / "configs") -> Target:
-        """Read a stage's runtime. Raises PackageError that lists the known stages."""
-        known = sorted(path.stem for path in configs.glob("*.yaml") if path.stem not in NOT_STAGES)
-        if stage not in known:
-            raise PackageError(f"no stage {stage!r}: known are {', '.join(known)}")
-        content: dict[str, Any] = msgspec.yaml.decode((configs / f"{stage}.yaml").read_bytes())
-        runtime, detector = content["runtime"], content["data"]["detector"]
-        if runtime["python"] == "same":
-            return cls(HERE, platform.machine(), True, detector)
-        return cls(str(runtime["python"]), runtime["architecture"], False, detector)
+    def of(cls, stage: Stage) -> Target:
+        """What this stage's functions run on."""
+        machine = platform.machine() if stage.is_native else stage.architecture
+        return cls(stage.python_version, machine, stage.is_native, stage.data.detector)
 
     def locks(self, function: str, files: list[Path]) -> list[Path]:
         """What is installed for a function; a detector's own packages where languages are told."""
@@ -216,8 +207,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--out", type=Path, default=OUT)
     options = parser.parse_args(arguments)
     try:
-        target = Target.of_stage(options.stage)
-    except PackageError as error:
+        target = Target.of(Stage.read(options.stage))
+    except StageError as error:
         print(f"package: {error}", file=sys.stderr)
         return 2
     compiler = target.compiler()

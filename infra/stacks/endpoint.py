@@ -6,6 +6,7 @@ import aws_cdk as cdk
 from constructs import Construct
 
 from infra.blocks.alarms import Alarms
+from infra.blocks.deployment import stack_properties
 from infra.blocks.guardrails import endpoint_alarms
 from infra.constructs.endpoint import Endpoint
 from infra.stage import Stage
@@ -24,7 +25,7 @@ class EndpointStack(cdk.Stack):
             id,
             description="Review Stars: the live model",
             synthesizer=cdk.DefaultStackSynthesizer(generate_bootstrap_version_rule=False),
-            **stage.stack(id),
+            **stack_properties(stage, id),
         )
         Endpoint(self, "Endpoint", stage=stage)
         Alarms(

@@ -7,6 +7,7 @@ from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
+from infra.blocks.deployment import stack_properties
 from infra.constructs.alerts import Alerts
 from infra.constructs.audit import Audit
 from infra.constructs.buckets import Buckets
@@ -23,7 +24,7 @@ class FoundationStack(cdk.Stack):
             scope,
             id,
             description="Review Stars: keys, buckets, alerts, audit",
-            **stage.stack(id),
+            **stack_properties(stage, id),
         )
         keys = Keys(self, "Keys", stage=stage)
         buckets = Buckets(self, "Buckets", stage=stage, key=keys.data)

@@ -7,6 +7,7 @@ from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
+from infra.blocks.deployment import stack_properties
 from infra.constructs.batch import Batch
 from infra.constructs.learning import Learning
 from infra.constructs.model_role import ModelRole
@@ -34,7 +35,7 @@ class LearningStack(cdk.Stack):
         alerts_key: kms.IKey,
     ) -> None:
         super().__init__(
-            scope, id, description="Review Stars: datasets to models", **stage.stack(id)
+            scope, id, description="Review Stars: datasets to models", **stack_properties(stage, id)
         )
         training = Training(self, "Training", stage=stage, curated=curated, models=models)
         ModelRole(self, "ModelRole", stage=stage, models=models, may_pull=training.image.may_pull())

@@ -14,6 +14,7 @@ from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
 from infra.blocks.alarms import NAMESPACE, Alarm, Alarms
+from infra.blocks.deployment import stack_properties
 from infra.blocks.guardrails import endpoint_metric
 from infra.blocks.machine import machine_arn
 from infra.constructs.dashboard import Dashboard
@@ -59,7 +60,10 @@ class OperationsStack(cdk.Stack):
     ) -> None:
         """drift: the content of configs/drift.yaml."""
         super().__init__(
-            scope, id, description="Review Stars: monitor, alarms, dashboard", **stage.stack(id)
+            scope,
+            id,
+            description="Review Stars: monitor, alarms, dashboard",
+            **stack_properties(stage, id),
         )
         monitor = Monitor(
             self,

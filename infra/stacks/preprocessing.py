@@ -7,6 +7,7 @@ from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
+from infra.blocks.deployment import stack_properties
 from infra.constructs.preprocessing import Preprocessing
 from infra.packaging.packages import Packages
 from infra.source import Source
@@ -33,7 +34,10 @@ class PreprocessingStack(cdk.Stack):
         alerts_key: kms.IKey,
     ) -> None:
         super().__init__(
-            scope, id, description="Review Stars: raw reviews to datasets", **stage.stack(id)
+            scope,
+            id,
+            description="Review Stars: raw reviews to datasets",
+            **stack_properties(stage, id),
         )
         self.preprocessing = Preprocessing(
             self,

@@ -8,6 +8,7 @@ from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
 from infra.blocks.alarms import NAMESPACE, Alarm, Alarms
+from infra.blocks.deployment import stack_properties
 from infra.constructs.client import Client
 from infra.constructs.observations import Observations
 from infra.constructs.ratings import Ratings
@@ -34,7 +35,10 @@ class ServingStack(cdk.Stack):
         alerts_key: kms.IKey,
     ) -> None:
         super().__init__(
-            scope, id, description="Review Stars: the API and releases", **stage.stack(id)
+            scope,
+            id,
+            description="Review Stars: the API and releases",
+            **stack_properties(stage, id),
         )
         streams = Observations(self, "Observations", stage=stage, bucket=observations)
         self.ratings = Ratings(

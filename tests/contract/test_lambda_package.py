@@ -13,6 +13,7 @@ import pytest
 
 from infra.packaging.build import ROOT, Target, build, main, size_bytes
 from infra.packaging.contents import FUNCTIONS, Uses, modules
+from infra.stage import Stage
 from lambdas.settings import (
     LearnSettings,
     MonitorSettings,
@@ -140,7 +141,7 @@ def test_the_same_inputs_give_the_same_bytes_and_are_not_built_twice(
 ) -> None:
     assert main(["--stage", "local", "--out", str(built)]) == 0
     assert capsys.readouterr().out.count("up to date") == len(FUNCTIONS)
-    target = Target.of_stage("local")
+    target = Target.of(Stage.read("local"))
     files = modules("preprocess", ROOT)
     assert build("preprocess", files, target, target.compiler(), tmp_path).fresh
     assert digests(tmp_path / "preprocess") == digests(built / "preprocess")

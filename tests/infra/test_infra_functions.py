@@ -91,8 +91,8 @@ def test_a_worker_has_the_disk_for_a_shard_of_which_every_byte_is_set_aside_as_s
 
 def test_functions_run_on_the_stage_s_runtime(templates: Templates) -> None:
     for function in templates.resources(FUNCTION):
-        assert function.properties["Runtime"] == templates.stage.python.name
-        assert function.properties["Architectures"] == [templates.stage.architecture.name]
+        assert function.properties["Runtime"] == f"python{templates.stage.python_version}"
+        assert function.properties["Architectures"] == [templates.stage.architecture]
         assert function.properties["MemorySize"] == 1769
 
 

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from infra.packaging.build import HERE, ROOT, PackageError, Target, main
+from infra.packaging.build import HERE, ROOT, Target, main
 from infra.packaging.contents import FUNCTIONS, Uses, is_useless, modules
+from infra.stage import Stage
 
 USES = Uses(frozenset({"s3"}), frozenset({"typing"}))
 
@@ -77,14 +78,13 @@ def test_scipy_needs_all_of_numpy() -> None:
 def test_an_unknown_stage_lists_the_known_ones(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--stage", "nowhere"]) == 2
     assert "known are dev, local, prod" in capsys.readouterr().err
-    with pytest.raises(PackageError):
-        Target.of_stage("model")
+    assert main(["--stage", "model"]) == 2
 
 
 def test_a_stage_names_its_runtime_or_takes_ours() -> None:
-    assert Target.of_stage("local").native
-    assert Target.of_stage("local").python == HERE
-    wanted = Target.of_stage("prod")
+    assert Target.of(Stage.read("local")).native
+    assert Target.of(Stage.read("local")).python == HERE
+    wanted = Target.of(Stage.read("prod"))
     assert not wanted.native
     flags = wanted.uv_flags()
     assert flags[flags.index("--python-version") + 1] == wanted.python
@@ -92,13 +92,13 @@ def test_a_stage_names_its_runtime_or_takes_ours() -> None:
 
 
 def test_byte_code_is_made_by_the_same_version_or_not_at_all() -> None:
-    ours = Target.of_stage("prod")
+    ours = Target.of(Stage.read("prod"))
     assert replace(ours, python="3.99").compiler() is None
     assert replace(ours, python=HERE).compiler()
 
 
 def test_a_detector_s_own_packages_go_where_languages_are_told() -> None:
-    ours = Target.of_stage("prod")
+    ours = Target.of(Stage.read("prod"))
     other = replace(ours, detector="fasttext-176")
     files = modules("preprocess", ROOT)
     assert [lock.name for lock in ours.locks("preprocess", files)] == ["requirements.txt"]
