@@ -1,9 +1,10 @@
 """A model's folder as jobs hand it over: as it is, or as `model.tar.gz`, which nobody trusts."""
 
+import shutil
 import tarfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
 
 from training.errors import ArtefactError
@@ -29,7 +30,7 @@ def is_model(folder: Path) -> bool:
 
 
 def unpack(packed: Path, folder: Path) -> None:
-    """Unpack regular files and folders below `folder`.
+    """Unpack regular files and folders below `folder`, which holds none of them yet.
 
     Raises ArtefactError for anything else: a link, a device, a path that leaves the folder, more
     bytes than a model can have, or a file that is no such archive.
@@ -37,11 +38,35 @@ def unpack(packed: Path, folder: Path) -> None:
     try:
         with tarfile.open(packed, "r:gz") as archive:
             members = archive.getmembers()
-            for member in members:
-                if not (member.isreg() or member.isdir()):
-                    raise ArtefactError(f"{packed.name} holds something that is no plain file")
+            places = [_place(member, packed.name) for member in members]
             if sum(member.size for member in members) > LARGEST_BYTES:
                 raise ArtefactError(f"{packed.name} unpacks to more than {LARGEST_BYTES} bytes")
-            archive.extractall(folder, members, filter="data")
-    except (tarfile.TarError, EOFError, OSError) as error:
+            for member, place in zip(members, places, strict=True):
+                _write(archive, member, folder / place)
+    except (tarfile.TarError, EOFError, OSError, ValueError) as error:
         raise ArtefactError(f"{packed.name} cannot be unpacked: {type(error).__name__}") from error
+
+
+def _place(member: tarfile.TarInfo, archive: str) -> PurePosixPath:
+    """Where a member belongs, below the folder.
+
+    Checked here and not by `extractall(filter="data")`, which Python has from 3.11.4 on.
+    """
+    if not (member.isreg() or member.isdir()):
+        raise ArtefactError(f"{archive} holds something that is no plain file")
+    place = PurePosixPath(member.name)
+    if place.is_absolute() or ".." in place.parts:
+        raise ArtefactError(f"{archive} holds a path that leaves its folder")
+    return place
+
+
+def _write(archive: tarfile.TarFile, member: tarfile.TarInfo, target: Path) -> None:
+    if member.isdir():
+        target.mkdir(parents=True, exist_ok=True)
+        return
+    target.parent.mkdir(parents=True, exist_ok=True)
+    content = archive.extractfile(member)
+    if content is None:
+        raise tarfile.ReadError("a file without content")
+    with content, target.open("xb") as file:  # never over another, never through a link
+        shutil.copyfileobj(content, file)

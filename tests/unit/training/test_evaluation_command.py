@@ -19,7 +19,6 @@ from training.curve import learning_curve
 from training.data.dataset import Rows
 from training.errors import ArtefactError, DatasetError
 from training.evaluate import Scored, against, evaluate
-from training.model.archive import unpack
 from training.progress import Progress
 from training.report import ablations
 from training.train import train
@@ -137,22 +136,6 @@ def test_the_report_is_one_file_that_needs_no_other(place: Path) -> None:
         assert f"{entry.log_loss:.4f}" in page
     card = (place / "out" / "model_card.md").read_text()
     assert "## Limits" in card
-
-
-@pytest.mark.parametrize("kind", ["link", "outside", "garbage"])
-def test_a_packed_model_that_reaches_outside_is_refused(tmp_path: Path, kind: str) -> None:
-    packed = tmp_path / "model.tar.gz"
-    if kind == "garbage":
-        packed.write_bytes(b"\x1f\x8b no archive")
-    else:
-        with tarfile.open(packed, "w:gz") as archive:
-            entry = tarfile.TarInfo("../outside" if kind == "outside" else "model.json")
-            if kind == "link":
-                entry.type, entry.linkname = tarfile.SYMTYPE, "/etc/hostname"
-            archive.addfile(entry)
-    with pytest.raises(ArtefactError, match=r"model\.tar\.gz"):
-        unpack(packed, tmp_path / "into")
-    assert not (tmp_path / "outside").exists()
 
 
 def test_of_a_large_hold_out_a_sample_is_judged_and_it_is_said(place: Path, tmp_path: Path) -> None:
