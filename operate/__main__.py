@@ -1,111 +1,179 @@
-"""`python -m operate COMMAND`: see `--help`; the Makefile calls each one."""
+"""`python -m operate COMMAND`: what a person does at the shell; the Makefile calls each one.
+
+Exit 0: it is done. 2: bad arguments, or input that cannot be used. 1: anything else.
+"""
 
 from __future__ import annotations
 
 import argparse
 import json
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 from rich.console import Console
 
-from operate import batch, cdk, deployment, lineage, loop, releases, run, status, upload
-from operate.destroy import destroy
+from operate import batch, cdk, deployment, releases
+from operate.deployment import Deployment
 from operate.errors import OperateError
-from operate.local import LocalCloud
 from operate.place import HOME, LOCAL, Place
 from reviews.errors import ReviewStarsError
 
-
-def parser() -> argparse.ArgumentParser:
-    """Every command and its arguments."""
-    top = argparse.ArgumentParser(prog="operate", description=__doc__)
-    commands = top.add_subparsers(dest="command", required=True)
-
-    def add(name: str, words: str) -> argparse.ArgumentParser:
-        command = commands.add_parser(name, help=words, description=words)
-        command.add_argument("--stage", default=LOCAL)
-        command.add_argument("--home", type=Path, default=HOME, help="folder of the local cloud")
-        return command
-
-    whole = add("run", "the whole loop on this machine, then serve")
-    whole.add_argument("--data", help="a .jsonl or .jsonl.gz of raw reviews; default: our sample")
-    whole.add_argument("--once", action="store_true", help="stop after the summary")
-    whole.add_argument("--port", type=int, default=4566, help="port of the local cloud")
-    whole.add_argument("--tracking-port", type=int, default=5566, help="port of MLflow")
-    add("status", "what runs, what is live, what was said in alerts")
-    add("upload", "put a raw file into the stage's raw bucket").add_argument("file", type=Path)
-    add("refine", "refine every raw file again, after a change of rules or detector")
-    again = add("learn", "train on the newest dataset now, and follow the run")
-    again.add_argument("--alone", action="store_true", help="not judged against the live model")
-    add("drift", "run one drift check now")
-    add("sleep", "take the endpoint down; the package is remembered")
-    add("wake", "bring the endpoint back with the package that slept")
-    add("destroy", "empty what must be empty, then delete every stack")
-    approve = add("release", "approve a package and follow its release")
-    approve.add_argument("--version", default="", help="default: the newest that is pending")
-    back = add("rollback", "release an older package")
-    back.add_argument("--version", default="", help="default: the one that was live before")
-    trace = add("lineage", "everything between a version and the rows that it learned from")
-    trace.add_argument("--version", default="", help="default: the live one")
-    answer = add("predict", "answer every file under a prefix, or one file, by a batch job")
-    answer.add_argument("--in", dest="source", default="", help="prefix below predict/ or reviews/")
-    answer.add_argument("--file", type=Path, help="a file of this machine, uploaded first")
-    answer.add_argument("--out", default="", help="prefix below predictions/")
-    answer.add_argument("--version", default="", help="of the model; default: the live one")
-    for command in (approve, back):
-        command.add_argument("--force", action="store_true", help="in spite of a ringing alarm")
-    words = add("cdk", "run the CDK CLI with the stage in the environment")
-    words.add_argument("words", nargs=argparse.REMAINDER)
-    return top
+Command = Callable[[argparse.Namespace], int | None]
 
 
-def main(arguments: list[str]) -> int:
-    """Run one command; returns its exit code (DESIGN 12)."""
-    given = parser().parse_args(arguments)
-    place = Place(given.stage, given.home)
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command and return its exit status."""
+    asked = _parser().parse_args(arguments)
     try:
-        if given.command == "run":
-            cloud = LocalCloud(given.home, given.port, given.tracking_port)
-            run.run(given.data, once=given.once, cloud=cloud)
-            return 0
-        if given.command == "cdk":
-            if given.words[:1] not in (["synth"], ["ls"]):
-                place.enter()
-            return cdk.run(given.stage, *given.words)
-        place.enter()
-        if given.command == "destroy":
-            destroy(place)
-            return 0
-        deployed = deployment.read(place)
-        if given.command == "status":
-            status.show(deployed, given.home, Console(highlight=False))
-        elif given.command == "upload":
-            print(upload.upload(deployed, given.file))
-        elif given.command == "refine":
-            print(f"{upload.refine_again(deployed)} files are refined again")
-        elif given.command == "learn":
-            loop.learn_now(deployed, alone=given.alone)
-        elif given.command == "lineage":
-            print(json.dumps(lineage.lineage(deployed, given.version), indent=2))
-        elif given.command == "predict":
-            source = batch.upload(deployed, given.file) if given.file else given.source
-            print(batch.predict(deployed, source, given.out, given.version))
-        elif given.command == "drift":
-            releases.check_drift(deployed)
-        elif given.command == "sleep":
-            releases.sleep(deployed)
-        elif given.command == "wake":
-            releases.wake(deployed)
-        elif given.command == "release":
-            releases.release(deployed, given.version, force=given.force)
-        else:
-            releases.rollback(deployed, given.version, force=given.force)
+        status: int | None = asked.run(asked)
     except ReviewStarsError as error:
-        print(f"{given.command}: {error}", file=sys.stderr)
+        print(f"{asked.command}: {error}", file=sys.stderr)
         return error.exit_code if isinstance(error, OperateError) else 1
-    return 0
+    return status or 0
+
+
+def run(asked: argparse.Namespace) -> None:
+    """Run the whole loop on this machine, then serve."""
+    from operate.local import LocalCloud
+    from operate.run import run as run_loop
+
+    cloud = LocalCloud(asked.home, asked.port, asked.tracking_port)
+    run_loop(asked.data, once=asked.once, cloud=cloud)
+
+
+def status(asked: argparse.Namespace) -> None:
+    """Show what runs, what is live and the last alerts."""
+    from operate.status import show
+
+    show(_deployed(asked), asked.home, Console(highlight=False))
+
+
+def upload(asked: argparse.Namespace) -> None:
+    """Put a raw file into the stage's raw bucket; preprocessing starts by itself."""
+    from operate.upload import upload as put
+
+    print(put(_deployed(asked), asked.file))
+
+
+def refine(asked: argparse.Namespace) -> None:
+    """Refine every raw file again, after a change of text rules or detector."""
+    from operate.upload import refine_again
+
+    print(f"{refine_again(_deployed(asked))} files are refined again")
+
+
+def learn(asked: argparse.Namespace) -> None:
+    """Train on the newest dataset now, and follow the run."""
+    from operate.loop import learn_now
+
+    learn_now(_deployed(asked), without_champion=asked.alone)
+
+
+def release(asked: argparse.Namespace) -> None:
+    """Approve a package and follow its release."""
+    releases.release(_deployed(asked), asked.version, force=asked.force)
+
+
+def rollback(asked: argparse.Namespace) -> None:
+    """Release an older package."""
+    releases.rollback(_deployed(asked), asked.version, force=asked.force)
+
+
+def sleep(asked: argparse.Namespace) -> None:
+    """Take the endpoint down; the package is remembered."""
+    releases.sleep(_deployed(asked))
+
+
+def wake(asked: argparse.Namespace) -> None:
+    """Bring the endpoint back with the package that slept."""
+    releases.wake(_deployed(asked))
+
+
+def drift(asked: argparse.Namespace) -> None:
+    """Run one drift check now and print its verdict."""
+    releases.check_drift(_deployed(asked))
+
+
+def lineage(asked: argparse.Namespace) -> None:
+    """Print everything between a version and the rows that it learned from."""
+    from operate.lineage import lineage as trace
+
+    print(json.dumps(trace(_deployed(asked), asked.version), indent=2))
+
+
+def predict(asked: argparse.Namespace) -> None:
+    """Answer one file, or every file under a prefix, by a batch job."""
+    deployed = _deployed(asked)
+    source = batch.upload(deployed, asked.file) if asked.file else asked.source
+    print(batch.predict(deployed, source, asked.out, asked.version))
+
+
+def destroy(asked: argparse.Namespace) -> None:
+    """Empty what must be empty, then delete every stack."""
+    from operate.destroy import destroy as delete
+
+    place = Place(asked.stage, asked.home)
+    place.enter()
+    delete(place)
+
+
+def run_cdk(asked: argparse.Namespace) -> int:
+    """Run the CDK CLI with the stage in the environment."""
+    if asked.argv[:1] not in (["synth"], ["ls"]):
+        Place(asked.stage, asked.home).enter()
+    return cdk.run(asked.stage, *asked.argv)
+
+
+def _deployed(asked: argparse.Namespace) -> Deployment:
+    place = Place(asked.stage, asked.home)
+    place.enter()
+    return deployment.read(place)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m operate", description=__doc__.split("\n")[0])
+    commands = parser.add_subparsers(dest="command", required=True)
+
+    def command(run: Command, name: str = "") -> argparse.ArgumentParser:
+        summary = (run.__doc__ or "").split("\n")[0]
+        added = commands.add_parser(name or run.__name__, help=summary, description=summary)
+        added.add_argument("--stage", default=LOCAL, metavar="NAME")
+        added.add_argument("--home", type=Path, default=HOME, help="folder of the local cloud")
+        added.set_defaults(run=run)
+        return added
+
+    one = command(run)
+    one.add_argument("--data", help="a .jsonl or .jsonl.gz of raw reviews; default: our sample")
+    one.add_argument("--once", action="store_true", help="stop after the summary")
+    one.add_argument("--port", type=int, default=4566, help="of the local cloud")
+    one.add_argument("--tracking-port", type=int, default=5566, help="of MLflow")
+    command(status)
+    command(upload).add_argument("file", type=Path)
+    command(refine)
+    one = command(learn)
+    one.add_argument("--alone", action="store_true", help="without the champion: see `make help`")
+    one = command(release)
+    one.add_argument("--version", default="", help="default: the newest that is pending")
+    one.add_argument("--force", action="store_true", help="past an alarm that is on")
+    one = command(rollback)
+    one.add_argument("--version", default="", help="default: the one that was live before")
+    one.add_argument("--force", action="store_true", help="past an alarm that is on")
+    command(sleep)
+    command(wake)
+    command(drift)
+    one = command(lineage)
+    one.add_argument("--version", default="", help="default: the live one")
+    one = command(predict)
+    one.add_argument("--in", dest="source", default="", help="prefix below predict/ or reviews/")
+    one.add_argument("--file", type=Path, help="a file of this machine, uploaded first")
+    one.add_argument("--out", default="", help="prefix below predictions/")
+    one.add_argument("--version", default="", help="of the model; default: the live one")
+    command(destroy)
+    one = command(run_cdk, "cdk")
+    one.add_argument("argv", nargs=argparse.REMAINDER, help="arguments of the CDK CLI")
+    return parser
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main())

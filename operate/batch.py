@@ -12,7 +12,7 @@ from operate.deployment import Deployment
 from operate.errors import InputError, OperateError
 from operate.progress import Progress
 
-LONGEST_SECONDS = 86_400
+MAX_SECONDS = 86_400
 OUTPUTS = "predictions/"
 SUFFIXES = (".jsonl", ".jsonl.gz", ".json", ".parquet")
 
@@ -41,15 +41,15 @@ def predict(deployment: Deployment, prefix: str, out: str, version: str = "") ->
     if not out.startswith(OUTPUTS):
         raise InputError(f"batch jobs write below {OUTPUTS}, not {out!r}")
     package = packages.find(deployment, version)
-    there = set(objects.list_keys(bucket, out))
-    left = [name for name in names if f"{out}{name}.jsonl" not in there]
+    answered = set(objects.list_keys(bucket, out))
+    missing = [name for name in names if f"{out}{name}.jsonl" not in answered]
     progress = Progress()
-    progress.say(f"{len(names)} files, {len(names) - len(left)} answered before")
-    if not left:
+    progress.log(f"{len(names)} files, {len(names) - len(missing)} answered before")
+    if not missing:
         return f"s3://{bucket}/{out}"
     name = f"{deployment.place.prefix}-predict-{datetime.now(UTC):%Y%m%d-%H%M%S}"
     manifest_key = f"{OUTPUTS}.manifests/{name}.json"
-    manifest = json.dumps([{"prefix": f"s3://{bucket}/{base}"}, *left])
+    manifest = json.dumps([{"prefix": f"s3://{bucket}/{base}"}, *missing])
     objects.put_bytes(bucket, manifest_key, manifest.encode())
     jobs.start_prediction(
         jobs.Prediction(
@@ -62,15 +62,15 @@ def predict(deployment: Deployment, prefix: str, out: str, version: str = "") ->
             out_uri=f"s3://{bucket}/{out}",
         )
     )
-    with progress.step("predict", f"Answer {len(left)} files with version {package.version}"):
-        job = follow.until(f"the end of {name}", lambda: _ended(name), LONGEST_SECONDS)
+    with progress.step("predict", f"Answer {len(missing)} files with version {package.version}"):
+        job = follow.until(f"the end of {name}", lambda: _ended(name), MAX_SECONDS)
         if job.status != "Completed":
             raise OperateError(f"{name} ended {job.status}: {job.failure}")
     return f"s3://{bucket}/{out}"
 
 
 def _files(bucket: str, prefix: str) -> tuple[str, list[str]]:
-    """The folder that names are told below, and the names of the files of reviews there."""
+    """The folder that names are relative to, and the names of the files of reviews there."""
     base = prefix[: prefix.rfind("/") + 1]
     keys = [key for key in objects.list_keys(bucket, prefix) if key.endswith(SUFFIXES)]
     if not keys:

@@ -14,7 +14,7 @@ NODE = Path(".local/node/node")
 
 
 def command(*arguments: str) -> list[str]:
-    """The words that start the pinned CLI under the pinned Node."""
+    """The argument vector of the pinned CLI under the pinned Node."""
     return [str(NODE), *CLI, *arguments]
 
 

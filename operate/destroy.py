@@ -10,7 +10,7 @@ from operate.deployment import Deployment
 from operate.errors import OperateError
 from operate.place import Place
 
-Say = Callable[[str], None]
+Log = Callable[[str], None]
 MACHINES = ("PreprocessMachineArn", "LearnMachineArn", "ReleaseMachineArn")
 # The endpoint first, so that nothing answers or releases any more while the rest goes.
 ORDER = ("endpoint", "operations", "serving", "learning", "preprocessing", "foundation")
@@ -19,7 +19,7 @@ ATTEMPTS = 3  # logs of what was just deleted arrive late, in a bucket that was 
 BUCKET, GROUP = "AWS::S3::Bucket", "AWS::SageMaker::ModelPackageGroup"
 
 
-def destroy(place: Place, say: Say = print) -> None:
+def destroy(place: Place, log: Log = print) -> None:
     """Stop what runs, delete package versions and versioned objects, then every stack.
 
     Resources that their template retains are neither emptied nor deleted.
@@ -28,38 +28,38 @@ def destroy(place: Place, say: Say = print) -> None:
     found = deployment.read(place)
     names = [name for part in ORDER if stacks.exists(name := f"{place.prefix}-{part}")]
     if not names:
-        say(f"stage {place.stage} is not deployed: there is nothing to delete")
+        log(f"stage {place.stage} is not deployed: there is nothing to delete")
         return
-    _stop(found, say)
+    _stop(found, log)
     role_arn = stacks.role(names[-1])  # CDK's own: a release leaves its narrow one behind
     for name in names:
-        _delete(name, role_arn, say)
+        _delete(name, role_arn, log)
         if name.endswith("-endpoint") and found.get("EndpointName"):
             swept = models.sweep(found["EndpointName"])
-            say(f"deleted {swept} models and endpoint configurations that releases retained")
-    say("left: the CDK bootstrap stack and its assets (`cdk gc` deletes unused ones)")
+            log(f"deleted {swept} models and endpoint configurations that releases retained")
+    log("left: the CDK bootstrap stack and its assets (`cdk gc` deletes unused ones)")
 
 
-def _stop(found: Deployment, say: Say) -> None:
+def _stop(found: Deployment, log: Log) -> None:
     for key in MACHINES:
         if found.get(key):
             stopped = machines.stop_all(found[key])
-            say(f"stopped {stopped} executions of {found[key].rsplit(':', 1)[1]}")
+            log(f"stopped {stopped} executions of {found[key].rsplit(':', 1)[1]}")
     if found.get("PipelineName"):
         stopped = models.stop_pipeline_executions(found["PipelineName"])
-        say(f"stopped {stopped} executions of the pipeline")
+        log(f"stopped {stopped} executions of the pipeline")
     stopped = jobs.stop_running(f"{found.place.prefix}-predict-")
-    say(f"stopped {stopped} batch predictions")
+    log(f"stopped {stopped} batch predictions")
 
 
-def _delete(name: str, role_arn: str, say: Say) -> None:
+def _delete(name: str, role_arn: str, log: Log) -> None:
     kept: list[str] = []
     for _ in range(ATTEMPTS):
-        _empty(name, say)
+        _empty(name, log)
         stacks.delete(name, role_arn)
         follow.until(f"the end of {name}", lambda: _ended(name), STACK_SECONDS)
         if not stacks.exists(name):
-            say(f"deleted {name}")
+            log(f"deleted {name}")
             return
         kept = stacks.refusals(name)
     raise OperateError(f"{name} could not be deleted:\n" + "\n".join(kept))
@@ -70,13 +70,13 @@ def _ended(name: str) -> bool | None:
     return True if not stacks.exists(name) or stacks.settled(name) else None
 
 
-def _empty(name: str, say: Say) -> None:
+def _empty(name: str, log: Log) -> None:
     """Empty what CloudFormation would refuse to delete."""
     for group in stacks.going(name, GROUP):
         packages = models.packages(group.rsplit("/", 1)[-1])
         for package in packages:
             models.delete_package(package.arn)
-        say(f"deleted {len(packages)} package versions of {group.rsplit('/', 1)[-1]}")
+        log(f"deleted {len(packages)} package versions of {group.rsplit('/', 1)[-1]}")
     for bucket in stacks.going(name, BUCKET):
         if versions := objects.empty(bucket):
-            say(f"emptied {bucket}: {versions} object versions")
+            log(f"emptied {bucket}: {versions} object versions")

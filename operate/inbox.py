@@ -21,8 +21,8 @@ class Alert:
     def line(self) -> str:
         """Subject and first line of the message; what an alarm sends is JSON, for machines."""
         first = self.message.strip().partition("\n")[0]
-        told = first and not first.startswith("{") and first != self.subject
-        return f"{self.subject}: {first}" if told else self.subject
+        adds = first and not first.startswith("{") and first != self.subject
+        return f"{self.subject}: {first}" if adds else self.subject
 
 
 @dataclass

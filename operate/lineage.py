@@ -18,9 +18,9 @@ def lineage(deployment: Deployment, version: str = "") -> dict[str, Any]:
     Raises InputError where there is no such version, OperateError where a link is broken.
     """
     package = packages.find(deployment, version)
-    known = package.metadata
-    evaluation = json.loads(objects.read_uri(known["evaluation_uri"]))
-    dataset = _dataset(deployment, known)
+    metadata = package.metadata
+    evaluation = json.loads(objects.read_uri(metadata["evaluation_uri"]))
+    dataset = _dataset(deployment, metadata)
     headline = ("accuracy", "macro_f1", "mae", "qwk", "within_one", "ece", "majority", "rows")
     return {
         "model": {
@@ -29,25 +29,25 @@ def lineage(deployment: Deployment, version: str = "") -> dict[str, Any]:
             "approval": package.approval,
             "registered": f"{package.created:%FT%TZ}",
             "artefact": package.model_data_url,
-            "image": known["image_uri"],
+            "image": metadata["image_uri"],
         },
         "serving": _serving(deployment, package.arn),
         "releases": _releases(deployment, package.arn),
         "evaluation": {
-            "uri": known["evaluation_uri"],
-            "report": known["report_uri"],
-            "model_card": known["model_card_uri"],
+            "uri": metadata["evaluation_uri"],
+            "report": metadata["report_uri"],
+            "model_card": metadata["model_card_uri"],
             "model_card_in_registry": package.card_status or "none",
-            "baseline": known["baseline_uri"],
+            "baseline": metadata["baseline_uri"],
             "gate": evaluation["gate"]["message"],
             **{name: evaluation[name] for name in headline if name in evaluation},
         },
         "code": {
-            "git_commit": known["git_commit"],
-            "configuration_sha256": known["configuration_digest"],
-            "text_rules": known["text_rules"],
+            "git_commit": metadata["git_commit"],
+            "configuration_sha256": metadata["configuration_digest"],
+            "text_rules": metadata["text_rules"],
         },
-        "run": {"prefix": known["run_prefix"], **_tracking(known["run_prefix"])},
+        "run": {"prefix": metadata["run_prefix"], **_tracking(metadata["run_prefix"])},
         "dataset": dataset,
     }
 
@@ -82,23 +82,23 @@ def _tracking(run_prefix: str) -> dict[str, Any]:
     return {"tracking": json.loads(body)}
 
 
-def _dataset(deployment: Deployment, known: dict[str, str]) -> dict[str, Any]:
+def _dataset(deployment: Deployment, metadata: dict[str, str]) -> dict[str, Any]:
     """The dataset's record; its manifest is read at its version and compared with its digest."""
-    bucket, key = objects.split_uri(known["dataset_manifest_uri"])
-    manifest = objects.read(bucket, key, known["dataset_version_id"] or None)
+    bucket, key = objects.split_uri(metadata["dataset_manifest_uri"])
+    manifest = objects.read(bucket, key, metadata["dataset_version_id"] or None)
     digest = hashlib.sha256(manifest).hexdigest()
-    if digest != known["dataset_sha256"]:
+    if digest != metadata["dataset_sha256"]:
         raise OperateError(
-            f"{known['dataset_manifest_uri']} is not what the model learned from: its sha256 is "
-            f"{digest}, the package says {known['dataset_sha256']}"
+            f"{metadata['dataset_manifest_uri']} is not what the model learned from: its sha256 is "
+            f"{digest}, the package says {metadata['dataset_sha256']}"
         )
     record = json.loads(
-        objects.read(deployment["CuratedBucket"], f"datasets/{known['dataset_id']}/dataset.json")
+        objects.read(deployment["CuratedBucket"], f"datasets/{metadata['dataset_id']}/dataset.json")
     )
     return {
-        "id": known["dataset_id"],
-        "manifest": known["dataset_manifest_uri"],
-        "manifest_version_id": known["dataset_version_id"],
+        "id": metadata["dataset_id"],
+        "manifest": metadata["dataset_manifest_uri"],
+        "manifest_version_id": metadata["dataset_version_id"],
         "manifest_sha256": digest,
         "parquet_objects": len(json.loads(manifest)) - 1,
         "detector": record.get("detector", ""),

@@ -36,18 +36,18 @@ class LocalCloud:
         Raises OperateError with the supervisor's own last words where it does not.
         """
         self.home.mkdir(parents=True, exist_ok=True)
-        words = [str(EMULATOR), "-m", "local_cloud", "up"]
-        words += ["--home", str(self.home), "--port", str(self.port)]
-        words += ["--tracking-port", str(self.tracking_port)]
+        argv = [str(EMULATOR), "-m", "local_cloud", "up"]
+        argv += ["--home", str(self.home), "--port", str(self.port)]
+        argv += ["--tracking-port", str(self.tracking_port)]
         with self.log.open("wb") as sink:
             # Its own session: Ctrl-C reaches us alone, and we stop it in order.
             self._process = subprocess.Popen(
-                words, stdout=sink, stderr=sink, stdin=subprocess.DEVNULL, start_new_session=True
+                argv, stdout=sink, stderr=sink, stdin=subprocess.DEVNULL, start_new_session=True
             )
         deadline = time.monotonic() + START_SECONDS
         while time.monotonic() < deadline:
             if self._process.poll() is not None:
-                raise OperateError(f"the local cloud did not start: {self._last_words()}")
+                raise OperateError(f"the local cloud did not start: {self._last_log_line()}")
             if b"\nready " in b"\n" + self.log.read_bytes():
                 return
             time.sleep(0.1)
@@ -71,6 +71,6 @@ class LocalCloud:
         """Whether the supervisor still runs."""
         return self._process is not None and self._process.poll() is None
 
-    def _last_words(self) -> str:
+    def _last_log_line(self) -> str:
         lines = self.log.read_text(errors="replace").strip().splitlines()
         return lines[-1] if lines else f"see {self.log}"

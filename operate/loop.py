@@ -23,15 +23,15 @@ RELEASE_SECONDS = 900
 EVENT_SECONDS = 60
 
 
-def learn_now(deployment: Deployment, *, alone: bool) -> None:
-    """Start a run on the newest dataset and follow it: see `Journey.learned`.
+def learn_now(deployment: Deployment, *, without_champion: bool) -> None:
+    """Start a run on the newest dataset and follow it: see `Journey.follow_learning`.
 
-    alone: judged by the gate, and not against the model that serves.
+    without_champion: judged by the gate, and not against the model that serves.
     """
     journey = Journey(deployment, Progress())
     with journey.progress.step("learn", "Train, evaluate, track, gate, register"):
-        reason = "alone" if alone else "person"
-        journey.learned(machines.start(deployment["LearnMachineArn"], {"reason": reason}))
+        reason = "alone" if without_champion else "person"
+        journey.follow_learning(machines.start(deployment["LearnMachineArn"], {"reason": reason}))
 
 
 @dataclass
@@ -56,7 +56,7 @@ class Journey:
         key = f"{INCOMING}{path.name}"
         self.since = datetime.now(UTC).replace(microsecond=0)
         objects.put_file(self.deployment["RawBucket"], key, path)
-        self.progress.say(f"{path.name}, {path.stat().st_size / 1e6:.1f} MB → raw bucket, {key}")
+        self.progress.log(f"{path.name}, {path.stat().st_size / 1e6:.1f} MB → raw bucket, {key}")
         return key
 
     def preprocess(self) -> None:
@@ -72,32 +72,32 @@ class Journey:
             raise OperateError(f"preprocessing ended {done.status}: {done.reason}")
         self.counts, self.dataset_id = done.output["counts"], done.output["dataset_id"]
         counts = self.counts
-        self.progress.say(
+        self.progress.log(
             f"{counts['read']:,} read = {counts['kept']:,} kept + {counts['duplicates']:,} "
-            f"duplicates + {sum(counts['rejected'].values()):,} set aside; "
+            f"duplicates + {sum(counts['rejected'].values()):,} rejected; "
             f"dataset {self.dataset_id}"
         )
         if reasons := counts["rejected"]:
-            words = ", ".join(f"{reason} {n:,}" for reason, n in sorted(reasons.items()))
+            counted = ", ".join(f"{reason} {n:,}" for reason, n in sorted(reasons.items()))
             where = f"s3://{self.deployment['CuratedBucket']}/rejected/"
-            self.progress.say(f"set aside, with reasons, in {where}: {words}")
+            self.progress.log(f"rejected, with reasons, in {where}: {counted}")
 
     def learn(self) -> None:
-        """Wait for the run of the Learn machine that the dataset has started: see `learned`."""
+        """Wait for the run of the Learn machine that the dataset starts, then `follow_learning`."""
         arn = follow.started_since(
             self.deployment["LearnMachineArn"],
             self.since,
             EVENT_SECONDS,
             "a run of the Learn machine",
         )
-        self.learned(arn)
+        self.follow_learning(arn)
 
-    def learned(self, arn: str) -> None:
+    def follow_learning(self, arn: str) -> None:
         """Follow a run of the Learn machine, saying each step of its pipeline.
 
         Raises OperateError with the gate's or the failed step's reason where no model came of it.
         """
-        done = follow.finished(arn, self.progress, LEARN_SECONDS, watch=self._say_pipeline_steps)
+        done = follow.finished(arn, self.progress, LEARN_SECONDS, watch=self._log_pipeline_steps)
         if not done.succeeded:
             raise OperateError(f"learning ended {done.status}: {done.reason}")
         if "model_package_arn" not in done.output:
@@ -105,12 +105,12 @@ class Journey:
         self.package_arn = done.output["model_package_arn"]
         package = models.describe_package(self.package_arn)
         self.evaluation = json.loads(objects.read_uri(package.metadata["evaluation_uri"]))
-        self.progress.say(
+        self.progress.log(
             f"version {self.version}: accuracy {self.evaluation['accuracy']:.3f}, "
             f"macro-F1 {self.evaluation['macro_f1']:.3f} on {self.evaluation['rows']:,} hold-out "
             f"rows (majority {self.evaluation['majority']:.3f})"
         )
-        self.progress.say(self.evaluation["gate"]["message"])
+        self.progress.log(self.evaluation["gate"]["message"])
 
     def keep_report(self, path: Path) -> None:
         """Copy the evaluation's page to this machine, for a browser."""
@@ -152,13 +152,13 @@ class Journey:
         answered = client.ask(api)
         if answered.status != 200:
             raise OperateError(f"the API answered {answered.status}: {answered.last}")
-        self.progress.say(f"stars {answered.stars}, median {answered.p50_milliseconds:.0f} ms")
+        self.progress.log(f"stars {answered.stars}, median {answered.p50_milliseconds:.0f} ms")
         return answered
 
     def check_drift(self) -> dict[str, Any]:
         """Run one monitor check now and return what it says."""
         verdict = functions.invoke(self.deployment["MonitorFunction"], {})
-        self.progress.say(f"{verdict['verdict']}: {verdict.get('reason') or verdict['n']}")
+        self.progress.log(f"{verdict['verdict']}: {verdict.get('reason') or verdict['n']}")
         return verdict
 
     def alerts(self, kept: Path) -> list[inbox.Alert]:
@@ -169,14 +169,14 @@ class Journey:
             "an alert in the inbox", lambda: box.collect() or None, timeout_seconds=EVENT_SECONDS
         )
         for alert in box.alerts:
-            self.progress.say(f"alert: {alert.line}")
+            self.progress.log(f"alert: {alert.line}")
         return box.alerts
 
-    def _say_pipeline_steps(self) -> None:
+    def _log_pipeline_steps(self) -> None:
         execution = models.newest_pipeline_execution(self.deployment["PipelineName"])
         if execution is None or execution.started < self.since:
             return  # not yet the one of this journey
         steps = models.pipeline_steps(execution.arn)
-        words = [f"{step.name} {step.status}" for step in steps]
-        if words:
-            self.progress.changed("pipeline: " + ", ".join(words))
+        states = [f"{step.name} {step.status}" for step in steps]
+        if states:
+            self.progress.log_change("pipeline: " + ", ".join(states))

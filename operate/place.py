@@ -7,6 +7,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from infra.stage import APP, stages
 from operate.errors import InputError
 
 LOCAL = "local"
@@ -23,17 +24,15 @@ class Place:
     @property
     def prefix(self) -> str:
         """What every physical name of the stage begins with."""
-        return f"review-stars-{self.stage}"
+        return f"{APP}-{self.stage}"
 
     def enter(self) -> None:
         """Point every AWS client of this process at the stage.
 
         Raises InputError where the stage is unknown, or local and nothing is running.
         """
-        known = sorted(path.stem for path in Path("configs").glob("*.yaml"))
-        stages = [name for name in known if name not in ("model", "drift")]
-        if self.stage not in stages:
-            raise InputError(f"no stage {self.stage!r}: known are {', '.join(stages)}")
+        if self.stage not in (known := stages()):
+            raise InputError(f"no stage {self.stage!r}: known are {', '.join(known)}")
         if self.stage == LOCAL:
             os.environ.update(local_environment(self.home))
             for name in ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_DEFAULT_PROFILE"):

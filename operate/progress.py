@@ -45,15 +45,15 @@ class Progress:
             self.seconds[key] = round(time.monotonic() - began, 2)
             self.console.print(f"{self._clock()} {mark} {title} [dim]{self.seconds[key]:.1f} s[/]")
 
-    def say(self, line: str) -> None:
+    def log(self, line: str) -> None:
         """A fact worth keeping on the screen, under the step that is going on."""
         self.console.print(f"{self._clock()}    [dim]{escape(line)}[/]")
 
-    def changed(self, line: str) -> None:
+    def log_change(self, line: str) -> None:
         """Say it only when it differs from what was said last: for a state that is polled."""
         if line != self._last:
             self._last = line
-            self.say(line)
+            self.log(line)
 
     def total_seconds(self) -> float:
         """Wall time since this object was made."""

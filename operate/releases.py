@@ -115,8 +115,8 @@ def _released(deployment: Deployment) -> list[str]:
 
 
 def _start(deployment: Deployment, package_arn: str, *, force: bool) -> None:
-    words = {"model_package_arn": package_arn, **({"force": True} if force else {})}
-    arn = machines.start(deployment["ReleaseMachineArn"], words)
+    event = {"model_package_arn": package_arn, **({"force": True} if force else {})}
+    arn = machines.start(deployment["ReleaseMachineArn"], event)
     _follow(arn, f"Release version {package_arn.rsplit('/', 1)[-1]}")
 
 
@@ -126,4 +126,4 @@ def _follow(arn: str, title: str) -> None:
         done = follow.finished(arn, progress, SECONDS)
         if not done.succeeded:
             raise OperateError(f"the release ended {done.status}: {done.reason}")
-        progress.say(str(done.output.get("message", "it serves")))
+        progress.log(str(done.output.get("message", "it serves")))

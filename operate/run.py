@@ -32,17 +32,17 @@ class _Package(threading.Thread):
         self.failure: OperateError | None = None
 
     def run(self) -> None:
-        words = [sys.executable, "-m", "infra.packaging.build", "--stage", self.stage]
-        done = subprocess.run(words, capture_output=True, text=True, check=False)
+        argv = [sys.executable, "-m", "infra.packaging.build", "--stage", self.stage]
+        done = subprocess.run(argv, capture_output=True, text=True, check=False)
         (self.logs / "package.log").write_text(done.stdout + done.stderr)
         if done.returncode != 0:
             self.failure = OperateError(f"make package failed:\n{done.stdout}{done.stderr}")
             return
         try:
-            words_of_synth = ["synth", "--quiet", "--output", str(self.logs / "cdk.out")]
-            words_of_synth += ["--context", f"tracking_uri={self.tracking_url}"]
+            synth = ["synth", "--quiet", "--output", str(self.logs / "cdk.out")]
+            synth += ["--context", f"tracking_uri={self.tracking_url}"]
             log = self.logs / "synth.log"
-            cdk.quietly(self.stage, "synth", *words_of_synth, log=log, CDK_VALIDATION="false")
+            cdk.quietly(self.stage, "synth", *synth, log=log, CDK_VALIDATION="false")
         except OperateError as error:
             self.failure = error
 
@@ -170,7 +170,7 @@ def _serve(journey: Journey, cloud: LocalCloud, home: Path) -> None:
     stack = f"{journey.deployment.place.prefix}-endpoint"
     while cloud.alive():
         if not stacks.stands(stack):
-            journey.progress.changed("the stage was destroyed; Ctrl-C stops the local cloud too")
+            journey.progress.log_change("the stage was destroyed; Ctrl-C stops the local cloud too")
         else:
             try:
                 lines = watch.news()
@@ -179,6 +179,6 @@ def _serve(journey: Journey, cloud: LocalCloud, home: Path) -> None:
                     raise
                 lines = []  # it was being destroyed while we looked
             for line in lines:
-                journey.progress.say(line)
+                journey.progress.log(line)
         time.sleep(2)
     raise OperateError(f"the local cloud has stopped; see {cloud.log}")

@@ -22,7 +22,7 @@ class Watch:
     def __init__(self, deployment: Deployment, home: Path) -> None:
         self.deployment = deployment
         self.inbox = Inbox(deployment["InboxUrl"], home / "inbox.jsonl")
-        self._told = len(self.inbox.alerts)
+        self._shown = len(self.inbox.alerts)
         self._states: dict[str, str] = {}
         self._live = ""
 
@@ -40,8 +40,8 @@ class Watch:
             self._live = live
             lines.append(f"live: {live.rsplit('/', 1)[-1]}")
         alerts = self.inbox.collect()
-        lines += [f"alert: {alert.line}" for alert in alerts[self._told :]]
-        self._told = len(alerts)
+        lines += [f"alert: {alert.line}" for alert in alerts[self._shown :]]
+        self._shown = len(alerts)
         return lines
 
 

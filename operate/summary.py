@@ -87,7 +87,7 @@ def show(summary: Summary, console: Console, addresses: dict[str, str]) -> None:
     table.add_row(
         "reviews",
         f"{reviews.read:,} read = {reviews.kept:,} kept + {reviews.duplicates:,} duplicates "
-        f"+ {aside:,} set aside",
+        f"+ {aside:,} rejected",
     )
     if aside:
         reasons = sorted(reviews.rejected.items(), key=lambda item: -item[1])

@@ -24,7 +24,7 @@ def test_an_alert_says_its_reason_in_one_line(message: str, line: str) -> None:
     assert Alert("2026-11-24T00:00:00Z", "no model", message).line == line
 
 
-def test_words_in_brackets_are_said_and_not_taken_for_markup() -> None:
+def test_words_in_brackets_are_printed_and_not_taken_for_markup() -> None:
     said = io.StringIO()
-    Progress(Console(file=said, width=80)).say("alert: see [red]this[/] page")
+    Progress(Console(file=said, width=80)).log("alert: see [red]this[/] page")
     assert "see [red]this[/] page" in said.getvalue()
