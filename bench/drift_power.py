@@ -32,15 +32,15 @@ def made_up(rows: int, rng: np.random.Generator) -> Observations:
     scale = np.geomspace(0.3, 0.03, 50)
     topics = rng.gamma(0.4, 1.0, (rows, 50)) * scale + np.outer(stars - 3.9, 0.05 * scale)
     return Observations(
-        stars=stars,
+        stars=stars.astype(np.int8),
         expected_stars=np.clip(stars + rng.normal(0, 0.3, rows), 1, 5),
         confidence=np.clip(rng.beta(5, 2, rows), 0.2, 1),
         language=rng.choice(["en", "es", "und"], rows, p=[0.985, 0.01, 0.005]),
         supported=np.ones(rows, bool),
-        length=(np.exp(rng.normal(5.6, 1.0, rows)) + 3).astype(int),
-        oov_share=rng.beta(0.6, 30, rows),
+        length=(np.exp(rng.normal(5.6, 1.0, rows)) + 3).astype(np.int32),
+        oov_share=rng.beta(0.6, 30, rows).astype(np.float32),
         markup=rng.random(rows) < 0.001,
-        topics=topics,
+        topics=topics.astype(np.float32),
     )
 
 

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 from reviews import language, parquet
 from reviews.bulk.refinery import Refinery
@@ -33,10 +34,14 @@ def timed(function: Callable[..., Any]) -> Callable[..., Any]:
 def main(source: Path) -> None:
     """Refine a file with a clock around all that tells languages."""
     detector = timed(language.identifier())
-    language.identifier = lambda name=language.DEFAULT: detector
-    Refinery._languages = timed(Refinery._languages)
+    languages = timed(Refinery._languages)
     start = time.process_time()
-    with source.open("rb") as raw, Path("/dev/null").open("wb") as nowhere:
+    with (
+        patch.object(language, "identifier", lambda name=language.DEFAULT: detector),
+        patch.object(Refinery, "_languages", languages),
+        source.open("rb") as raw,
+        Path("/dev/null").open("wb") as nowhere,
+    ):
         refiner = Refiner()
         parquet.write(refiner.stream(raw), nowhere)
     total = time.process_time() - start

@@ -50,7 +50,7 @@ def measure(
             stdin=subprocess.DEVNULL,
             stdout=said,
             stderr=subprocess.STDOUT,
-            env=environment() | (more or {}),
+            env=environment() | dict(more or {}),
             preexec_fn=_stay_on_one_core,
         )
         peak, status = _watch(process, look)

@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 
 from bench.measure import Cost, environment, measure
-from bench.places import PEER_PYTHON, PEERS, ROOT
+from bench.places import PEER_PYTHON, ROOT
 
 # One doubtful text, so that the detector is loaded: what a start costs.
 ONE_REVIEW = msgspec.json.encode(
@@ -42,9 +42,10 @@ class Contender:
     rows: int | None = None
 
 
-def peer(script: str, *words: str) -> Callable[[Path, Path], list[str | Path]]:
-    """The command of a script in `peers`."""
-    return lambda source, out: [PEER_PYTHON, PEERS / script, source, out, *words]
+def peer(name: str, *words: str) -> Callable[[Path, Path], list[str | Path]]:
+    """The command of a module in `peers`."""
+    module = f"bench.peers.{name}"
+    return lambda source, out: [PEER_PYTHON, "-m", module, source, out, *words]
 
 
 def ours(source: Path, out: Path) -> list[str | Path]:
@@ -55,10 +56,10 @@ def ours(source: Path, out: Path) -> list[str | Path]:
 # Rounds alternate, and the cheapest counts: other work on the machine only ever adds.
 CONTENDERS = (
     Contender("ours", ours, rounds=3),
-    Contender("plain loop", peer("loop.py"), rounds=3),
-    Contender("pandas + fastText", peer("frame.py", "fasttext")),
-    Contender("PySpark rows + fastText", peer("spark.py", "fasttext"), rounds=2),
-    Contender("pandas + langdetect", peer("frame.py", "langdetect"), rows=5_000),
+    Contender("plain loop", peer("loop"), rounds=3),
+    Contender("pandas + fastText", peer("frame", "fasttext")),
+    Contender("PySpark rows + fastText", peer("spark", "fasttext"), rounds=2),
+    Contender("pandas + langdetect", peer("frame", "langdetect"), rows=5_000),
 )
 
 
@@ -128,4 +129,4 @@ def _language_share(data: Path) -> float:
         command, check=True, capture_output=True, text=True, cwd=ROOT, env=environment()
     )
     spent = json.loads(done.stdout)
-    return round(spent["language_cpu_seconds"] / spent["cpu_seconds"], 3)
+    return round(float(spent["language_cpu_seconds"]) / float(spent["cpu_seconds"]), 3)

@@ -24,7 +24,7 @@ def running(log: Path) -> Iterator[str]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    words = [EMULATOR_PYTHON, "-m", "bench.storage", str(port)]
+    words: list[str | Path] = [EMULATOR_PYTHON, "-m", "bench.storage", str(port)]
     environment = {"PATH": os.environ["PATH"], "LOG_LEVEL": "CRITICAL"}
     with log.open("wb") as said:
         process = subprocess.Popen(

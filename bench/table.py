@@ -1,6 +1,6 @@
 """What was measured, as tables, and against what was promised."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from lambdas.preprocess.shards import CUT_BYTES_PER_SECOND
@@ -75,7 +75,7 @@ def _language_promises(told: dict[str, Any]) -> Iterator[tuple[str, float, bool,
 
 def _times(speed: dict[str, Any], peer: str, figure: str = "reviews_per_cpu_second") -> float:
     contenders = speed["contenders"]
-    return round(contenders["ours"][figure] / contenders[peer][figure], 2)
+    return round(float(contenders["ours"][figure]) / float(contenders[peer][figure]), 2)
 
 
 def render(results: dict[str, Any]) -> str:
@@ -167,7 +167,7 @@ def _languages(told: dict[str, Any]) -> str:
     return _table(head, rows)
 
 
-def _table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
+def _table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
     widths = [max(map(len, column)) for column in zip(head, *rows, strict=True)]
     lines = [
         "| " + " | ".join(word.ljust(width) for word, width in zip(row, widths, strict=True)) + " |"

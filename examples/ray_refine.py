@@ -23,6 +23,7 @@ from typing import Any, BinaryIO
 
 from reviews import parquet
 from reviews.counts import Counts
+from reviews.record import Rejected
 from reviews.refine import Refiner
 
 ROOM = Path(__file__).resolve().parent.parent / "reviews"
@@ -60,7 +61,11 @@ def refine_shard(shard: Shard, out: Path) -> dict[str, Any]:
         (out / "rejected" / f"{shard.number:05}.jsonl").open("wb") as rejected,
         (out / "reviews" / f"{shard.number:05}.parquet").open("w+b") as table,
     ):
-        refiner = Refiner(on_reject=lambda line: rejected.write(line.to_json()))
+
+        def keep_reason(line: Rejected) -> None:
+            rejected.write(line.to_json())
+
+        refiner = Refiner(on_reject=keep_reason)
         if shard.end is None:
             rows = refiner.stream(raw)
         else:

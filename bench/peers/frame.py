@@ -1,6 +1,6 @@
 """pandas: the whole file in a frame, functions applied to its columns, one language a row.
 
-python frame.py SOURCE OUT fasttext|langdetect
+python -m bench.peers.frame SOURCE OUT fasttext|langdetect
 """
 
 import gzip
@@ -10,8 +10,9 @@ import zlib
 from pathlib import Path
 
 import pandas as pd
-from detectors import DETECTORS
-from rules import sample, tidy, visible
+
+from bench.peers.detectors import DETECTORS
+from bench.peers.rules import sample, tidy, visible
 
 KEYS = ["user_id", "asin", "rating", "title", "text"]
 

