@@ -5,8 +5,8 @@ import shlex
 import sys
 from pathlib import Path
 
-from local_cloud.home import CannotStartError, Cloud
-from local_cloud.supervisor import Plan, up
+from local_cloud.home import CannotStartError, RunningCloud
+from local_cloud.supervisor import StartOptions, up
 
 
 def main(arguments: list[str]) -> int:
@@ -24,11 +24,11 @@ def main(arguments: list[str]) -> int:
     home = chosen.home.resolve()
     try:
         if chosen.command == "env":
-            for name, value in Cloud.read(home).variables().items():
+            for name, value in RunningCloud.read(home).variables().items():
                 print(f"export {name}={shlex.quote(value)}")
             return 0
         return up(
-            Plan(
+            StartOptions(
                 home=home,
                 port=chosen.port,
                 tracking_port=chosen.tracking_port,

@@ -26,7 +26,7 @@ class BrokenError(CannotStartError):
 
 
 @dataclass(frozen=True)
-class Cloud:
+class RunningCloud:
     """What `cloud.json` says of a running cloud."""
 
     endpoint_url: str
@@ -44,7 +44,7 @@ class Cloud:
         draft.replace(home / "cloud.json")
 
     @classmethod
-    def read(cls, home: Path) -> "Cloud":
+    def read(cls, home: Path) -> "RunningCloud":
         """Find the cloud that runs in this home, or raise CannotStartError."""
         try:
             return cls(**json.loads((home / "cloud.json").read_text()))

@@ -14,7 +14,7 @@ from pathlib import Path
 from types import FrameType
 
 from local_cloud import processes
-from local_cloud.home import ACCOUNT, REGION, BrokenError, Cloud, held, require_free
+from local_cloud.home import ACCOUNT, REGION, BrokenError, RunningCloud, held, require_free
 
 PROJECT = Path(__file__).resolve().parents[1]
 START_SECONDS = 60.0  # the emulator needs 1 to 3 on an idle machine
@@ -23,7 +23,7 @@ TRACKING_SECONDS = 120.0  # MLflow imports for several and makes its tables
 
 
 @dataclass(frozen=True)
-class Plan:
+class StartOptions:
     """What to start, and where."""
 
     home: Path
@@ -52,7 +52,7 @@ class Plan:
         return self.home / "authorization.jsonl"
 
 
-def up(plan: Plan) -> int:
+def up(options: StartOptions) -> int:
     """Run the local cloud until a signal, our parent's death, or the end of a child.
 
     Gives the exit status: 0 after a wanted stop, 1 when the emulator broke.
@@ -63,45 +63,48 @@ def up(plan: Plan) -> int:
     def ask(number: int, _frame: FrameType | None) -> None:
         stop.set()
 
-    with held(plan.home):
-        processes.sweep(plan.home, patience_seconds=0)
-        require_free(plan.port, what="the local cloud", option="--port")
-        if plan.tracking:
-            require_free(plan.tracking_port, what="MLflow", option="--tracking-port")
+    with held(options.home):
+        processes.sweep(options.home, patience_seconds=0)
+        require_free(options.port, what="the local cloud", option="--port")
+        if options.tracking:
+            require_free(options.tracking_port, what="MLflow", option="--tracking-port")
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, ask)
         processes.watch_parent(stop)
         try:
-            return _serve(plan, stop)
+            return _serve(options, stop)
         finally:
-            (plan.home / "cloud.json").unlink(missing_ok=True)
+            (options.home / "cloud.json").unlink(missing_ok=True)
             processes.stop_all()
-            processes.sweep(plan.home)
+            processes.sweep(options.home)
 
 
-def _serve(plan: Plan, stop: threading.Event) -> int:
-    _clear(plan.home)
-    os.environ[processes.MARK] = str(plan.home)
-    emulator = _start_emulator(plan)
-    tracking = _start_tracking(plan)
-    _await_emulator(plan, emulator, stop)
+def _serve(options: StartOptions, stop: threading.Event) -> int:
+    _clear(options.home)
+    os.environ[processes.MARK] = str(options.home)
+    emulator = _start_emulator(options)
+    tracking = _start_tracking(options)
+    _await_emulator(options, emulator, stop)
     if stop.is_set():
         return 0
-    Cloud(
-        endpoint_url=plan.endpoint_url,
-        ca_bundle=str(plan.authority),
+    RunningCloud(
+        endpoint_url=options.endpoint_url,
+        ca_bundle=str(options.authority),
         account=ACCOUNT,
         region=REGION,
-        tracking_url=plan.tracking_url,
+        tracking_url=options.tracking_url,
         pid=os.getpid(),
-        authorization_log=str(plan.authorization_log),
-    ).write(plan.home)
-    print(f"ready {plan.endpoint_url}", flush=True)
+        authorization_log=str(options.authorization_log),
+    ).write(options.home)
+    print(f"ready {options.endpoint_url}", flush=True)
     if tracking is not None:
-        threading.Thread(target=_follow_tracking, args=(plan, tracking, stop), daemon=True).start()
+        threading.Thread(
+            target=_follow_tracking, args=(options, tracking, stop), daemon=True
+        ).start()
     while not stop.wait(0.25):
         if emulator.poll() is not None:
-            _say(f"the emulator ended by itself; its last words:\n{emulator.last_lines()}")
+            log, end = emulator.log, emulator.last_lines()
+            _report(f"the emulator ended by itself; see {log}, which ends with:\n{end}")
             return 1
     return 0
 
@@ -115,17 +118,17 @@ def _clear(home: Path) -> None:
         (home / name).unlink(missing_ok=True)
 
 
-def _start_emulator(plan: Plan) -> processes.Process:
+def _start_emulator(options: StartOptions) -> processes.Process:
     return processes.start(
         [sys.executable, "-m", "local_cloud.emulator"],
-        env=emulator_environment(plan, os.environ),
+        env=emulator_environment(options, os.environ),
         cwd=PROJECT,
-        log=plan.home / "logs" / "emulator.log",
+        log=options.home / "logs" / "emulator.log",
         grace_seconds=8,
     )
 
 
-def emulator_environment(plan: Plan, own: Mapping[str, str]) -> dict[str, str]:
+def emulator_environment(options: StartOptions, own: Mapping[str, str]) -> dict[str, str]:
     """Give the emulator's environment: ours without anything that points to a real account."""
     kept = {k: v for k, v in own.items() if not k.startswith(("AWS_", "CDK_", "MLFLOW_"))}
     version = f"{sys.version_info.major}_{sys.version_info.minor}"
@@ -135,63 +138,65 @@ def emulator_environment(plan: Plan, own: Mapping[str, str]) -> dict[str, str]:
         "TRAINING_PYTHON": str(training),
         f"LAMBDA_PYTHON{version}": interpreter,
         **kept,
-        processes.MARK: str(plan.home),
+        processes.MARK: str(options.home),
         "AUTH": "true",
         "USE_SSL": "1",
         "BIND_HOST": "127.0.0.1",
-        "GATEWAY_PORT": str(plan.port),
+        "GATEWAY_PORT": str(options.port),
         "MINISTACK_HOST": "localhost",
         "MINISTACK_REGION": REGION,
         "IOT_MTLS_ENABLED": "0",
         "SFTP_ENABLED": "0",
         "SFN_WAIT_SCALE": WAIT_SCALE,
         "LOG_LEVEL": kept.get("LOCAL_CLOUD_LOG_LEVEL", "WARNING"),
-        "TMPDIR": str(plan.home / "tmp"),
-        "S3_DATA_DIR": str(plan.home / "tmp" / "s3"),
-        "AUTHORIZATION_LOG": str(plan.authorization_log),
-        "LOCAL_CLOUD_ENDPOINT": plan.endpoint_url,
-        "LOCAL_CLOUD_AUTHORITY": str(plan.authority),
-        "LOCAL_CLOUD_TRACKING": plan.tracking_url,
+        "TMPDIR": str(options.home / "tmp"),
+        "S3_DATA_DIR": str(options.home / "tmp" / "s3"),
+        "AUTHORIZATION_LOG": str(options.authorization_log),
+        "LOCAL_CLOUD_ENDPOINT": options.endpoint_url,
+        "LOCAL_CLOUD_AUTHORITY": str(options.authority),
+        "LOCAL_CLOUD_TRACKING": options.tracking_url,
         "PYTHONDONTWRITEBYTECODE": "1",
     }
 
 
-def _start_tracking(plan: Plan) -> processes.Process | None:
+def _start_tracking(options: StartOptions) -> processes.Process | None:
     program = PROJECT / ".local" / "venvs" / "tracking" / "bin" / "mlflow"
-    if not plan.tracking:
+    if not options.tracking:
         return None
     if not program.exists():
-        _say(f"no MLflow at {program.relative_to(PROJECT)}: runs will not be tracked")
+        _report(f"no MLflow at {program.relative_to(PROJECT)}: runs will not be tracked")
         return None
-    folder = plan.home / "tracking"
+    folder = options.home / "tracking"
     kept = {k: v for k, v in os.environ.items() if not k.startswith(("AWS_", "MLFLOW_"))}
     return processes.start(
         [
-            *(str(program), "server", "--host", "127.0.0.1", "--port", str(plan.tracking_port)),
+            *(str(program), "server", "--host", "127.0.0.1", "--port", str(options.tracking_port)),
             *("--backend-store-uri", f"sqlite:///{folder / 'mlflow.db'}"),
             *("--artifacts-destination", str(folder / "artifacts"), "--workers", "1"),
         ],
         env={
             **kept,
-            processes.MARK: str(plan.home),
-            "TMPDIR": str(plan.home / "tmp"),
+            processes.MARK: str(options.home),
+            "TMPDIR": str(options.home / "tmp"),
             "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
             "MLFLOW_DISABLE_TELEMETRY": "true",
             "GIT_PYTHON_REFRESH": "quiet",
         },
         cwd=folder,
-        log=plan.home / "logs" / "tracking.log",
+        log=options.home / "logs" / "tracking.log",
         grace_seconds=3,
     )
 
 
-def _await_emulator(plan: Plan, emulator: processes.Process, stop: threading.Event) -> None:
-    url = f"{plan.endpoint_url}/_ministack/health"
+def _await_emulator(
+    options: StartOptions, emulator: processes.Process, stop: threading.Event
+) -> None:
+    url = f"{options.endpoint_url}/_ministack/health"
     end = time.monotonic() + START_SECONDS
     while not stop.wait(0.05):
         if emulator.poll() is not None:
             raise BrokenError(f"the emulator did not start:\n{emulator.last_lines()}")
-        if plan.authority.exists() and answers(url, authority=plan.authority):
+        if options.authority.exists() and answers(url, authority=options.authority):
             return
         if time.monotonic() > end:
             raise BrokenError(
@@ -199,19 +204,21 @@ def _await_emulator(plan: Plan, emulator: processes.Process, stop: threading.Eve
             )
 
 
-def _follow_tracking(plan: Plan, tracking: processes.Process, stop: threading.Event) -> None:
-    """Say once whether MLflow came up, and once more if it ends; nothing waits for it."""
+def _follow_tracking(
+    options: StartOptions, tracking: processes.Process, stop: threading.Event
+) -> None:
+    """Report once whether MLflow started, and once more if it ends; nothing waits for it."""
     end = time.monotonic() + TRACKING_SECONDS
-    while not answers(f"{plan.tracking_url}/health"):
+    while not answers(f"{options.tracking_url}/health"):
         if tracking.poll() is not None or time.monotonic() > end:
-            _say(f"MLflow did not start, runs will not be tracked; see {tracking.log}")
+            _report(f"MLflow did not start, runs will not be tracked; see {tracking.log}")
             return
         if stop.wait(0.25):
             return
-    _say(f"tracking {plan.tracking_url}")
+    _report(f"tracking {options.tracking_url}")
     while not stop.wait(1):
         if tracking.poll() is not None:
-            _say(f"MLflow ended by itself, runs will not be tracked; see {tracking.log}")
+            _report(f"MLflow ended by itself, runs will not be tracked; see {tracking.log}")
             return
 
 
@@ -228,5 +235,5 @@ def answers(url: str, *, authority: Path | None = None) -> bool:
         return False
 
 
-def _say(words: str) -> None:
-    print(words, file=sys.stderr, flush=True)
+def _report(message: str) -> None:
+    print(message, file=sys.stderr, flush=True)

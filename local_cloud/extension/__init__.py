@@ -8,15 +8,15 @@ from local_cloud.extension import (
     alarms,
     audit,
     authorization,
+    current_request,
+    delivery_streams,
     events,
     gateway,
-    interpreters,
-    machines,
+    lambda_interpreters,
     metrics,
     queues,
-    requests,
     stacks,
-    streams,
+    state_machines,
     templates,
     trails,
 )
@@ -25,19 +25,19 @@ from local_cloud.extension import (
 def install() -> None:
     """Close every gap; SageMaker's types must be registered before, for `stacks` wraps them."""
     for module in (
-        requests,
+        current_request,
         authorization,
-        interpreters,
+        lambda_interpreters,
         templates,
         trails,
         audit,
         metrics,
         queues,
         alarms,
-        machines,
+        state_machines,
         events,
         gateway,
-        streams,
+        delivery_streams,
         stacks,
     ):
         module.install()
@@ -45,4 +45,4 @@ def install() -> None:
 
 def drain() -> None:
     """Deliver what is still buffered."""
-    streams.drain()
+    delivery_streams.drain()

@@ -1,4 +1,4 @@
-"""Alarms judged as CloudWatch does, and told only where topic and key let CloudWatch in.
+"""Alarms judged as CloudWatch does, and sent only where topic and key let CloudWatch in.
 
 Gap: MiniStack judges over all dimensions of a metric, at irregular moments, with no rule for
 missing data, and publishes past every policy.
@@ -32,7 +32,7 @@ ACTIONS = {
     "OK": "OKActions",
     "INSUFFICIENT_DATA": "InsufficientDataActions",
 }
-Alarm = dict[str, Any]
+AlarmRecord = dict[str, Any]
 _since: dict[str, float] = {}  # alarm ARN -> when it was first seen
 _judging = threading.RLock()
 
@@ -41,10 +41,10 @@ def install() -> None:
     """Take the place of MiniStack's judge, and look each second."""
     dispatch: Callable[..., None] = cloudwatch._dispatch_alarm_actions
 
-    def dispatch_alarm_actions(alarm: Alarm, old: str, new: str, reason: str) -> None:
+    def dispatch_alarm_actions(alarm: AlarmRecord, old: str, new: str, reason: str) -> None:
         field = ACTIONS[new]
-        heard = _reachable(alarm, alarm.get(field) or [])
-        dispatch({**alarm, field: heard}, old, new, reason)
+        reachable = _reachable(alarm, alarm.get(field) or [])
+        dispatch({**alarm, field: reachable}, old, new, reason)
 
     cloudwatch._dispatch_alarm_actions = dispatch_alarm_actions
     cloudwatch._evaluate_alarm = evaluate
@@ -67,7 +67,7 @@ def judge_all() -> None:
         evaluate(alarm)
 
 
-def evaluate(alarm: Alarm) -> None:
+def evaluate(alarm: AlarmRecord) -> None:
     """Judge one alarm now, and act where its state changes."""
     with _judging:
         arn = str(alarm.get("AlarmArn") or alarm["AlarmName"])
@@ -90,7 +90,7 @@ def evaluate(alarm: Alarm) -> None:
         cloudwatch._evaluate_parent_alarms(alarm)
 
 
-def state(alarm: Alarm, points: Sequence[dict[str, Any]], *, since: float, now: float) -> str:
+def state(alarm: AlarmRecord, points: Sequence[dict[str, Any]], *, since: float, now: float) -> str:
     """The state that the last periods give, by the alarm's rule for missing data.
 
     since: when the alarm began to exist, seconds; periods that begin before it and hold nothing
@@ -117,7 +117,7 @@ def state(alarm: Alarm, points: Sequence[dict[str, Any]], *, since: float, now: 
     return "OK"
 
 
-def _breaches(alarm: Alarm, points: list[dict[str, Any]], rule: str) -> bool | None:
+def _breaches(alarm: AlarmRecord, points: list[dict[str, Any]], rule: str) -> bool | None:
     """Whether one period breaches; None: it holds nothing and the rule gives no answer."""
     statistic = alarm.get("ExtendedStatistic") or alarm.get("Statistic", "Average")
     value = None
@@ -128,20 +128,22 @@ def _breaches(alarm: Alarm, points: list[dict[str, Any]], rule: str) -> bool | N
     return COMPARE[alarm["ComparisonOperator"]](float(value), float(alarm["Threshold"]))
 
 
-def _points(alarm: Alarm) -> list[dict[str, Any]]:
+def _points(alarm: AlarmRecord) -> list[dict[str, Any]]:
     dimensions = {d["Name"]: d["Value"] for d in alarm.get("Dimensions") or []}
     key = (alarm.get("Namespace"), alarm.get("MetricName"), cloudwatch._dims_key(dimensions))
     return list(cloudwatch._metrics.get(key) or [])
 
 
-def _reachable(alarm: Alarm, actions: list[str]) -> list[str]:
+def _reachable(alarm: AlarmRecord, actions: list[str]) -> list[str]:
     """Those topics that CloudWatch may publish to, and whose key, if any, it may use."""
-    return [arn for arn in actions if not arn.startswith("arn:aws:sns:") or _may_tell(alarm, arn)]
+    return [
+        arn for arn in actions if not arn.startswith("arn:aws:sns:") or _may_publish(alarm, arn)
+    ]
 
 
-def _may_tell(alarm: Alarm, topic_arn: str) -> bool:
+def _may_publish(alarm: AlarmRecord, topic_arn: str) -> bool:
     source = alarm.get("AlarmArn", "")
     may = topics.lets_in(SERVICE, topic_arn, source_arn=source)
     if not may:
-        logger.error("alarm %s cannot be heard: CloudWatch may not use %s", source, topic_arn)
+        logger.error("alarm %s cannot notify: CloudWatch may not use %s", source, topic_arn)
     return may

@@ -1,7 +1,7 @@
 """CloudTrail's log files: the events that a trail selects, as gzip JSON in the trail's bucket.
 
 Gap: MiniStack writes no log file. The events are those of the decision log, so a call that needs
-no right leaves none; of the parameters only bucket and key are told. Files come every few seconds
+no right leaves none; of the parameters only bucket and key are kept. Files come every few seconds
 instead of minutes, and no digest file stands beside them.
 Delete when MiniStack delivers.
 """
@@ -22,7 +22,7 @@ from ministack.core.responses import get_account_id, get_region
 from ministack.services import cloudtrail, s3
 
 from local_cloud.permissions import decisions, roles
-from local_cloud.permissions.decisions import Decision
+from local_cloud.permissions.decisions import AccessDecision
 
 logger = logging.getLogger(__name__)
 Event = dict[str, Any]
@@ -74,12 +74,12 @@ _lock = threading.Lock()
 
 
 def install() -> None:
-    """Hear every decision, and write what was heard every few seconds."""
-    decisions.LISTENERS.append(hear)
+    """Listen to every decision, and write the collected events every few seconds."""
+    decisions.LISTENERS.append(on_decision)
     threading.Thread(target=_flush_forever, daemon=True, name="audit").start()
 
 
-def hear(decision: Decision) -> None:
+def on_decision(decision: AccessDecision) -> None:
     """Keep a decision for each trail that selects it; our own deliveries are left out."""
     if decision.via == SERVICE or decision.action in OTHER_DATA:
         return
@@ -93,8 +93,8 @@ def hear(decision: Decision) -> None:
                 held.events.append(made)
 
 
-def event(decision: Decision, *, account: str) -> Event:
-    """A decision as CloudTrail tells of it.
+def event(decision: AccessDecision, *, account: str) -> Event:
+    """Describe a decision in CloudTrail's form.
 
     Source: "CloudTrail record contents" in the service's guide, event version 1.11.
     """
@@ -124,7 +124,7 @@ def event(decision: Decision, *, account: str) -> Event:
     return made
 
 
-def _identity(decision: Decision, account: str) -> dict[str, str]:
+def _identity(decision: AccessDecision, account: str) -> dict[str, str]:
     if not decision.principal.startswith("arn:"):
         return {"type": "AWSService", "invokedBy": _service(decision.via) or decision.principal}
     found = {"type": decision.type, "arn": decision.principal, "accountId": account}
@@ -135,7 +135,7 @@ def _service(via: str) -> str:
     return f"{via}.amazonaws.com" if via and "." not in via else via
 
 
-def _parameters(decision: Decision) -> dict[str, str] | None:
+def _parameters(decision: AccessDecision) -> dict[str, str] | None:
     if not decision.resource.startswith("arn:aws:s3:::"):
         return None
     bucket, _, key = decision.resource.removeprefix("arn:aws:s3:::").partition("/")
@@ -173,7 +173,7 @@ def _flush_forever() -> None:
 
 
 def flush() -> None:
-    """Write one file for each trail that has heard something."""
+    """Write one file for each trail that holds events."""
     with _lock:
         full = list(_held.values())
         _held.clear()

@@ -2,8 +2,8 @@
 
 Gap: MiniStack's evaluator knows neither PassRole nor the keys behind encrypted buckets and
 topics, and checks one resource where a call names several.
-Delete, part by part, when MiniStack does it: `resources.py` and `permissions/encryption.py` name
-the parts.
+Delete, part by part, when MiniStack does it; `touched_resources.py` and
+`permissions/encryption.py` name the parts.
 """
 
 import contextvars
@@ -15,14 +15,14 @@ from ministack.core import iam_actions
 from ministack.core import iam_evaluator as evaluator
 from ministack.core.responses import get_account_id, get_region
 
-from local_cloud.extension import requests, resources
+from local_cloud.extension import current_request, touched_resources
 from local_cloud.permissions import decisions, encryption
 
 Decide = Callable[..., Any]
 
 
 @dataclass(frozen=True)
-class Question:
+class AccessQuestion:
     """One action on one resource."""
 
     action: str
@@ -32,7 +32,9 @@ class Question:
     implied: bool = False
 
 
-_refused: contextvars.ContextVar[Question | None] = contextvars.ContextVar("refused", default=None)
+_refused: contextvars.ContextVar[AccessQuestion | None] = contextvars.ContextVar(
+    "refused", default=None
+)
 
 
 def install() -> None:
@@ -50,7 +52,7 @@ def install() -> None:
     ) -> Any:
         _refused.set(None)
         caller = evaluator.resolve_principal(access_key_id or "", get_account_id())
-        first = Question(iam_action, resource_arn, service, service_context or {})
+        first = AccessQuestion(iam_action, resource_arn, service, service_context or {})
         for question in _questions(first, follow=_is_limited(caller)):
             answer = decide(
                 access_key_id,
@@ -87,29 +89,31 @@ def _is_limited(caller: Any) -> bool:
     return getattr(caller, "policies", None) is not None
 
 
-def _questions(first: Question, *, follow: bool) -> Iterator[Question]:
+def _questions(first: AccessQuestion, *, follow: bool) -> Iterator[AccessQuestion]:
     """Give the call's own questions, then those that it implies."""
-    request = requests.current()
-    words = request.parameters if request else {}
+    request = current_request.current()
+    parameters = request.parameters if request else {}
     headers = request.headers if request else {}
-    keys = resources.condition_keys(first.action, words, headers)
+    keys = touched_resources.condition_keys(first.action, parameters, headers)
     context = {**first.context, **keys}
-    arns = resources.named(first.action, words, region=get_region(), account=get_account_id())
+    arns = touched_resources.named(
+        first.action, parameters, region=get_region(), account=get_account_id()
+    )
     for arn in arns or [first.resource]:
-        yield Question(first.action, arn, first.service, context)
+        yield AccessQuestion(first.action, arn, first.service, context)
     if not follow:
         return
     for use in encryption.implied(first.action, first.resource, context):
-        yield Question(use.action, use.key_arn, "kms", use.context, implied=True)
-    for role, principal in resources.passed_roles(first.action, words):
+        yield AccessQuestion(use.action, use.key_arn, "kms", use.context, implied=True)
+    for role, principal in touched_resources.passed_roles(first.action, parameters):
         passed = {"iam:PassedToService": principal}
-        yield Question("iam:PassRole", role, "iam", passed, implied=True)
+        yield AccessQuestion("iam:PassRole", role, "iam", passed, implied=True)
 
 
-def _log(caller: Any, question: Question, answer: Any, region: str) -> None:
+def _log(caller: Any, question: AccessQuestion, answer: Any, region: str) -> None:
     denial = getattr(answer, "decision", None) or getattr(answer, "code", None)
     decisions.record(
-        decisions.Decision(
+        decisions.AccessDecision(
             principal=getattr(caller, "arn", "") or "anonymous",
             type=getattr(caller, "type", "") or "Unknown",
             action=question.action,

@@ -28,7 +28,7 @@ def install() -> None:
         try:
             _require(target, rule)
         except roles.DeniedError as error:
-            _lose(target, event, rule, str(error))
+            _send_to_dead_letters(target, event, rule, str(error))
             return
         invoke(target, event, rule, view)
 
@@ -65,7 +65,9 @@ def _require(target: dict[str, Any], rule: dict[str, Any]) -> None:
         raise roles.DeniedError(f"the local cloud has no rule for targets like {arn}")
 
 
-def _lose(target: dict[str, Any], event: dict[str, Any], rule: dict[str, Any], reason: str) -> None:
+def _send_to_dead_letters(
+    target: dict[str, Any], event: dict[str, Any], rule: dict[str, Any], reason: str
+) -> None:
     name = rule.get("Name", "")
     cloudwatch.record_metric("AWS/Events", "FailedInvocations", 1, "Count", {"RuleName": name})
     logger.error("rule %s did not reach %s: %s", name, target.get("Arn"), reason)
@@ -73,14 +75,14 @@ def _lose(target: dict[str, Any], event: dict[str, Any], rule: dict[str, Any], r
     if queue_arn and sqs.queue_policy_allows(
         queue_arn, SERVICE, rule.get("Arn", ""), get_account_id()
     ):
-        said = {
+        attributes = {
             "RULE_ARN": rule.get("Arn", ""),
             "TARGET_ARN": target.get("Arn", ""),
             "ERROR_CODE": "NO_PERMISSIONS",
             "ERROR_MESSAGE": reason,
         }
         body = json.dumps(eventbridge._pattern_event_view(event).event_with_detail())
-        _send(queue_arn, body, said)
+        _send(queue_arn, body, attributes)
 
 
 def _send(queue_arn: str, body: str, attributes: dict[str, str]) -> None:

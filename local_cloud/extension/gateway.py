@@ -31,7 +31,7 @@ _seen: contextvars.ContextVar[dict[str, Any] | None] = contextvars.ContextVar("s
 
 
 def install() -> None:
-    """Watch calls from the door, where a signature may be refused, to the answer."""
+    """Follow each call from the check of its signature to the answer."""
     refuse: Callable[..., Response | None] = ministack._enforce_execute_api
     execute: Callable[..., Any] = apigateway_v1.handle_execute
     route: Callable[..., Any] = apigateway_v1._execute_in_scope
@@ -176,7 +176,7 @@ def line(form: str, values: Mapping[str, str]) -> str:
 
 
 def _write(destination: str, stream: str, text: str) -> None:
-    """Write under the account's own role for logs; a refusal is said, the call goes on."""
+    """Write under the account's own role for logs; a refusal is logged, the call goes on."""
     group = destination.partition(":log-group:")[2].removesuffix(":*")
     if not group:
         logger.error("an access log goes to %s, which is no log group", destination)

@@ -1,6 +1,6 @@
 """CloudFormation with the role that it was given.
 
-Gap: MiniStack accepts a stack's role, does everything as itself, and never tells the role again.
+Gap: MiniStack accepts a stack's role, does everything as itself, and never names the role again.
 Delete when it acts under that role and DescribeStacks names it.
 """
 
@@ -14,9 +14,9 @@ from ministack.services import cloudformation
 from ministack.services.cloudformation import handlers, provisioners
 
 from local_cloud.permissions import roles
+from local_cloud.permissions.roles import RequiredCall
 
 Properties = dict[str, Any]
-Call = tuple[str, str, dict[str, str]]
 
 OPERATIONS = (
     "CreateStack",
@@ -49,7 +49,7 @@ def install() -> None:
     for name in OPERATIONS:
         handlers._ACTION_HANDLERS[name] = _with_role(handlers._ACTION_HANDLERS[name])
     described = handlers._ACTION_HANDLERS["DescribeStacks"]
-    handlers._ACTION_HANDLERS["DescribeStacks"] = _telling_roles(described)
+    handlers._ACTION_HANDLERS["DescribeStacks"] = _with_role_in_answer(described)
     if cloudformation._ACTION_HANDLERS is not handlers._ACTION_HANDLERS:
         cloudformation._ACTION_HANDLERS.update(handlers._ACTION_HANDLERS)
     for kind in (*SAGEMAKER, PARAMETER, ALARM):
@@ -77,7 +77,7 @@ def _with_role(operation: Callable[[Properties], Any]) -> Callable[[Properties],
     return run
 
 
-def _telling_roles(operation: Callable[[Properties], Any]) -> Callable[[Properties], Any]:
+def _with_role_in_answer(operation: Callable[[Properties], Any]) -> Callable[[Properties], Any]:
     """Add to each described stack the role under which it was last changed."""
 
     def add(found: re.Match[bytes]) -> bytes:
@@ -120,7 +120,7 @@ def _require(kind: str, verb: str, properties: Properties) -> None:
     """Raise ValueError, which becomes the event's reason, where the role may not do it."""
     role = _role.get()
     if not role:
-        return  # the caller's own rights, which were checked at the door
+        return  # the caller's own rights, which were checked when the call came in
     for action, resource, context in calls(kind, verb, properties):
         try:
             roles.require(
@@ -137,7 +137,7 @@ def _require(kind: str, verb: str, properties: Properties) -> None:
             ) from None
 
 
-def calls(kind: str, verb: str, properties: Properties) -> Iterator[Call]:
+def calls(kind: str, verb: str, properties: Properties) -> Iterator[RequiredCall]:
     """What the real resource handler calls for one change."""
     if kind == PARAMETER:
         arn = _arn("ssm", f"parameter/{str(properties.get('Name', '*')).lstrip('/')}")

@@ -74,9 +74,9 @@ def _delete_bucket(name: str, _properties: Properties) -> None:
         return
     status, _, answer = s3._delete_bucket(name)
     if status != 204:
-        said = ElementTree.fromstring(answer).findtext("Message")  # noqa: S314  # MiniStack's own
+        message = ElementTree.fromstring(answer).findtext("Message")  # noqa: S314  # MiniStack's own
         raise ValueError(
-            f'Resource handler returned message: "{said} (Service: S3, Status Code: {status})" '
+            f'Resource handler returned message: "{message} (Service: S3, Status Code: {status})" '
             "(HandlerErrorCode: GeneralServiceException)"
         )
 

@@ -16,8 +16,8 @@ _lock = threading.Lock()
 
 
 @dataclass(frozen=True)
-class Decision:
-    """One decision; `implied` marks calls that the caller did not spell, `via` a service's own."""
+class AccessDecision:
+    """One decision; `implied` marks calls that the caller did not write, `via` a service's own."""
 
     principal: str
     type: str
@@ -30,11 +30,11 @@ class Decision:
     via: str = ""
 
 
-LISTENERS: list[Callable[[Decision], None]] = []  # told of every decision
+LISTENERS: list[Callable[[AccessDecision], None]] = []  # called with every decision
 
 
-def record(decision: Decision) -> None:
-    """Tell the listeners, and append to the log that AUTHORIZATION_LOG names, if it names one."""
+def record(decision: AccessDecision) -> None:
+    """Call the listeners, and append to the log that AUTHORIZATION_LOG names, if it names one."""
     for listener in LISTENERS:
         listener(decision)
     path = os.environ.get("AUTHORIZATION_LOG")

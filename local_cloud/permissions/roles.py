@@ -16,6 +16,8 @@ from ministack.services import iam
 
 from local_cloud.permissions import decisions, encryption
 
+RequiredCall = tuple[str, str, dict[str, str]]  # action, resource, context
+
 
 class DeniedError(Exception):
     """A role or a service may not do what it was about to do."""
@@ -163,7 +165,7 @@ def _log(
 ) -> None:
     with contextlib.suppress(OSError):
         decisions.record(
-            decisions.Decision(
+            decisions.AccessDecision(
                 principal=result.principal_arn,
                 type="AssumedRole" if ":assumed-role/" in result.principal_arn else "Service",
                 action=action,

@@ -13,18 +13,18 @@ from typing import Any
 from ministack import app
 from ministack.core import iam_actions, router
 
-from local_cloud.sagemaker import resources
+from local_cloud.sagemaker import cloudformation_types
 from local_cloud.sagemaker.hosting import endpoints, invocations, models
 from local_cloud.sagemaker.jobs import operations as jobs
 from local_cloud.sagemaker.pipelines import operations as pipelines
 from local_cloud.sagemaker.registry import packages
 from local_cloud.sagemaker.runtime import arns, emulator, tags
 from local_cloud.sagemaker.runtime.errors import ServiceError
-from local_cloud.sagemaker.runtime.store import STORE, Record
+from local_cloud.sagemaker.runtime.store import STORE, JsonObject
 
 Response = tuple[int, dict[str, str], bytes]
 
-OPERATIONS: dict[str, Callable[[Record], Record]] = {
+OPERATIONS: dict[str, Callable[[JsonObject], JsonObject]] = {
     **tags.OPERATIONS,
     **packages.OPERATIONS,
     **models.OPERATIONS,
@@ -93,5 +93,5 @@ def register() -> None:
     }
     iam_actions.SERVICE_TO_IAM_NAMESPACE["sagemaker"] = "sagemaker"
     iam_actions._BOTOCORE_SERVICE_MAP["sagemaker"] = ["sagemaker-runtime"]
-    resources.register()
+    cloudformation_types.register()
     atexit.register(reset)

@@ -1,21 +1,21 @@
-"""Endpoints: the operations. What they start and how it is replaced is in `rollouts`."""
+"""Endpoints: the operations. `rollouts` starts, shifts and rolls back what they ask for."""
 
 import time
 from functools import partial
 from typing import Any
 
 from local_cloud.sagemaker.hosting import models
-from local_cloud.sagemaker.hosting.rollouts import Endpoint
+from local_cloud.sagemaker.hosting.rollouts import LiveEndpoint
 from local_cloud.sagemaker.runtime import emulator, tags
 from local_cloud.sagemaker.runtime.errors import invalid
-from local_cloud.sagemaker.runtime.store import STORE, Record, newest_first, now, page, pick
+from local_cloud.sagemaker.runtime.store import STORE, JsonObject, newest_first, now, page, pick
 
-LIVE: dict[str, Endpoint] = {}
+LIVE: dict[str, LiveEndpoint] = {}
 IN_PROGRESS = ("Creating", "Updating", "RollingBack", "Deleting")
 _GONE_SECONDS = 30.0
 
 
-def create_endpoint(request: Record) -> Record:
+def create_endpoint(request: JsonObject) -> JsonObject:
     """CreateEndpoint: answers at once, the fleet comes up behind it."""
     name = request["EndpointName"]
     arn = STORE.arn("endpoint", name)
@@ -30,14 +30,14 @@ def create_endpoint(request: Record) -> Record:
         "CreationTime": now(),
     }
     table[name] = record
-    LIVE[arn] = Endpoint(record)
+    LIVE[arn] = LiveEndpoint(record)
     LIVE[arn].become("Creating")
     tags.put(arn, request.get("Tags", []))
     emulator.in_background(f"creation of {name}", partial(LIVE[arn].create, dict(config)))
     return {"EndpointArn": arn}
 
 
-def endpoint(name: str) -> Endpoint:
+def endpoint(name: str) -> LiveEndpoint:
     """An endpoint by name; refuses one that nobody has."""
     record = STORE.table("endpoint").get(name)
     if record is None:
@@ -45,14 +45,14 @@ def endpoint(name: str) -> Endpoint:
     return LIVE[record["EndpointArn"]]
 
 
-def describe_endpoint(request: Record) -> Record:
+def describe_endpoint(request: JsonObject) -> JsonObject:
     """DescribeEndpoint."""
     found = endpoint(request["EndpointName"])
     variants = {"ProductionVariants": found.fleet.summary()} if found.fleet else {}
     return {**found.record, **variants}
 
 
-def update_endpoint(request: Record) -> Record:
+def update_endpoint(request: JsonObject) -> JsonObject:
     """UpdateEndpoint: answers at once, the rollout goes on behind it.
 
     Without RetainDeploymentConfig the guardrails of the last deployment are dropped, as on AWS.
@@ -76,7 +76,7 @@ def update_endpoint(request: Record) -> Record:
     return {"EndpointArn": record["EndpointArn"]}
 
 
-def _check_guarded(found: Endpoint, config: Record) -> None:
+def _check_guarded(found: LiveEndpoint, config: JsonObject) -> None:
     """Guardrails are for instances, and for variants that keep their names."""
     variants = config["ProductionVariants"]
     if any("ServerlessConfig" in variant for variant in variants):
@@ -89,7 +89,7 @@ def _check_guarded(found: Endpoint, config: Record) -> None:
         raise invalid(f"The variants must keep their names: {sorted(before)}, not {sorted(after)}.")
 
 
-def delete_endpoint(request: Record) -> Record:
+def delete_endpoint(request: JsonObject) -> JsonObject:
     """DeleteEndpoint: refused while it is being created or updated."""
     found = endpoint(request["EndpointName"])
     if found.record["EndpointStatus"] in IN_PROGRESS:
@@ -99,14 +99,14 @@ def delete_endpoint(request: Record) -> Record:
     return {}
 
 
-def _remove(found: Endpoint) -> None:
+def _remove(found: LiveEndpoint) -> None:
     found.end()
     tags.drop(found.record["EndpointArn"])
     STORE.table("endpoint").pop(found.record["EndpointName"], None)
     LIVE.pop(found.record["EndpointArn"], None)
 
 
-def list_endpoints(request: Record) -> Record:
+def list_endpoints(request: JsonObject) -> JsonObject:
     """ListEndpoints."""
     wanted, status = request.get("NameContains", ""), request.get("StatusEquals")
     fields = ("EndpointName", "EndpointArn", "CreationTime", "LastModifiedTime", "EndpointStatus")

@@ -4,7 +4,7 @@ import json
 import time
 
 from local_cloud.sagemaker.hosting import endpoints
-from local_cloud.sagemaker.hosting.servers import Answer, ServerError
+from local_cloud.sagemaker.hosting.servers import ContainerResponse, ModelServerError
 from local_cloud.sagemaker.hosting.variants import Variant
 from local_cloud.sagemaker.runtime import emulator
 from local_cloud.sagemaker.runtime.store import STORE
@@ -36,11 +36,11 @@ def invoke(name: str, headers: dict[str, str], body: bytes) -> Response:
     passed = {key: value for key, value in headers.items() if key.lower() in _PASSED}
     started = time.perf_counter()
     try:
-        answer = variant.server.ask(body, passed)
+        answer = variant.server.invoke(body, passed)
     except TimeoutError:
-        answer = Answer(0, "text/plain", _TIMED_OUT.encode())
-    except ServerError as error:
-        answer = Answer(500, "text/plain", str(error).encode())
+        answer = ContainerResponse(0, "text/plain", _TIMED_OUT.encode())
+    except ModelServerError as error:
+        answer = ContainerResponse(500, "text/plain", str(error).encode())
     _measure(name, variant, answer.status, (time.perf_counter() - started) * 1e6)
     if 200 <= answer.status < 300:
         served_by = {"x-Amzn-Invoked-Production-Variant": variant.name}
@@ -64,16 +64,16 @@ def _measure(name: str, variant: Variant, status: int, latency_microseconds: flo
     )
 
 
-def _model_error(name: str, variant: Variant, answer: Answer) -> Response:
+def _model_error(name: str, variant: Variant, answer: ContainerResponse) -> Response:
     side = "client" if 400 <= answer.status < 500 else "server"
-    said = answer.body.decode("utf-8", "replace")
-    message = f'Received {side} error ({answer.status}) from primary with message "{said}".'
+    original = answer.body.decode("utf-8", "replace")
+    message = f'Received {side} error ({answer.status}) from primary with message "{original}".'
     return _error(
         424,
         "ModelError",
         message,
         OriginalStatusCode=answer.status,
-        OriginalMessage=said,
+        OriginalMessage=original,
         LogStreamArn=_log_arn(name),
     )
 

@@ -5,7 +5,7 @@ from typing import Any
 from local_cloud.sagemaker.registry import packages
 from local_cloud.sagemaker.runtime import roles, tags
 from local_cloud.sagemaker.runtime.errors import invalid
-from local_cloud.sagemaker.runtime.store import STORE, Record, newest_first, now, page, pick
+from local_cloud.sagemaker.runtime.store import STORE, JsonObject, newest_first, now, page, pick
 
 _MODEL_FIELDS = (
     "ModelName", "PrimaryContainer", "Containers", "InferenceExecutionConfig", "ExecutionRoleArn",
@@ -18,7 +18,7 @@ _CONFIG_FIELDS = (
 )  # fmt: skip
 
 
-def create_model(request: Record) -> Record:
+def create_model(request: JsonObject) -> JsonObject:
     """CreateModel: its packages must exist and be approved, its role must trust SageMaker."""
     name = request["ModelName"]
     arn = STORE.arn("model", name)
@@ -34,13 +34,13 @@ def create_model(request: Record) -> Record:
     return {"ModelArn": arn}
 
 
-def containers(model: Record) -> list[Record]:
+def containers(model: JsonObject) -> list[JsonObject]:
     """The containers of a model, however it was written."""
     found = model.get("Containers") or [model.get("PrimaryContainer")]
     return [container for container in found if container]
 
 
-def _check_container(container: Record) -> None:
+def _check_container(container: JsonObject) -> None:
     name = container.get("ModelPackageName")
     if not name:
         if not container.get("Image"):
@@ -53,42 +53,42 @@ def _check_container(container: Record) -> None:
         )
 
 
-def model(name: str) -> Record:
+def model(name: str) -> JsonObject:
     """A model by name; refuses one that nobody has."""
     return _one("model", name)
 
 
-def config(name: str) -> Record:
+def config(name: str) -> JsonObject:
     """An endpoint configuration by name; refuses one that nobody has."""
-    return _one("endpoint-config", name, words="endpoint configuration")
+    return _one("endpoint-config", name, noun="endpoint configuration")
 
 
-def _one(kind: str, name: str, *, words: str = "") -> Record:
+def _one(kind: str, name: str, *, noun: str = "") -> JsonObject:
     found = STORE.table(kind).get(name)
     if found is None:
-        raise invalid(f'Could not find {words or kind} "{STORE.arn(kind, name)}".')
+        raise invalid(f'Could not find {noun or kind} "{STORE.arn(kind, name)}".')
     return found
 
 
-def describe_model(request: Record) -> Record:
+def describe_model(request: JsonObject) -> JsonObject:
     """DescribeModel."""
     return model(request["ModelName"])
 
 
-def delete_model(request: Record) -> Record:
+def delete_model(request: JsonObject) -> JsonObject:
     """DeleteModel."""
     tags.drop(model(request["ModelName"])["ModelArn"])
     del STORE.table("model")[request["ModelName"]]
     return {}
 
 
-def list_models(request: Record) -> Record:
+def list_models(request: JsonObject) -> JsonObject:
     """ListModels."""
     found = _listing("model", request, "ModelName", "ModelArn", "CreationTime")
     return page(found, request, key="Models")
 
 
-def create_config(request: Record) -> Record:
+def create_config(request: JsonObject) -> JsonObject:
     """CreateEndpointConfig: its models must exist."""
     name = request["EndpointConfigName"]
     arn = STORE.arn("endpoint-config", name)
@@ -106,7 +106,7 @@ def create_config(request: Record) -> Record:
     return {"EndpointConfigArn": arn}
 
 
-def _check_variant(variant: Record) -> None:
+def _check_variant(variant: JsonObject) -> None:
     model(variant.get("ModelName", ""))
     serverless = variant.get("ServerlessConfig")
     if serverless and variant.get("InstanceType"):
@@ -119,19 +119,19 @@ def _check_variant(variant: Record) -> None:
             raise invalid(f"MemorySizeInMB must be 1024 to 6144 in steps of 1024, not {memory}.")
 
 
-def describe_config(request: Record) -> Record:
+def describe_config(request: JsonObject) -> JsonObject:
     """DescribeEndpointConfig."""
     return config(request["EndpointConfigName"])
 
 
-def delete_config(request: Record) -> Record:
+def delete_config(request: JsonObject) -> JsonObject:
     """DeleteEndpointConfig: never asks whether an endpoint still uses it, as on AWS."""
     tags.drop(config(request["EndpointConfigName"])["EndpointConfigArn"])
     del STORE.table("endpoint-config")[request["EndpointConfigName"]]
     return {}
 
 
-def list_configs(request: Record) -> Record:
+def list_configs(request: JsonObject) -> JsonObject:
     """ListEndpointConfigs."""
     found = _listing(
         "endpoint-config", request, "EndpointConfigName", "EndpointConfigArn", "CreationTime"
@@ -139,7 +139,7 @@ def list_configs(request: Record) -> Record:
     return page(found, request, key="EndpointConfigs")
 
 
-def _listing(kind: str, request: Record, *fields: str) -> list[dict[str, Any]]:
+def _listing(kind: str, request: JsonObject, *fields: str) -> list[dict[str, Any]]:
     wanted = request.get("NameContains", "")
     named = [record for name, record in STORE.table(kind).items() if wanted in name]
     return [pick(r, *fields) for r in newest_first(named, request, time_field="CreationTime")]

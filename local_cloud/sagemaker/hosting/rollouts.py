@@ -1,11 +1,14 @@
-"""Putting a fleet into service: the first one, and blue/green with canary, alarms and rollback."""
+"""How an endpoint changes its fleet: the first start, then blue/green with canary and rollback.
+
+Fleet, baking and rollback are the words of SageMaker's guide to deployment guardrails.
+"""
 
 import os
 import threading
 import time
 from typing import Any
 
-from local_cloud.sagemaker.hosting.servers import ServerError
+from local_cloud.sagemaker.hosting.servers import ModelServerError
 from local_cloud.sagemaker.hosting.traffic_shift import (
     Shares,
     alarm_names,
@@ -14,7 +17,7 @@ from local_cloud.sagemaker.hosting.traffic_shift import (
 )
 from local_cloud.sagemaker.hosting.variants import Fleet
 from local_cloud.sagemaker.runtime import emulator, roles
-from local_cloud.sagemaker.runtime.store import Record, now
+from local_cloud.sagemaker.runtime.store import JsonObject, now
 
 EVENT = "SageMaker Endpoint State Change"
 _POLL_SECONDS = 0.2
@@ -24,10 +27,10 @@ class RolledBackError(Exception):
     """Why a rollout went back to the fleet before it."""
 
 
-class Endpoint:
+class LiveEndpoint:
     """An endpoint while it exists; `record` is what DescribeEndpoint answers."""
 
-    def __init__(self, record: Record) -> None:
+    def __init__(self, record: JsonObject) -> None:
         self.record = record
         self.fleet: Fleet | None = None
         self.traffic: Shares[Fleet] = Shares([])
@@ -35,23 +38,23 @@ class Endpoint:
         self._fleets: list[Fleet] = []
 
     def become(self, status: str, **changes: Any) -> None:
-        """Change the status and tell the bus."""
+        """Change the status and put an event."""
         self.record.update(changes, EndpointStatus=status, LastModifiedTime=now())
         names = ("EndpointName", "EndpointArn", "EndpointConfigName", "EndpointStatus")
         detail = {name: self.record[name] for name in names}
-        emulator.tell(EVENT, self.record["EndpointArn"], detail)
+        emulator.put_event(EVENT, self.record["EndpointArn"], detail)
 
-    def create(self, config: Record) -> None:
+    def create(self, config: JsonObject) -> None:
         """Start the first fleet; the endpoint ends InService or Failed."""
         try:
             fleet = self._start(config)
-        except ServerError as error:
+        except ModelServerError as error:
             self.become("Failed", FailureReason=str(error))
             return
         self.fleet, self.traffic = fleet, Shares([(fleet, 1.0)])
         self.become("InService")
 
-    def update(self, config: Record, deployment: dict[str, Any] | None) -> None:
+    def update(self, config: JsonObject, deployment: dict[str, Any] | None) -> None:
         """Replace the fleet; whatever goes wrong ends InService on the fleet before it."""
         old = self.fleet
         new: Fleet | None = None
@@ -62,8 +65,8 @@ class Endpoint:
                 rest = [(old, 1.0 - share)] if old else []
                 self.traffic = Shares([(new, share), *rest])
                 self._bake(seconds, alarm_names(deployment))
-        except (ServerError, RolledBackError, roles.AccessDeniedError) as error:
-            self._back(old, new, str(error))
+        except (ModelServerError, RolledBackError, roles.AccessDeniedError) as error:
+            self._roll_back(old, new, str(error))
             return
         self.fleet, self.traffic = new, Shares([(new, 1.0)])
         self.record["LastDeploymentConfig"] = deployment
@@ -74,13 +77,13 @@ class Endpoint:
         self.record.pop("FailureReason", None)
         self.become("InService", EndpointConfigName=new.config_name)
 
-    def _start(self, config: Record) -> Fleet:
+    def _start(self, config: JsonObject) -> Fleet:
         fleet = Fleet(self.record["EndpointName"], config)
         self._fleets.append(fleet)
         fleet.start()
         if self.ended.is_set():
             fleet.stop()
-            raise ServerError("the endpoint is being deleted")
+            raise ModelServerError("the endpoint is being deleted")
         return fleet
 
     def _check_alarms_readable(self, fleet: Fleet, alarms: list[str]) -> None:
@@ -95,10 +98,10 @@ class Endpoint:
         """Watch the alarms for so long, and at least once. Raises RolledBackError."""
         end = time.monotonic() + seconds * _scale()
         while True:
-            ringing = emulator.ringing_alarms(alarms)
-            if ringing:
+            alarming = emulator.alarming(alarms)
+            if alarming:
                 raise RolledBackError(
-                    f"Alarm(s) {', '.join(ringing)} tripped: the deployment was rolled back."
+                    f"Alarm(s) {', '.join(alarming)} tripped: the deployment was rolled back."
                 )
             left = end - time.monotonic()
             if left <= 0:
@@ -106,7 +109,7 @@ class Endpoint:
             if self.ended.wait(min(left, _POLL_SECONDS)):
                 raise RolledBackError("The endpoint is being deleted.")
 
-    def _back(self, old: Fleet | None, new: Fleet | None, reason: str) -> None:
+    def _roll_back(self, old: Fleet | None, new: Fleet | None, reason: str) -> None:
         """Send all traffic to the old fleet again; SageMaker leaves no failed status behind."""
         self.become("RollingBack", FailureReason=reason)
         self.traffic = Shares([(old, 1.0)] if old else [])

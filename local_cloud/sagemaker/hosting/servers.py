@@ -14,7 +14,7 @@ from pathlib import Path
 from local_cloud.sagemaker.hosting import models
 from local_cloud.sagemaker.registry import packages
 from local_cloud.sagemaker.runtime import archives, containers, emulator, roles
-from local_cloud.sagemaker.runtime.store import Record
+from local_cloud.sagemaker.runtime.store import JsonObject
 
 INVOCATION_SECONDS = 60.0
 _HEALTH_SECONDS = 60.0
@@ -23,8 +23,8 @@ _POLL_SECONDS = 0.1
 _HOST = "127.0.0.1"
 
 
-class ServerError(Exception):
-    """A model server that does not come up, or does not answer; the text is the reason."""
+class ModelServerError(Exception):
+    """A model server that does not start, or does not answer; the text is the reason."""
 
 
 class _StaleConnectionError(Exception):
@@ -32,7 +32,7 @@ class _StaleConnectionError(Exception):
 
 
 @dataclass(frozen=True)
-class Answer:
+class ContainerResponse:
     """What the model's container answered."""
 
     status: int
@@ -41,7 +41,7 @@ class Answer:
 
 
 @dataclass(frozen=True)
-class Source:
+class ModelSource:
     """What a server serves: the one container of a SageMaker model."""
 
     image: str
@@ -51,15 +51,15 @@ class Source:
     isolated: bool
 
 
-def source_of(model_name: str) -> Source:
+def model_source(model_name: str) -> ModelSource:
     """Image, data and role of a model; a model package's are those of its first container."""
     model = models.model(model_name)
     container = models.containers(model)[0]
     package_arn = container.get("ModelPackageName")
-    inner: Record = container
+    inner: JsonObject = container
     if package_arn:
         inner = packages.package(package_arn)["InferenceSpecification"]["Containers"][0]
-    return Source(
+    return ModelSource(
         image=inner.get("Image", ""),
         data_uri=inner.get("ModelDataUrl", ""),
         environment={**inner.get("Environment", {}), **container.get("Environment", {})},
@@ -68,10 +68,10 @@ def source_of(model_name: str) -> Source:
     )
 
 
-class Server:
-    """One process that answers for a variant; many threads may ask it at once."""
+class ModelServer:
+    """One process that answers for a variant; many threads may call it at once."""
 
-    def __init__(self, source: Source, *, endpoint: str, variant: str, name: str) -> None:
+    def __init__(self, source: ModelSource, *, endpoint: str, variant: str, name: str) -> None:
         self._source = source
         self._root = emulator.home() / "endpoints" / name / "ml"
         self._log = (f"/aws/sagemaker/Endpoints/{endpoint}", f"{variant}/{name}")
@@ -81,17 +81,17 @@ class Server:
         self._ready = threading.Event()
         self._stopped = threading.Event()
         self._started_at = 0.0
-        self._death = ""
+        self._failure_reason = ""
 
     def start(self) -> None:
-        """Fetch the model, start the process and wait until it is healthy. Raises ServerError."""
+        """Fetch the model, start the process, wait until it is healthy. Raises ModelServerError."""
         try:
             self._fetch()
             self._launch()
         except (roles.AccessDeniedError, emulator.MissingObjectError) as error:
-            raise ServerError(f"Failed to download model data: {error}") from None
-        except (archives.ArchiveError, containers.ImageError) as error:
-            raise ServerError(str(error)) from None
+            raise ModelServerError(f"Failed to download model data: {error}") from None
+        except (archives.ArchiveError, containers.UnknownImageError) as error:
+            raise ModelServerError(str(error)) from None
         emulator.in_background(f"watch of {self._root.parent.name}", self._watch)
 
     def _fetch(self) -> None:
@@ -106,7 +106,7 @@ class Server:
     def _launch(self) -> None:
         self._port = _free_port()
         self._started_at = time.monotonic()
-        plan = containers.Plan(
+        spec = containers.ContainerSpec(
             image=self._source.image,
             arguments=["serve"],
             root=self._root,
@@ -119,7 +119,7 @@ class Server:
             },
             isolated=self._source.isolated,
         )
-        self._container = containers.Container(plan)
+        self._container = containers.Container(spec)
         self._wait_until_healthy(self._container)
         self._ready.set()
 
@@ -137,10 +137,10 @@ class Server:
                         return
             time.sleep(_POLL_SECONDS)
         container.stop()
-        raise ServerError(
+        raise ModelServerError(
             f"The primary container for production variant {self._log[1].split('/')[0]} did not "
             "pass the ping health check. Please check CloudWatch logs for this endpoint. "
-            f"Its last words: {container.last_words()}"
+            f"The last line of its log: {container.last_line()}"
         )
 
     def _watch(self) -> None:
@@ -152,39 +152,39 @@ class Server:
             if self._stopped.is_set():
                 return
             self._ready.clear()
-            words = container.last_words()
-            if time.monotonic() - self._started_at < _RESTART_SECONDS and self._death:
-                self._death = f"the model server died again: {words}"
+            last_line = container.last_line()
+            if time.monotonic() - self._started_at < _RESTART_SECONDS and self._failure_reason:
+                self._failure_reason = f"the model server died again: {last_line}"
                 return
-            emulator.logger.warning("%s died and is started again: %s", self._log[1], words)
-            self._death = f"the model server died: {words}"
+            emulator.logger.warning("%s died and is started again: %s", self._log[1], last_line)
+            self._failure_reason = f"the model server died: {last_line}"
             try:
                 self._launch()
-            except ServerError as error:
-                self._death = str(error)
+            except ModelServerError as error:
+                self._failure_reason = str(error)
                 return
 
-    def ask(self, body: bytes, headers: dict[str, str]) -> Answer:
-        """POST /invocations. Raises ServerError where no answer came, TimeoutError after 60 s."""
+    def invoke(self, body: bytes, headers: dict[str, str]) -> ContainerResponse:
+        """POST /invocations. Raises ModelServerError without an answer, TimeoutError after 60 s."""
         self._await_ready()
         connection, is_fresh = self._connection()
         try:
-            return self._ask_on(connection, is_fresh, body, headers)
+            return self._invoke_on(connection, is_fresh, body, headers)
         except _StaleConnectionError:  # the server had closed it in the meantime: on a new one
             self._await_ready()
-            return self._ask_on(self._new_connection(), True, body, headers)
+            return self._invoke_on(self._new_connection(), True, body, headers)
 
     def _await_ready(self) -> None:
         if not self._ready.wait(15.0):
-            raise ServerError(self._death or "the model server is not ready")
+            raise ModelServerError(self._failure_reason or "the model server is not ready")
 
-    def _ask_on(
+    def _invoke_on(
         self,
         connection: http.client.HTTPConnection,
         is_fresh: bool,
         body: bytes,
         headers: dict[str, str],
-    ) -> Answer:
+    ) -> ContainerResponse:
         """Ask once. Raises _StaleConnectionError where a kept connection gave no answer."""
         try:
             return self._send(connection, body, headers)
@@ -194,12 +194,12 @@ class Server:
         except (OSError, http.client.HTTPException) as error:
             connection.close()
             if is_fresh:
-                raise ServerError(f"the model server did not answer: {error!r}") from None
+                raise ModelServerError(f"the model server did not answer: {error!r}") from None
             raise _StaleConnectionError from None
 
     def _send(
         self, connection: http.client.HTTPConnection, body: bytes, headers: dict[str, str]
-    ) -> Answer:
+    ) -> ContainerResponse:
         connection.request("POST", "/invocations", body, headers)
         response = connection.getresponse()
         content = response.read()
@@ -208,7 +208,7 @@ class Server:
         else:
             self._pool.put(connection)
         content_type = response.headers.get("Content-Type", "application/octet-stream")
-        return Answer(response.status, content_type, content)
+        return ContainerResponse(response.status, content_type, content)
 
     def _connection(self) -> tuple[http.client.HTTPConnection, bool]:
         """A kept connection, or a new one; says which."""

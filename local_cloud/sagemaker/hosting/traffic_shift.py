@@ -1,4 +1,4 @@
-"""Who answers the next request: shares that are kept exactly, not only on average. Pure."""
+"""How traffic is split: exact shares, and the steps of a canary or linear rollout. Pure."""
 
 import threading
 from collections.abc import Sequence

@@ -7,18 +7,18 @@ import secrets
 from dataclasses import dataclass
 from typing import Any
 
-from local_cloud.sagemaker.hosting.servers import Server, Source, source_of
+from local_cloud.sagemaker.hosting.servers import ModelServer, ModelSource, model_source
 from local_cloud.sagemaker.hosting.traffic_shift import Shares
-from local_cloud.sagemaker.runtime.store import Record
+from local_cloud.sagemaker.runtime.store import JsonObject
 
 
 @dataclass(frozen=True)
 class Variant:
     """One production variant and the process that answers for it."""
 
-    settings: Record
-    source: Source
-    server: Server
+    settings: JsonObject
+    source: ModelSource
+    server: ModelServer
 
     @property
     def name(self) -> str:
@@ -39,13 +39,13 @@ class Variant:
 class Fleet:
     """The variants of one configuration, which may be deleted while the fleet still serves."""
 
-    def __init__(self, endpoint_name: str, config: Record) -> None:
+    def __init__(self, endpoint_name: str, config: JsonObject) -> None:
         self.config_name: str = config["EndpointConfigName"]
         self.variants = [_variant(endpoint_name, item) for item in config["ProductionVariants"]]
         self._shares = Shares([(variant, variant.weight) for variant in self.variants])
 
     def start(self) -> None:
-        """Start every server; stops all of them again if one does not come up (ServerError)."""
+        """Start every server; stop all of them if one does not start. Raises ModelServerError."""
         try:
             for variant in self.variants:
                 variant.server.start()
@@ -73,7 +73,7 @@ class Fleet:
         return {variant.source.role_arn for variant in self.variants if variant.source.role_arn}
 
     def summary(self) -> list[dict[str, Any]]:
-        """What DescribeEndpoint tells of the variants."""
+        """What DescribeEndpoint says of the variants."""
         return [
             {
                 "VariantName": variant.name,
@@ -92,8 +92,8 @@ class Fleet:
         ]
 
 
-def _variant(endpoint_name: str, settings: Record) -> Variant:
-    source = source_of(settings["ModelName"])
+def _variant(endpoint_name: str, settings: JsonObject) -> Variant:
+    source = model_source(settings["ModelName"])
     name = f"{endpoint_name}-{settings['VariantName']}-{secrets.token_hex(4)}"
-    server = Server(source, endpoint=endpoint_name, variant=settings["VariantName"], name=name)
+    server = ModelServer(source, endpoint=endpoint_name, variant=settings["VariantName"], name=name)
     return Variant(settings, source, server)

@@ -8,13 +8,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 from local_cloud.sagemaker.jobs import channels
-from local_cloud.sagemaker.jobs.job_spec import Recipe
+from local_cloud.sagemaker.jobs.job_spec import JobSpec
 from local_cloud.sagemaker.runtime import containers, emulator, roles
 
 _REASON_LENGTH = 1024
 _POLL_SECONDS = 0.2
 
-Watch = Callable[[str, str], None]
+OnPhase = Callable[[str, str], None]
 
 
 class JobFailedError(Exception):
@@ -26,17 +26,17 @@ class JobFailedError(Exception):
         self.reason = reason[:_REASON_LENGTH]
 
 
-class Run:
+class JobProcess:
     """A job while it runs.
 
-    watch: told of every phase as (status, reason), the last one Completed, Failed or Stopped.
+    on_phase: called with (status, reason) at every phase; the last is Completed, Failed or Stopped.
     """
 
-    def __init__(self, name: str, recipe: Recipe, watch: Watch) -> None:
+    def __init__(self, name: str, spec: JobSpec, on_phase: OnPhase) -> None:
         self.name = name
         self.done = threading.Event()
-        self._recipe = recipe
-        self._watch = watch
+        self._spec = spec
+        self._on_phase = on_phase
         self._stopping = threading.Event()
         self._root = emulator.home() / "jobs" / name / "ml"
 
@@ -50,21 +50,21 @@ class Run:
 
     def _run(self) -> None:
         try:
-            self._watch("Downloading", "")
+            self._on_phase("Downloading", "")
             self._prepare()
-            self._watch("Running", "")
+            self._on_phase("Running", "")
             self._execute()
-            self._watch("Uploading", "")
-            channels.deliver(self._recipe.uploads, self._root, role_arn=self._recipe.role_arn)
-            self._watch("Completed", "")
+            self._on_phase("Uploading", "")
+            channels.deliver(self._spec.uploads, self._root, role_arn=self._spec.role_arn)
+            self._on_phase("Completed", "")
         except JobFailedError as error:
-            self._watch(error.status, error.reason)
+            self._on_phase(error.status, error.reason)
         except channels.TransferError as error:
-            self._watch("Failed", f"ClientError: {error}"[:_REASON_LENGTH])
-        except containers.ImageError as error:
-            self._watch("Failed", f"ClientError: {error}"[:_REASON_LENGTH])
+            self._on_phase("Failed", f"ClientError: {error}"[:_REASON_LENGTH])
+        except containers.UnknownImageError as error:
+            self._on_phase("Failed", f"ClientError: {error}"[:_REASON_LENGTH])
         except Exception as error:
-            self._watch("Failed", f"InternalServerError: {error!r}"[:_REASON_LENGTH])
+            self._on_phase("Failed", f"InternalServerError: {error!r}"[:_REASON_LENGTH])
             raise
         finally:
             shutil.rmtree(self._root.parent, ignore_errors=True)
@@ -72,56 +72,56 @@ class Run:
 
     def _prepare(self) -> None:
         shutil.rmtree(self._root.parent, ignore_errors=True)
-        for folder in self._recipe.folders:
+        for folder in self._spec.folders:
             (self._root / folder).mkdir(parents=True, exist_ok=True)
-        for name, document in self._recipe.documents.items():
+        for name, document in self._spec.documents.items():
             path = self._root / name
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(json.dumps(document), encoding="utf-8")
         (self._root / "output").mkdir(parents=True, exist_ok=True)
-        for download in self._recipe.downloads:
+        for download in self._spec.downloads:
             self._refuse_if_stopped()
-            channels.fetch(download, self._root, role_arn=self._recipe.role_arn)
+            channels.fetch(download, self._root, role_arn=self._spec.role_arn)
 
     def _execute(self) -> None:
         """The process, until it ends, is stopped or has run for too long."""
-        container = containers.Container(self._plan())
-        end = time.monotonic() + self._recipe.max_seconds
+        container = containers.Container(self._container_spec())
+        end = time.monotonic() + self._spec.max_seconds
         try:
             while (status := container.wait(_POLL_SECONDS)) is None:
                 self._refuse_if_stopped()
                 if time.monotonic() > end:
-                    limit = self._recipe.max_seconds
+                    limit = self._spec.max_seconds
                     raise JobFailedError(
                         "Stopped", f"MaxRuntimeExceeded: ran longer than {limit} seconds"
                     )
         finally:
             container.stop()
         if status != 0:
-            words = self._words() or container.last_words()
-            raise JobFailedError("Failed", f"AlgorithmError: {words}, exit code: {status}")
+            message = self._own_message() or container.last_line()
+            raise JobFailedError("Failed", f"AlgorithmError: {message}, exit code: {status}")
 
-    def _plan(self) -> containers.Plan:
-        recipe = self._recipe
+    def _container_spec(self) -> containers.ContainerSpec:
+        spec = self._spec
         stream = f"{self.name}/algo-1-{int(time.time() * 1000)}"
-        return containers.Plan(
-            image=recipe.image,
-            arguments=recipe.arguments,
+        return containers.ContainerSpec(
+            image=spec.image,
+            arguments=spec.arguments,
             root=self._root,
-            log_group=recipe.log_group,
+            log_group=spec.log_group,
             log_stream=stream,
             may_log=self._may_log(stream),
-            environment=recipe.environment,
-            isolated=recipe.isolated,
+            environment=spec.environment,
+            isolated=spec.isolated,
         )
 
     def _may_log(self, stream: str) -> bool:
-        """Whether the job's role may write its log; without it a job runs in silence, as on AWS."""
+        """Whether the job's role may write its log; without it a job writes no log, as on AWS."""
         account, region = emulator.current_scope()
-        group = f"arn:aws:logs:{region}:{account}:log-group:{self._recipe.log_group}"
+        group = f"arn:aws:logs:{region}:{account}:log-group:{self._spec.log_group}"
         try:
             for action in ("logs:CreateLogStream", "logs:PutLogEvents"):
-                roles.require(self._recipe.role_arn, action, f"{group}:log-stream:{stream}")
+                roles.require(self._spec.role_arn, action, f"{group}:log-stream:{stream}")
         except roles.AccessDeniedError:
             return False
         return True
@@ -130,8 +130,8 @@ class Run:
         if self._stopping.is_set():
             raise JobFailedError("Stopped", "")
 
-    def _words(self) -> str:
-        """What the program itself said about its failure."""
+    def _own_message(self) -> str:
+        """The failure message that the program itself left."""
         for name in ("output/failure", "output/message"):
             path: Path = self._root / name
             if path.is_file():

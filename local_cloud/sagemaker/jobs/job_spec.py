@@ -9,12 +9,12 @@ _INSIDE = "/opt/ml"
 _DAY_SECONDS = 86400
 
 
-class RecipeError(ValueError):
+class JobSpecError(ValueError):
     """A request that asks for what does not run on this machine."""
 
 
 @dataclass(frozen=True)
-class Recipe:
+class JobSpec:
     """One job: everything relative to its root, the folder that stands for /opt/ml."""
 
     role_arn: str
@@ -30,7 +30,7 @@ class Recipe:
     documents: dict[str, Any] = field(default_factory=dict)
 
 
-def training(request: dict[str, Any], arn: str) -> Recipe:
+def training(request: dict[str, Any], arn: str) -> JobSpec:
     """CreateTrainingJob: channels below input/data, a model folder that becomes model.tar.gz."""
     name = request["TrainingJobName"]
     algorithm = request["AlgorithmSpecification"]
@@ -38,7 +38,7 @@ def training(request: dict[str, Any], arn: str) -> Recipe:
     key = request["OutputDataConfig"].get("KmsKeyId", "")
     channels = request.get("InputDataConfig") or []
     entrypoint = algorithm.get("ContainerEntrypoint") or []
-    return Recipe(
+    return JobSpec(
         role_arn=request["RoleArn"],
         image=algorithm.get("TrainingImage", ""),
         arguments=[*entrypoint, *(algorithm.get("ContainerArguments") or [])] or ["train"],
@@ -69,13 +69,13 @@ def training(request: dict[str, Any], arn: str) -> Recipe:
 def _channel(channel: dict[str, Any]) -> Download:
     source = channel["DataSource"].get("S3DataSource")
     if source is None:
-        raise RecipeError(f"Channel {channel['ChannelName']}: only S3DataSource runs here")
+        raise JobSpecError(f"Channel {channel['ChannelName']}: only S3DataSource runs here")
     _only(channel, "CompressionType", "None")
     folder = f"input/data/{channel['ChannelName']}"
     return Download(source["S3Uri"], folder, source.get("S3DataType", "S3Prefix"))
 
 
-def processing(request: dict[str, Any], arn: str) -> Recipe:
+def processing(request: dict[str, Any], arn: str) -> JobSpec:
     """CreateProcessingJob: each input and output is a folder of its own."""
     application = request["AppSpecification"]
     entrypoint = application.get("ContainerEntrypoint") or []
@@ -83,7 +83,7 @@ def processing(request: dict[str, Any], arn: str) -> Recipe:
     inputs = request.get("ProcessingInputs") or []
     uploads = [_output(item, outputs.get("KmsKeyId", "")) for item in outputs.get("Outputs") or []]
     cluster = request.get("ProcessingResources", {}).get("ClusterConfig") or {}
-    return Recipe(
+    return JobSpec(
         role_arn=request["RoleArn"],
         image=application.get("ImageUri", ""),
         arguments=[*entrypoint, *(application.get("ContainerArguments") or [])],
@@ -104,7 +104,7 @@ def processing(request: dict[str, Any], arn: str) -> Recipe:
 def _input(item: dict[str, Any]) -> Download:
     source = item.get("S3Input")
     if source is None:
-        raise RecipeError(f"Input {item['InputName']}: only S3Input runs here")
+        raise JobSpecError(f"Input {item['InputName']}: only S3Input runs here")
     _only(source, "S3CompressionType", "None")
     folder = _relative(source.get("LocalPath", ""), item["InputName"])
     return Download(source["S3Uri"], folder, source.get("S3DataType", "S3Prefix"))
@@ -113,7 +113,7 @@ def _input(item: dict[str, Any]) -> Download:
 def _output(item: dict[str, Any], kms_key: str) -> Upload:
     target = item.get("S3Output")
     if target is None:
-        raise RecipeError(f"Output {item['OutputName']}: only S3Output runs here")
+        raise JobSpecError(f"Output {item['OutputName']}: only S3Output runs here")
     _only(target, "S3UploadMode", "EndOfJob")
     return Upload(
         _relative(target.get("LocalPath", ""), item["OutputName"]), target["S3Uri"], kms_key
@@ -124,13 +124,13 @@ def _relative(path: str, what: str) -> str:
     """A path inside the container as one below the job's root."""
     parts = path.split("/")
     if not path.startswith(f"{_INSIDE}/") or ".." in parts:
-        raise RecipeError(f"{what}: LocalPath must lie below {_INSIDE}, not {path!r}")
+        raise JobSpecError(f"{what}: LocalPath must lie below {_INSIDE}, not {path!r}")
     return path[len(_INSIDE) + 1 :]
 
 
 def _only(item: dict[str, Any], name: str, supported: str) -> None:
     if item.get(name, supported) != supported:
-        raise RecipeError(f"{name} {item[name]!r} does not run on this machine, {supported} does")
+        raise JobSpecError(f"{name} {item[name]!r} does not run on this machine, {supported} does")
 
 
 def _hosts(cluster: dict[str, Any]) -> dict[str, Any]:

@@ -4,23 +4,23 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from local_cloud.sagemaker.jobs.job_process import Run
-from local_cloud.sagemaker.jobs.job_spec import Recipe, RecipeError, processing, training
+from local_cloud.sagemaker.jobs.job_process import JobProcess
+from local_cloud.sagemaker.jobs.job_spec import JobSpec, JobSpecError, processing, training
 from local_cloud.sagemaker.runtime import emulator, roles, tags
 from local_cloud.sagemaker.runtime.errors import ServiceError, invalid
-from local_cloud.sagemaker.runtime.store import STORE, Record, newest_first, now, page, pick
+from local_cloud.sagemaker.runtime.store import STORE, JsonObject, newest_first, now, page, pick
 
-RUNS: dict[str, Run] = {}
+JOB_PROCESSES: dict[str, JobProcess] = {}
 _ENDED = ("Completed", "Failed", "Stopped")
 
 
 @dataclass(frozen=True)
-class Kind:
+class JobKind:
     """What differs in the names of the two kinds of job."""
 
     title: str
     table: str
-    recipe: Callable[[dict[str, Any], str], Recipe]
+    to_spec: Callable[[dict[str, Any], str], JobSpec]
     missing: str
 
     @property
@@ -39,11 +39,11 @@ class Kind:
         return f"{self.title}JobStatus"
 
 
-TRAINING = Kind("Training", "training-job", training, "Requested resource not found.")
-PROCESSING = Kind("Processing", "processing-job", processing, "Could not find requested job.")
+TRAINING = JobKind("Training", "training-job", training, "Requested resource not found.")
+PROCESSING = JobKind("Processing", "processing-job", processing, "Could not find requested job.")
 
 
-def create(kind: Kind, request: Record) -> Run:
+def create(kind: JobKind, request: JsonObject) -> JobProcess:
     """Check a request, start the job and return the running one."""
     name = request[kind.name]
     arn = STORE.arn(kind.table, name)
@@ -52,23 +52,25 @@ def create(kind: Kind, request: Record) -> Run:
         raise ServiceError("ResourceInUse", f"Job name must be unique within an AWS account: {arn}")
     roles.check_trust(request["RoleArn"])
     try:
-        recipe = kind.recipe(request, arn)
-    except RecipeError as error:
+        spec = kind.to_spec(request, arn)
+    except JobSpecError as error:
         raise invalid(str(error)) from None
     body = {key: value for key, value in request.items() if key != "Tags"}
     record = {**body, kind.arn: arn, kind.status: "InProgress", "CreationTime": now()}
     table[name] = record
     tags.put(arn, request.get("Tags", []))
     if kind is TRAINING:
-        record["ModelArtifacts"] = {"S3ModelArtifacts": recipe.uploads[0].uri}
+        record["ModelArtifacts"] = {"S3ModelArtifacts": spec.uploads[0].uri}
         record["SecondaryStatusTransitions"] = []
-    run = RUNS[arn] = Run(name, recipe, lambda phase, reason: _advance(kind, record, phase, reason))
-    run.start()
-    return run
+    process = JOB_PROCESSES[arn] = JobProcess(
+        name, spec, lambda phase, reason: _advance(kind, record, phase, reason)
+    )
+    process.start()
+    return process
 
 
-def _advance(kind: Kind, record: Record, phase: str, reason: str) -> None:
-    """Write a job's new phase into its record; tell the bus when its status changes."""
+def _advance(kind: JobKind, record: JsonObject, phase: str, reason: str) -> None:
+    """Write a job's new phase into its record; put an event when its status changes."""
     before = record[kind.status]
     at = record["LastModifiedTime"] = now()
     if phase == "Running":
@@ -85,14 +87,14 @@ def _advance(kind: Kind, record: Record, phase: str, reason: str) -> None:
     if kind is TRAINING:
         _advance_secondary(record, phase, reason)
     if record[kind.status] != before or phase == "Downloading":
-        emulator.tell(
+        emulator.put_event(
             f"SageMaker {kind.title} Job State Change",
             record[kind.arn],
             pick(record, kind.name, kind.arn, kind.status, "SecondaryStatus", "FailureReason"),
         )
 
 
-def _advance_secondary(record: Record, phase: str, reason: str) -> None:
+def _advance_secondary(record: JsonObject, phase: str, reason: str) -> None:
     status = {"Running": "Training"}.get(phase, phase)
     if reason.startswith("MaxRuntimeExceeded"):
         status = "MaxRuntimeExceeded"
@@ -103,7 +105,7 @@ def _advance_secondary(record: Record, phase: str, reason: str) -> None:
     transitions.append({"Status": status, "StartTime": now(), "StatusMessage": reason})
 
 
-def one(kind: Kind, name: str) -> Record:
+def one(kind: JobKind, name: str) -> JsonObject:
     """A job by name; refuses one that nobody has."""
     found = STORE.table(kind.table).get(name)
     if found is None:
@@ -111,7 +113,7 @@ def one(kind: Kind, name: str) -> Record:
     return found
 
 
-def stop(kind: Kind, name: str) -> None:
+def stop(kind: JobKind, name: str) -> None:
     """Ask a job to stop; one that has ended is refused for training and ignored for processing."""
     record = one(kind, name)
     if record[kind.status] in _ENDED:
@@ -119,20 +121,20 @@ def stop(kind: Kind, name: str) -> None:
             raise invalid(f"The request was rejected because the job is {record[kind.status]}.")
         return
     record[kind.status] = "Stopping"
-    RUNS[record[kind.arn]].stop()
+    JOB_PROCESSES[record[kind.arn]].stop()
 
 
 def stop_everything() -> None:
     """End every process of every job and wait for it: the emulator is being reset or ends."""
-    running = [run for run in RUNS.values() if not run.done.is_set()]
-    for run in running:
-        run.stop()
-    for run in running:
-        run.done.wait(12)
-    RUNS.clear()
+    running = [process for process in JOB_PROCESSES.values() if not process.done.is_set()]
+    for process in running:
+        process.stop()
+    for process in running:
+        process.done.wait(12)
+    JOB_PROCESSES.clear()
 
 
-def _listing(kind: Kind, request: Record) -> Record:
+def _listing(kind: JobKind, request: JsonObject) -> JsonObject:
     wanted, status = request.get("NameContains", ""), request.get("StatusEquals")
     fields = (kind.name, kind.arn, kind.status, "CreationTime", "LastModifiedTime", "FailureReason")
     found = [
@@ -145,12 +147,12 @@ def _listing(kind: Kind, request: Record) -> Record:
     return page(found, request, key=f"{kind.title}JobSummaries")
 
 
-def _operations(kind: Kind) -> dict[str, Callable[[Record], Record]]:
-    def create_job(request: Record) -> Record:
+def _operations(kind: JobKind) -> dict[str, Callable[[JsonObject], JsonObject]]:
+    def create_job(request: JsonObject) -> JsonObject:
         create(kind, request)
         return {kind.arn: STORE.arn(kind.table, request[kind.name])}
 
-    def stop_job(request: Record) -> Record:
+    def stop_job(request: JsonObject) -> JsonObject:
         stop(kind, request[kind.name])
         return {}
 

@@ -10,8 +10,8 @@ VERSION = "2020-12-01"
 MAX_CHARACTERS = 1_048_576
 STEP_TYPES = ("Training", "Processing", "Condition", "Fail", "RegisterModel")
 
-Definition = dict[str, Any]
-Step = dict[str, Any]
+PipelineDefinition = dict[str, Any]
+StepDefinition = dict[str, Any]
 
 _PARAMETER_TYPES: dict[str, tuple[type, ...]] = {
     "String": (str,),
@@ -25,7 +25,7 @@ class DefinitionError(ValueError):
     """A definition, or values for its parameters, that the service would refuse."""
 
 
-def parse(text: str) -> Definition:
+def parse(text: str) -> PipelineDefinition:
     """Read and check a definition. Raises DefinitionError that names the step or parameter."""
     if len(text) > MAX_CHARACTERS:
         raise DefinitionError(f"The definition has more than {MAX_CHARACTERS} characters")
@@ -44,7 +44,7 @@ def parse(text: str) -> Definition:
     return definition
 
 
-def all_steps(steps: list[Step]) -> Iterator[Step]:
+def all_steps(steps: list[StepDefinition]) -> Iterator[StepDefinition]:
     """Every step, those inside the branches of conditions included."""
     for step in steps:
         yield step
@@ -52,13 +52,13 @@ def all_steps(steps: list[Step]) -> Iterator[Step]:
             yield from all_steps(branch(step, "IfSteps") + branch(step, "ElseSteps"))
 
 
-def branch(step: Step, name: str) -> list[Step]:
+def branch(step: StepDefinition, name: str) -> list[StepDefinition]:
     """The steps of one branch of a condition."""
-    found: list[Step] = step.get("Arguments", {}).get(name) or []
+    found: list[StepDefinition] = step.get("Arguments", {}).get(name) or []
     return found
 
 
-def needs(step: Step) -> set[str]:
+def needs(step: StepDefinition) -> set[str]:
     """Names of the steps that must have succeeded before this one starts."""
     arguments = dict(step.get("Arguments", {}))
     arguments.pop("IfSteps", None)
@@ -67,7 +67,7 @@ def needs(step: Step) -> set[str]:
     return named | set(references(arguments))
 
 
-def _check_steps(steps: list[Step]) -> None:
+def _check_steps(steps: list[StepDefinition]) -> None:
     found = list(all_steps(steps))
     names = [step.get("Name", "") for step in found]
     repeated = {name for name in names if names.count(name) > 1 or not name}
@@ -87,7 +87,7 @@ def _check_steps(steps: list[Step]) -> None:
     _check_cycles(graph)
 
 
-def _collect(steps: list[Step], inherited: set[str], graph: dict[str, set[str]]) -> None:
+def _collect(steps: list[StepDefinition], inherited: set[str], graph: dict[str, set[str]]) -> None:
     for step in steps:
         graph[step["Name"]] = needs(step) | inherited
         inside = branch(step, "IfSteps") + branch(step, "ElseSteps")
@@ -106,7 +106,7 @@ def _check_cycles(graph: Mapping[str, set[str]]) -> None:
             wanted.difference_update(ready)
 
 
-def parameter_values(definition: Definition, given: list[dict[str, str]]) -> dict[str, Any]:
+def parameter_values(definition: PipelineDefinition, given: list[dict[str, str]]) -> dict[str, Any]:
     """The parameters of one execution: what was given, in its type, else the default.
 
     Raises DefinitionError for an unknown name, a wrong type, a value outside `EnumValues`,

@@ -1,4 +1,4 @@
-"""One execution of a pipeline: steps as soon as what they need is there, side by side."""
+"""One execution of a pipeline: each step starts as soon as the steps that it needs have ended."""
 
 import json
 import queue
@@ -10,8 +10,8 @@ from typing import Any
 
 from local_cloud.sagemaker.pipelines import cache
 from local_cloud.sagemaker.pipelines.definitions import (
-    Definition,
-    Step,
+    PipelineDefinition,
+    StepDefinition,
     all_steps,
     branch,
     needs,
@@ -24,33 +24,38 @@ from local_cloud.sagemaker.pipelines.expressions import (
 )
 from local_cloud.sagemaker.pipelines.steps import (
     StepFailedError,
+    StepRun,
     StepStoppedError,
-    Work,
     perform,
 )
 from local_cloud.sagemaker.runtime import emulator, roles
-from local_cloud.sagemaker.runtime.store import STORE, Record, now
+from local_cloud.sagemaker.runtime.store import STORE, JsonObject, now
 
 EVENT = "SageMaker Model Building Pipeline Execution Status Change"
 STEP_EVENT = "SageMaker Model Building Pipeline Execution Step Status Change"
 ENDED = ("Succeeded", "Failed", "Stopped")
 
 
-class Execution:
+class RunningExecution:
     """A pipeline while it runs; `record` is what DescribePipelineExecution answers."""
 
     def __init__(
-        self, record: Record, *, definition: Definition, parameters: dict[str, Any], role_arn: str
+        self,
+        record: JsonObject,
+        *,
+        definition: PipelineDefinition,
+        parameters: dict[str, Any],
+        role_arn: str,
     ) -> None:
         self.record = record
         self.definition = definition
         self.parameters = parameters
-        self.steps: list[Record] = []
+        self.steps: list[JsonObject] = []
         self.done = threading.Event()
         self._role_arn = role_arn
         self._results: dict[str, Mapping[str, Any]] = {}
-        self._works: dict[str, Work] = {}
-        self._finished: queue.Queue[tuple[Step, str]] = queue.Queue()
+        self._step_runs: dict[str, StepRun] = {}
+        self._finished: queue.Queue[tuple[StepDefinition, str]] = queue.Queue()
         self._stopping = threading.Event()
         self._values = Values(
             parameters=parameters,
@@ -69,8 +74,8 @@ class Execution:
         if not self.done.is_set():
             self._become("Stopping")
             self._stopping.set()
-            for work in list(self._works.values()):
-                work.stop()
+            for step_run in list(self._step_runs.values()):
+                step_run.stop()
 
     def _variables(self) -> dict[str, Any]:
         arn = self.record["PipelineExecutionArn"]
@@ -107,7 +112,7 @@ class Execution:
         finally:
             self.done.set()
 
-    def _chosen(self, step: Step) -> list[Step]:
+    def _chosen(self, step: StepDefinition) -> list[StepDefinition]:
         """The steps of the branch that a finished condition opens."""
         if step["Type"] != "Condition" or step["Name"] not in self._results:
             return []
@@ -126,11 +131,11 @@ class Execution:
     def _become(self, status: str) -> None:
         before = self.record["PipelineExecutionStatus"]
         self.record.update(PipelineExecutionStatus=status, LastModifiedTime=now())
-        tell_status(self.record, before)
+        notify_status(self.record, before)
 
-    def _perform(self, step: Step) -> None:
+    def _perform(self, step: StepDefinition) -> None:
         """One step from its arguments to its status; never raises."""
-        entry: Record = {
+        entry: JsonObject = {
             "StepName": step["Name"],
             "StepDisplayName": step.get("DisplayName", step["Name"]),
             "StepDescription": step.get("Description", ""),
@@ -140,7 +145,7 @@ class Execution:
             "Metadata": {},
         }
         self.steps.append(entry)
-        self._tell_step(entry)
+        self._notify_step(entry)
         failure = ""
         try:
             self._results[step["Name"]] = self._outcome(step, entry)
@@ -155,10 +160,10 @@ class Execution:
         if failure:
             entry["FailureReason"] = failure[:1024]
         entry.update(StepStatus=status, EndTime=now())
-        self._tell_step(entry)
+        self._notify_step(entry)
         self._finished.put((step, failure))
 
-    def _outcome(self, step: Step, entry: Record) -> Mapping[str, Any]:
+    def _outcome(self, step: StepDefinition, entry: JsonObject) -> Mapping[str, Any]:
         arguments = step.get("Arguments", {})
         if step["Type"] != "Condition":  # its branches refer to steps that did not run yet
             arguments = resolve(arguments, self._values)
@@ -171,7 +176,7 @@ class Execution:
             entry["CacheHitResult"] = {"SourcePipelineExecutionArn": known["execution"]}
             entry["Metadata"] = known["metadata"]
             return dict(known["result"])
-        work = Work(
+        step_run = StepRun(
             name=step["Name"],
             kind=step["Type"],
             arguments=arguments,
@@ -180,10 +185,10 @@ class Execution:
             values=self._values,
             metadata=entry["Metadata"],
         )
-        self._works[step["Name"]] = work
+        self._step_runs[step["Name"]] = step_run
         if self._stopping.is_set():
             raise StepStoppedError
-        result = perform(work)
+        result = perform(step_run)
         STORE.table("pipeline-cache")[key] = {
             "finished": now(),
             "result": dict(result),
@@ -219,7 +224,7 @@ class Execution:
         except (roles.AccessDeniedError, emulator.MissingObjectError) as error:
             raise ExpressionError(f"cannot read {uri}: {error}") from None
 
-    def _tell_step(self, entry: Record) -> None:
+    def _notify_step(self, entry: JsonObject) -> None:
         detail = {
             "metadata": entry["Metadata"],
             "stepName": entry["StepName"],
@@ -228,10 +233,10 @@ class Execution:
             "pipelineArn": self.record["PipelineArn"],
             "pipelineExecutionArn": self.record["PipelineExecutionArn"],
         }
-        emulator.tell(STEP_EVENT, self.record["PipelineExecutionArn"], detail)
+        emulator.put_event(STEP_EVENT, self.record["PipelineExecutionArn"], detail)
 
 
-def tell_status(record: Record, before: str) -> None:
+def notify_status(record: JsonObject, before: str) -> None:
     """The event of an execution's new status."""
     ended = record["PipelineExecutionStatus"] in ENDED
     detail = {
@@ -244,7 +249,7 @@ def tell_status(record: Record, before: str) -> None:
         "pipelineArn": record["PipelineArn"],
         "pipelineExecutionArn": record["PipelineExecutionArn"],
     }
-    emulator.tell(EVENT, record["PipelineArn"], detail)
+    emulator.put_event(EVENT, record["PipelineArn"], detail)
 
 
 def _iso(at: float) -> str:

@@ -7,12 +7,12 @@ import time
 from typing import Any
 
 from local_cloud.sagemaker.pipelines import definitions
-from local_cloud.sagemaker.pipelines.executions import ENDED, Execution, tell_status
+from local_cloud.sagemaker.pipelines.executions import ENDED, RunningExecution, notify_status
 from local_cloud.sagemaker.runtime import emulator, roles, tags
 from local_cloud.sagemaker.runtime.errors import conflict, invalid, not_found
-from local_cloud.sagemaker.runtime.store import STORE, Record, newest_first, now, page, pick
+from local_cloud.sagemaker.runtime.store import STORE, JsonObject, newest_first, now, page, pick
 
-EXECUTIONS: dict[str, Execution] = {}
+EXECUTIONS: dict[str, RunningExecution] = {}
 
 _ALPHABET = string.ascii_lowercase + string.digits
 _DESCRIBED = (
@@ -22,7 +22,7 @@ _DESCRIBED = (
 )  # fmt: skip
 
 
-def create_pipeline(request: Record) -> Record:
+def create_pipeline(request: JsonObject) -> JsonObject:
     """CreatePipeline: the definition must be one that this machine can run."""
     name = request["PipelineName"]
     table = STORE.table("pipeline")
@@ -50,7 +50,7 @@ def create_pipeline(request: Record) -> Record:
     return {"PipelineArn": record["PipelineArn"]}
 
 
-def _apply(record: Record, request: Record) -> None:
+def _apply(record: JsonObject, request: JsonObject) -> None:
     """Check what a request changes, then change it."""
     changes = pick(
         request, "PipelineDisplayName", "PipelineDescription", "RoleArn",
@@ -67,14 +67,14 @@ def _apply(record: Record, request: Record) -> None:
     record.update(changes, LastModifiedTime=now())
 
 
-def _parsed(text: str) -> definitions.Definition:
+def _parsed(text: str) -> definitions.PipelineDefinition:
     try:
         return definitions.parse(text)
     except definitions.DefinitionError as error:
         raise invalid(f"Unable to parse pipeline definition. {error}") from None
 
 
-def pipeline(name: str) -> Record:
+def pipeline(name: str) -> JsonObject:
     """A pipeline by name or ARN; refuses one that nobody has."""
     short = name.rsplit("/", 1)[-1].lower()
     for known, record in STORE.table("pipeline").items():
@@ -83,19 +83,19 @@ def pipeline(name: str) -> Record:
     raise not_found(f"Pipeline '{STORE.arn('pipeline', short)}' does not exist.")
 
 
-def describe_pipeline(request: Record) -> Record:
+def describe_pipeline(request: JsonObject) -> JsonObject:
     """DescribePipeline."""
     return pick(pipeline(request["PipelineName"]), *_DESCRIBED)
 
 
-def update_pipeline(request: Record) -> Record:
+def update_pipeline(request: JsonObject) -> JsonObject:
     """UpdatePipeline: executions that run already keep their definition."""
     record = pipeline(request["PipelineName"])
     _apply(record, request)
     return {"PipelineArn": record["PipelineArn"]}
 
 
-def delete_pipeline(request: Record) -> Record:
+def delete_pipeline(request: JsonObject) -> JsonObject:
     """DeletePipeline: refused while an execution runs, as on AWS."""
     record = pipeline(request["PipelineName"])
     if any(not execution.done.is_set() for execution in _executions_of(record)):
@@ -108,7 +108,7 @@ def delete_pipeline(request: Record) -> Record:
     return {"PipelineArn": record["PipelineArn"]}
 
 
-def list_pipelines(request: Record) -> Record:
+def list_pipelines(request: JsonObject) -> JsonObject:
     """ListPipelines."""
     records = newest_first(
         list(STORE.table("pipeline").values()), request, time_field="CreationTime"
@@ -119,7 +119,7 @@ def list_pipelines(request: Record) -> Record:
     return page(summaries, request, key="PipelineSummaries")
 
 
-def start_execution(request: Record) -> Record:
+def start_execution(request: JsonObject) -> JsonObject:
     """StartPipelineExecution: the same ClientRequestToken again answers the same execution."""
     record = pipeline(request["PipelineName"])
     token = request.get("ClientRequestToken") or secrets.token_hex(16)
@@ -148,28 +148,28 @@ def start_execution(request: Record) -> Record:
         "LastModifiedTime": now(),
     }
     record["LastExecutionTime"] = record["LastRunTime"] = now()
-    execution = Execution(
+    execution = RunningExecution(
         described, definition=definition, parameters=parameters, role_arn=record["RoleArn"]
     )
     EXECUTIONS[arn] = execution
-    tell_status(described, "")
+    notify_status(described, "")
     execution.start()
     return {"PipelineExecutionArn": arn}
 
 
-def execution(arn: str) -> Execution:
+def execution(arn: str) -> RunningExecution:
     """An execution by ARN; refuses one that nobody has."""
     if arn not in EXECUTIONS:
         raise not_found(f"Pipeline execution '{arn}' does not exist.")
     return EXECUTIONS[arn]
 
 
-def _executions_of(record: Record) -> list[Execution]:
+def _executions_of(record: JsonObject) -> list[RunningExecution]:
     mine = f"{record['PipelineArn']}/execution/"
     return [found for arn, found in EXECUTIONS.items() if arn.startswith(mine)]
 
 
-def stop_execution(request: Record) -> Record:
+def stop_execution(request: JsonObject) -> JsonObject:
     """StopPipelineExecution."""
     found = execution(request["PipelineExecutionArn"])
     if found.record["PipelineExecutionStatus"] in ENDED:
@@ -179,19 +179,19 @@ def stop_execution(request: Record) -> Record:
     return {"PipelineExecutionArn": request["PipelineExecutionArn"]}
 
 
-def describe_execution(request: Record) -> Record:
+def describe_execution(request: JsonObject) -> JsonObject:
     """DescribePipelineExecution."""
     return execution(request["PipelineExecutionArn"]).record
 
 
-def describe_definition(request: Record) -> Record:
+def describe_definition(request: JsonObject) -> JsonObject:
     """DescribePipelineDefinitionForExecution: the definition that this execution runs."""
     found = execution(request["PipelineExecutionArn"])
     text = json.dumps(found.definition)
     return {"PipelineDefinition": text, "CreationTime": found.record["CreationTime"]}
 
 
-def list_executions(request: Record) -> Record:
+def list_executions(request: JsonObject) -> JsonObject:
     """ListPipelineExecutions."""
     found = [item.record for item in _executions_of(pipeline(request["PipelineName"]))]
     summaries = [
@@ -209,14 +209,14 @@ def list_executions(request: Record) -> Record:
     return page(summaries, request, key="PipelineExecutionSummaries")
 
 
-def list_steps(request: Record) -> Record:
+def list_steps(request: JsonObject) -> JsonObject:
     """ListPipelineExecutionSteps."""
     found = execution(request["PipelineExecutionArn"]).steps
     ordered = newest_first(found, request, time_field="StartTime")
     return page(ordered, request, key="PipelineExecutionSteps")
 
 
-def list_parameters(request: Record) -> Record:
+def list_parameters(request: JsonObject) -> JsonObject:
     """ListPipelineParametersForExecution."""
     values: dict[str, Any] = execution(request["PipelineExecutionArn"]).parameters
     listed = [{"Name": name, "Value": str(value)} for name, value in values.items()]

@@ -8,13 +8,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from local_cloud.sagemaker.jobs import operations as jobs
-from local_cloud.sagemaker.jobs.job_process import Run
+from local_cloud.sagemaker.jobs.job_process import JobProcess
 from local_cloud.sagemaker.pipelines.conditions import ConditionError, all_hold
 from local_cloud.sagemaker.pipelines.expressions import Values, resolve
 from local_cloud.sagemaker.registry import packages
 from local_cloud.sagemaker.runtime import roles
 from local_cloud.sagemaker.runtime.errors import ServiceError
-from local_cloud.sagemaker.runtime.store import STORE, Record
+from local_cloud.sagemaker.runtime.store import STORE, JsonObject
 
 _ALPHABET = string.ascii_letters + string.digits
 _POLL_SECONDS = 600.0
@@ -29,7 +29,7 @@ class StepStoppedError(Exception):
 
 
 @dataclass
-class Work:
+class StepRun:
     """One step while it runs.
 
     role_arn: the pipeline's role. metadata: what listings show of the step, filled as it runs.
@@ -42,23 +42,23 @@ class Work:
     role_arn: str
     values: Values
     metadata: dict[str, Any] = field(default_factory=dict)
-    run: Run | None = None
+    process: JobProcess | None = None
     stopping: threading.Event = field(default_factory=threading.Event)
 
     def stop(self) -> None:
         """Ask the step to end, and with it the job that it started."""
         self.stopping.set()
-        if self.run is not None:
-            self.run.stop()
+        if self.process is not None:
+            self.process.stop()
 
 
-def perform(work: Work) -> Mapping[str, Any]:
-    """Run a step to its end; returns what later steps may refer to.
+def perform(step: StepRun) -> Mapping[str, Any]:
+    """JobProcess a step to its end; returns what later steps may refer to.
 
     Raises StepFailedError or StepStoppedError.
     """
     try:
-        return _RUNNERS[work.kind](work)
+        return _RUNNERS[step.kind](step)
     except roles.AccessDeniedError as error:
         raise StepFailedError(f"ClientError: AccessDeniedException: {error}") from None
     except ServiceError as error:
@@ -67,54 +67,54 @@ def perform(work: Work) -> Mapping[str, Any]:
         raise StepFailedError(f"ClientError: {error}") from None
 
 
-def _job(work: Work, kind: jobs.Kind) -> Mapping[str, Any]:
+def _job(step: StepRun, kind: jobs.JobKind) -> Mapping[str, Any]:
     suffix = "".join(secrets.choice(_ALPHABET) for _ in range(10))
-    name = f"pipelines-{work.execution_id}-{work.name[:32]}-{suffix}"
-    request: Record = {"RoleArn": work.role_arn, **work.arguments, kind.name: name}
+    name = f"pipelines-{step.execution_id}-{step.name[:32]}-{suffix}"
+    request: JsonObject = {"RoleArn": step.role_arn, **step.arguments, kind.name: name}
     arn = STORE.arn(kind.table, name)
-    roles.require(work.role_arn, f"sagemaker:Create{kind.title}Job", arn)
-    roles.require(work.role_arn, f"sagemaker:Describe{kind.title}Job", arn)
-    roles.may_pass(work.role_arn, request["RoleArn"])
-    work.metadata[f"{kind.title}Job"] = {"Arn": arn}
-    work.run = jobs.create(kind, request)
-    if work.stopping.is_set():
-        work.run.stop()
-    while not work.run.done.wait(_POLL_SECONDS):
+    roles.require(step.role_arn, f"sagemaker:Create{kind.title}Job", arn)
+    roles.require(step.role_arn, f"sagemaker:Describe{kind.title}Job", arn)
+    roles.may_pass(step.role_arn, request["RoleArn"])
+    step.metadata[f"{kind.title}Job"] = {"Arn": arn}
+    step.process = jobs.create(kind, request)
+    if step.stopping.is_set():
+        step.process.stop()
+    while not step.process.done.wait(_POLL_SECONDS):
         pass
     record = jobs.one(kind, name)
     if record[kind.status] == "Completed":
         return record
-    if work.stopping.is_set():
+    if step.stopping.is_set():
         raise StepStoppedError
     raise StepFailedError(f"ClientError: {record.get('FailureReason', record[kind.status])}")
 
 
-def _condition(work: Work) -> Mapping[str, Any]:
+def _condition(step: StepRun) -> Mapping[str, Any]:
     is_met = all_hold(
-        work.arguments.get("Conditions", []), lambda value: resolve(value, work.values)
+        step.arguments.get("Conditions", []), lambda value: resolve(value, step.values)
     )
-    work.metadata["Condition"] = {"Outcome": str(is_met)}
+    step.metadata["Condition"] = {"Outcome": str(is_met)}
     return {"Outcome": is_met}
 
 
-def _fail(work: Work) -> Mapping[str, Any]:
-    message = str(work.arguments.get("ErrorMessage", ""))
-    work.metadata["Fail"] = {"ErrorMessage": message}
+def _fail(step: StepRun) -> Mapping[str, Any]:
+    message = str(step.arguments.get("ErrorMessage", ""))
+    step.metadata["Fail"] = {"ErrorMessage": message}
     raise StepFailedError(message)
 
 
-def _register(work: Work) -> Mapping[str, Any]:
-    group = work.arguments.get("ModelPackageGroupName", "")
+def _register(step: StepRun) -> Mapping[str, Any]:
+    group = step.arguments.get("ModelPackageGroupName", "")
     resource = STORE.arn("model-package", f"{group}/*")
-    roles.require(work.role_arn, "sagemaker:CreateModelPackage", resource)
-    arn = packages.create_package(work.arguments)["ModelPackageArn"]
-    work.metadata["RegisterModel"] = {"Arn": arn}
+    roles.require(step.role_arn, "sagemaker:CreateModelPackage", resource)
+    arn = packages.create_package(step.arguments)["ModelPackageArn"]
+    step.metadata["RegisterModel"] = {"Arn": arn}
     return packages.describe_package({"ModelPackageName": arn})
 
 
-_RUNNERS: dict[str, Callable[[Work], Mapping[str, Any]]] = {
-    "Training": lambda work: _job(work, jobs.TRAINING),
-    "Processing": lambda work: _job(work, jobs.PROCESSING),
+_RUNNERS: dict[str, Callable[[StepRun], Mapping[str, Any]]] = {
+    "Training": lambda step: _job(step, jobs.TRAINING),
+    "Processing": lambda step: _job(step, jobs.PROCESSING),
     "Condition": _condition,
     "Fail": _fail,
     "RegisterModel": _register,

@@ -7,7 +7,7 @@ schema for packages, the status, and that an archived card stays as it is.
 import json
 
 from local_cloud.sagemaker.runtime.errors import invalid
-from local_cloud.sagemaker.runtime.store import Record
+from local_cloud.sagemaker.runtime.store import JsonObject
 
 STATUSES = ("Draft", "PendingReview", "Approved", "Archived")
 MAX_LENGTH = 100_000
@@ -18,7 +18,7 @@ SECTIONS = {
 OVERVIEW = {"model_creator", "model_artifact"}
 
 
-def updated(card: Record, change: Record) -> Record:
+def updated(card: JsonObject, change: JsonObject) -> JsonObject:
     """A card after a change of its content, of its status, or of both; refuses what AWS refuses."""
     status = change.get("ModelCardStatus", card.get("ModelCardStatus", "Draft"))
     if status not in STATUSES:

@@ -1,4 +1,4 @@
-"""The model registry: groups, their numbered packages, approval, and the event that tells of it."""
+"""The model registry: groups, their numbered packages, approval, and the event of each change."""
 
 import unicodedata
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 from local_cloud.sagemaker.registry import cards
 from local_cloud.sagemaker.runtime import emulator, tags
 from local_cloud.sagemaker.runtime.errors import conflict, invalid
-from local_cloud.sagemaker.runtime.store import STORE, Record, newest_first, now, page, pick
+from local_cloud.sagemaker.runtime.store import STORE, JsonObject, newest_first, now, page, pick
 
 STATUSES = ("Approved", "Rejected", "PendingManualApproval")
 MAX_PROPERTIES = 50
@@ -31,7 +31,7 @@ _SUMMARY = (
 )  # fmt: skip
 
 
-def create_group(request: Record) -> Record:
+def create_group(request: JsonObject) -> JsonObject:
     """CreateModelPackageGroup."""
     name = request["ModelPackageGroupName"]
     arn = STORE.arn("model-package-group", name)
@@ -48,7 +48,7 @@ def create_group(request: Record) -> Record:
     return {"ModelPackageGroupArn": arn}
 
 
-def group(name: str) -> Record:
+def group(name: str) -> JsonObject:
     """A group by its name or ARN; refuses a name that nobody has."""
     short = name.rsplit("/", 1)[-1]
     for known, record in STORE.table("model-package-group").items():
@@ -57,12 +57,12 @@ def group(name: str) -> Record:
     raise invalid(f"ModelPackageGroup {name} does not exist.")
 
 
-def describe_group(request: Record) -> Record:
+def describe_group(request: JsonObject) -> JsonObject:
     """DescribeModelPackageGroup."""
     return group(request["ModelPackageGroupName"])
 
 
-def delete_group(request: Record) -> Record:
+def delete_group(request: JsonObject) -> JsonObject:
     """DeleteModelPackageGroup: refused while it holds a package, as on AWS."""
     record = group(request["ModelPackageGroupName"])
     name = record["ModelPackageGroupName"]
@@ -77,7 +77,7 @@ def delete_group(request: Record) -> Record:
     return {}
 
 
-def list_groups(request: Record) -> Record:
+def list_groups(request: JsonObject) -> JsonObject:
     """ListModelPackageGroups."""
     wanted = request.get("NameContains", "")
     groups = [
@@ -89,7 +89,7 @@ def list_groups(request: Record) -> Record:
     return page(ordered, request, key="ModelPackageGroupSummaryList")
 
 
-def create_package(request: Record) -> Record:
+def create_package(request: JsonObject) -> JsonObject:
     """CreateModelPackage: the next version of its group, and the event."""
     record = group(request.get("ModelPackageGroupName", ""))
     name = record["ModelPackageGroupName"]
@@ -112,11 +112,11 @@ def create_package(request: Record) -> Record:
         }
         STORE.table("model-package")[arn] = package
     tags.put(arn, request.get("Tags", []))
-    _tell(package)
+    _notify(package)
     return {"ModelPackageArn": arn}
 
 
-def package(name: str) -> Record:
+def package(name: str) -> JsonObject:
     """A package by ARN; refuses one that nobody has."""
     found = STORE.table("model-package").get(name)
     if found is None:
@@ -124,13 +124,13 @@ def package(name: str) -> Record:
     return found
 
 
-def describe_package(request: Record) -> Record:
+def describe_package(request: JsonObject) -> JsonObject:
     """DescribeModelPackage."""
     record = package(request["ModelPackageName"])
     return {"ModelPackageName": record["ModelPackageArn"], **record}
 
 
-def update_package(request: Record) -> Record:
+def update_package(request: JsonObject) -> JsonObject:
     """UpdateModelPackage; the event names the fields that really changed."""
     record = package(request["ModelPackageArn"])
     changes = pick(request, *_UPDATABLE)
@@ -149,11 +149,11 @@ def update_package(request: Record) -> Record:
         changes["CustomerMetadataProperties"] = properties
     changed = sorted(key for key, value in changes.items() if record.get(key) != value)
     record.update(changes, LastModifiedTime=now())
-    _tell(record, UpdatedModelPackageFields=changed)
+    _notify(record, UpdatedModelPackageFields=changed)
     return {"ModelPackageArn": record["ModelPackageArn"]}
 
 
-def delete_package(request: Record) -> Record:
+def delete_package(request: JsonObject) -> JsonObject:
     """DeleteModelPackage."""
     record = package(request["ModelPackageName"])
     del STORE.table("model-package")[record["ModelPackageArn"]]
@@ -161,7 +161,7 @@ def delete_package(request: Record) -> Record:
     return {}
 
 
-def list_packages(request: Record) -> Record:
+def list_packages(request: JsonObject) -> JsonObject:
     """ListModelPackages, of one group or of all."""
     wanted = request.get("ModelPackageGroupName")
     packages = _versions(group(wanted)["ModelPackageGroupName"] if wanted else None)
@@ -174,7 +174,7 @@ def list_packages(request: Record) -> Record:
     return page(summaries, request, key="ModelPackageSummaryList")
 
 
-def _versions(group_name: str | None) -> list[Record]:
+def _versions(group_name: str | None) -> list[JsonObject]:
     return [
         record
         for record in STORE.table("model-package").values()
@@ -182,7 +182,7 @@ def _versions(group_name: str | None) -> list[Record]:
     ]
 
 
-def _status(request: Record, default: str) -> str:
+def _status(request: JsonObject, default: str) -> str:
     status = request.get("ModelApprovalStatus", default)
     if status not in STATUSES:
         raise invalid(
@@ -217,11 +217,11 @@ def _is_allowed(character: str) -> bool:
     return character in "_.:/=+-@" or unicodedata.category(character)[0] in "LZN"
 
 
-def _tell(record: Record, **extra: Any) -> None:
+def _notify(record: JsonObject, **extra: Any) -> None:
     detail = {key: value for key, value in record.items() if key != "ModelCard"}
     if record.get("ModelCard"):
         detail["ModelCard"] = pick(record["ModelCard"], "ModelCardStatus")
-    emulator.tell(EVENT, record["ModelPackageArn"], {**detail, **extra})
+    emulator.put_event(EVENT, record["ModelPackageArn"], {**detail, **extra})
 
 
 OPERATIONS = {

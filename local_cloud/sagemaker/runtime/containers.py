@@ -24,17 +24,17 @@ _LOG_SECONDS = 0.5
 _GRACE_SECONDS = 5.0
 
 
-class ImageError(Exception):
+class UnknownImageError(Exception):
     """An image that this machine cannot stand in for."""
 
 
 @dataclass(frozen=True)
-class Plan:
-    """What to run and where its words go.
+class ContainerSpec:
+    """What to run and where its output goes.
 
     arguments: after `python -m training`, or a whole command that starts with a Python.
     root: the folder that stands for /opt/ml.
-    may_log: whether the role of the container lets its words reach CloudWatch Logs.
+    may_log: whether the role of the container lets its output reach CloudWatch Logs.
     isolated: no proxies and no region: nothing that helps a program to reach the network.
     """
 
@@ -49,9 +49,9 @@ class Plan:
 
 
 def check_image(image: str, account: str) -> None:
-    """Refuse an image outside the account's own registry. Raises ImageError."""
+    """Refuse an image outside the account's own registry. Raises UnknownImageError."""
     if not re.match(rf"{account}\.dkr\.ecr\.[a-z0-9\-]+\.amazonaws\.com/", image):
-        raise ImageError(
+        raise UnknownImageError(
             f"The image {image!r} is not in this account's registry: on this machine only the "
             "training program of the repository can run"
         )
@@ -62,57 +62,57 @@ def remapped(text: str, root: Path) -> str:
     return ML_ROOT.sub(str(root), text)
 
 
-def command(plan: Plan) -> list[str]:
+def command(spec: ContainerSpec) -> list[str]:
     """The command line: a Python of the image becomes the training interpreter."""
     python = os.environ.get("TRAINING_PYTHON", sys.executable)
-    arguments = [remapped(argument, plan.root) for argument in plan.arguments]
+    arguments = [remapped(argument, spec.root) for argument in spec.arguments]
     if arguments and arguments[0] in _PYTHONS:
         return [python, *arguments[1:]]
     return [python, "-m", "training", *arguments]
 
 
-def environment(plan: Plan) -> dict[str, str]:
+def environment(spec: ContainerSpec) -> dict[str, str]:
     """The whole environment of the process: nothing of ours leaks into it, no AWS credentials."""
     program = str(Path(os.environ.get("PROGRAM_ROOT", ".")).resolve())
     threads = os.environ.get("JOB_THREADS") or str(min(4, os.cpu_count() or 1))
     found = {
         "PATH": os.environ.get("PATH", os.defpath),
         "LANG": "C.UTF-8",
-        "HOME": str(plan.root.parent),
-        "TMPDIR": str(plan.root.parent / "tmp"),
+        "HOME": str(spec.root.parent),
+        "TMPDIR": str(spec.root.parent / "tmp"),
         "MPLCONFIGDIR": str(emulator.home() / "cache" / "matplotlib"),
         "PYTHONPATH": program,
         "PYTHONUNBUFFERED": "1",
         "PYTHONDONTWRITEBYTECODE": "1",
-        "ML_ROOT": str(plan.root),
+        "ML_ROOT": str(spec.root),
         **dict.fromkeys(_THREADS, threads),
     }
-    if not plan.isolated:
+    if not spec.isolated:
         found["AWS_REGION"] = emulator.current_scope()[1]
         found.update({name: os.environ[name] for name in _PROXIES if name in os.environ})
-    return found | {key: remapped(value, plan.root) for key, value in plan.environment.items()}
+    return found | {key: remapped(value, spec.root) for key, value in spec.environment.items()}
 
 
 class Container:
-    """One running process, its words in a file of the home and in CloudWatch Logs."""
+    """One running process, its output in a file of the home and in CloudWatch Logs."""
 
-    def __init__(self, plan: Plan) -> None:
-        check_image(plan.image, emulator.current_scope()[0])
-        self.plan = plan
-        self.log_file = log_file(plan.log_group, plan.log_stream)
-        (plan.root.parent / "tmp").mkdir(parents=True, exist_ok=True)
+    def __init__(self, spec: ContainerSpec) -> None:
+        check_image(spec.image, emulator.current_scope()[0])
+        self.spec = spec
+        self.log_file = log_file(spec.log_group, spec.log_stream)
+        (spec.root.parent / "tmp").mkdir(parents=True, exist_ok=True)
         self._process = processes.start(
-            command(plan),
-            env=environment(plan),
+            command(spec),
+            env=environment(spec),
             cwd=Path(os.environ.get("PROGRAM_ROOT", ".")),
             log=self.log_file,
             grace_seconds=_GRACE_SECONDS,
         )
-        self._follower = emulator.in_background(f"log of {plan.log_stream}", self._follow)
+        self._follower = emulator.in_background(f"log of {spec.log_stream}", self._follow)
 
     def _follow(self) -> None:
-        """Carry the process's words to CloudWatch Logs until it has ended."""
-        if not self.plan.may_log:
+        """Carry the process's output to CloudWatch Logs until it has ended."""
+        if not self.spec.may_log:
             return
         rest = b""
         with self.log_file.open("rb") as log:
@@ -125,7 +125,7 @@ class Container:
                 at = int(time.time() * 1000)
                 events = [(at, line.decode("utf-8", "replace")) for line in lines]
                 if events:
-                    emulator.write_log(self.plan.log_group, self.plan.log_stream, events)
+                    emulator.write_log(self.spec.log_group, self.spec.log_stream, events)
 
     def wait_quietly(self, timeout_seconds: float) -> bool:
         """Wait for the end at most so long; returns whether the process still runs."""
@@ -152,7 +152,7 @@ class Container:
         self._process.stop()
         self._follower.join(_GRACE_SECONDS)
 
-    def last_words(self) -> str:
+    def last_line(self) -> str:
         """The last line that is not empty: the best explanation of a death without a message."""
         lines = self._process.last_lines(5).splitlines()
         return next((line for line in reversed(lines) if line.strip()), "no output")

@@ -1,6 +1,6 @@
 """The emulator's other services, as far as this SageMaker calls them.
 
-The only file of the package, with `resources` and `service`, that knows the emulator's modules.
+Only this file, `cloudformation_types` and `service` know the emulator's modules.
 """
 
 import contextvars
@@ -79,8 +79,8 @@ def write_object(bucket: str, key: str, body: bytes, *, kms_key: str = "") -> No
         raise MissingObjectError(f"PutObject s3://{bucket}/{key} answered {status}: {answer!r}")
 
 
-def tell(detail_type: str, arn: str, detail: dict[str, Any]) -> None:
-    """Send an event of source aws.sagemaker about one resource to the default bus."""
+def put_event(detail_type: str, arn: str, detail: dict[str, Any]) -> None:
+    """Put an event of source aws.sagemaker about one resource on the default bus."""
     entry = {
         "Source": "aws.sagemaker",
         "DetailType": detail_type,
@@ -95,9 +95,9 @@ def record_metric(name: str, value: float, *, unit: str, dimensions: dict[str, s
     cloudwatch.record_metric("AWS/SageMaker", name, value, unit, dimensions)
 
 
-def ringing_alarms(names: Sequence[str]) -> list[str]:
+def alarming(names: Sequence[str]) -> list[str]:
     """Those of the named alarms that are in ALARM, judged anew with the metrics of this moment."""
-    ringing = []
+    found = []
     for name in names:
         alarm = cloudwatch._alarms.get(name)
         if alarm is None:
@@ -105,8 +105,8 @@ def ringing_alarms(names: Sequence[str]) -> list[str]:
         if alarm.get("StateValue") != "ALARM":
             cloudwatch._evaluate_alarm(alarm)
         if alarm.get("StateValue") == "ALARM":
-            ringing.append(name)
-    return ringing
+            found.append(name)
+    return found
 
 
 def write_log(group: str, stream: str, events: Sequence[tuple[int, str]]) -> None:

@@ -7,22 +7,22 @@ from typing import Any
 
 from local_cloud.sagemaker.runtime import emulator
 
-Record = dict[str, Any]
+JsonObject = dict[str, Any]
 Scope = tuple[str, str]
 
 
 class Store:
     """Records by name, apart for every account and region.
 
-    `scope` tells whose request is being served: (account, region).
+    `scope` gives whose request is being served: (account, region).
     """
 
     def __init__(self, scope: Callable[[], Scope] = emulator.current_scope) -> None:
         self._scope = scope
-        self._tables: dict[tuple[str, str, str], dict[str, Record]] = {}
+        self._tables: dict[tuple[str, str, str], dict[str, JsonObject]] = {}
         self.lock = threading.RLock()
 
-    def table(self, kind: str) -> dict[str, Record]:
+    def table(self, kind: str) -> dict[str, JsonObject]:
         """The records of one kind, in order of creation."""
         with self.lock:
             return self._tables.setdefault((*self._scope(), kind), {})
@@ -46,7 +46,9 @@ def now() -> float:
     return time.time()
 
 
-def newest_first(records: list[Record], request: Record, *, time_field: str) -> list[Record]:
+def newest_first(
+    records: list[JsonObject], request: JsonObject, *, time_field: str
+) -> list[JsonObject]:
     """Sort a listing by time as `SortOrder` asks.
 
     The service's default order is descending by time.
@@ -56,16 +58,16 @@ def newest_first(records: list[Record], request: Record, *, time_field: str) -> 
     return ordered if ascending else ordered[::-1]
 
 
-def page(records: list[Record], request: Record, *, key: str) -> Record:
+def page(records: list[JsonObject], request: JsonObject, *, key: str) -> JsonObject:
     """One page of a listing; `NextToken` is the position of the next record."""
     start = int(request.get("NextToken") or 0)
     size = int(request.get("MaxResults") or 100)
-    answer: Record = {key: records[start : start + size]}
+    answer: JsonObject = {key: records[start : start + size]}
     if start + size < len(records):
         answer["NextToken"] = str(start + size)
     return answer
 
 
-def pick(record: Record, *fields: str) -> Record:
+def pick(record: JsonObject, *fields: str) -> JsonObject:
     """The fields of a summary that the record really has."""
     return {field: record[field] for field in fields if record.get(field) is not None}

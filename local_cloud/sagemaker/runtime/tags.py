@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 
 from local_cloud.sagemaker.runtime.errors import invalid
-from local_cloud.sagemaker.runtime.store import STORE, Record
+from local_cloud.sagemaker.runtime.store import STORE, JsonObject
 
 MAX_TAGS = 50
 
 
-def put(arn: str, tags: Sequence[Record]) -> None:
+def put(arn: str, tags: Sequence[JsonObject]) -> None:
     """Set tags on a resource; a key that is there already takes the new value."""
     table = STORE.table("tags").setdefault(arn, {})
     table.update({tag["Key"]: tag.get("Value", "") for tag in tags})
@@ -21,22 +21,22 @@ def drop(arn: str) -> None:
     STORE.table("tags").pop(arn, None)
 
 
-def _listing(arn: str) -> list[Record]:
+def _listing(arn: str) -> list[JsonObject]:
     return [{"Key": k, "Value": v} for k, v in STORE.table("tags").get(arn, {}).items()]
 
 
-def add_tags(request: Record) -> Record:
+def add_tags(request: JsonObject) -> JsonObject:
     """AddTags."""
     put(request["ResourceArn"], request.get("Tags", []))
     return {"Tags": _listing(request["ResourceArn"])}
 
 
-def list_tags(request: Record) -> Record:
+def list_tags(request: JsonObject) -> JsonObject:
     """ListTags."""
     return {"Tags": _listing(request["ResourceArn"])}
 
 
-def delete_tags(request: Record) -> Record:
+def delete_tags(request: JsonObject) -> JsonObject:
     """DeleteTags."""
     table = STORE.table("tags").get(request["ResourceArn"], {})
     for key in request.get("TagKeys", []):

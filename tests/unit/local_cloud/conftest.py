@@ -20,6 +20,7 @@ from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest, AWSResponse
 from botocore.config import Config
 from botocore.credentials import Credentials
+from botocore.exceptions import ClientError
 from urllib3 import HTTPResponse
 
 from tests import emulator
@@ -208,7 +209,7 @@ class Cloud:
         events.put_rule(Name=name, EventPattern=json.dumps(pattern))
         events.put_targets(Rule=name, Targets=[{"Id": "1", "Arn": arn}])
 
-        def heard() -> list[dict[str, Any]]:
+        def received() -> list[dict[str, Any]]:
             found = []
             while True:
                 messages = sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10)
@@ -218,7 +219,7 @@ class Cloud:
                     found.append(json.loads(message["Body"]))
                     sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
 
-        return heard
+        return received
 
 
 def document(*statements: dict[str, Any]) -> str:
@@ -239,6 +240,28 @@ def until(probe: Callable[[], Any], seconds: float = 15.0) -> Any:
             return answer
         time.sleep(0.02)
     raise AssertionError(f"nothing came within {seconds} s")
+
+
+def deploy(cloud: Cloud, name: str, **resources: dict[str, Any]) -> str:
+    """Create a stack and return its status once it has settled."""
+    found = cloud.client("cloudformation")
+    template = {"Resources": resources}
+    found.create_stack(StackName=name, TemplateBody=json.dumps(template))
+    return settled(cloud, name)
+
+
+def settled(cloud: Cloud, name: str) -> str:
+    """The status of a stack once nothing is in progress; GONE for one that is not there."""
+
+    def look() -> str:
+        try:
+            stacks = cloud.client("cloudformation").describe_stacks(StackName=name)["Stacks"]
+        except ClientError:
+            return "GONE"
+        status = str(stacks[0]["StackStatus"])
+        return "" if status.endswith("_IN_PROGRESS") else status
+
+    return str(until(look))
 
 
 @pytest.fixture(autouse=True)

@@ -13,8 +13,7 @@ from operate import follow
 from operate.destroy import destroy
 from operate.errors import OperateError
 from operate.place import Place
-from tests.unit.local_cloud.conftest import Cloud, may
-from tests.unit.local_cloud.test_extension_delivery import deploy
+from tests.unit.local_cloud.conftest import Cloud, deploy, may
 
 PLACE = Place("local")
 
@@ -46,11 +45,11 @@ def test_only_what_goes_with_its_stack_is_emptied(cloud: Cloud) -> None:
     kept = bucket("kept", "Retain")
     deploy(cloud, "review-stars-local-foundation", Raw=bucket("raw", "Delete"), Kept=kept)
     fill(cloud, "raw", "kept")
-    said: list[str] = []
-    destroy(PLACE, said.append)
-    assert "emptied raw: 3 object versions" in said
-    assert "deleted review-stars-local-foundation" in said
-    assert not [line for line in said if "emptied kept" in line]
+    message: list[str] = []
+    destroy(PLACE, message.append)
+    assert "emptied raw: 3 object versions" in message
+    assert "deleted review-stars-local-foundation" in message
+    assert not [line for line in message if "emptied kept" in line]
     left = cloud.client("s3").list_object_versions(Bucket="kept")
     assert len(left["Versions"]) == 2
     assert [item["Name"] for item in cloud.client("s3").list_buckets()["Buckets"]] == ["kept"]
@@ -62,14 +61,14 @@ def test_package_versions_go_before_their_group(cloud: Cloud) -> None:
     deploy(cloud, "review-stars-local-learning", Group=group)
     for _ in range(2):
         cloud.client("sagemaker").create_model_package(**name)
-    said: list[str] = []
-    destroy(PLACE, said.append)
-    assert "deleted 2 package versions of review-stars-local" in said
+    message: list[str] = []
+    destroy(PLACE, message.append)
+    assert "deleted 2 package versions of review-stars-local" in message
     with pytest.raises(ClientError, match="does not exist"):
         cloud.client("sagemaker").describe_model_package_group(**name)
 
 
-def test_what_cannot_be_deleted_is_told_with_its_reason(cloud: Cloud) -> None:
+def test_what_cannot_be_deleted_is_reported_with_its_reason(cloud: Cloud) -> None:
     role = cloud.role("narrow", "cloudformation", may("ssm:PutParameter"))
     live = {"Name": "/live", "Type": "String", "Value": "none"}
     template = {"Resources": {"Live": {"Type": "AWS::SSM::Parameter", "Properties": live}}}
@@ -79,12 +78,12 @@ def test_what_cannot_be_deleted_is_told_with_its_reason(cloud: Cloud) -> None:
         TemplateBody=json.dumps(template),
     )
     follow.until("the stack", lambda: stacks.settled("review-stars-local-foundation"), 10)
-    said: list[str] = []
+    message: list[str] = []
     with pytest.raises(OperateError, match="not authorized to perform: ssm:DeleteParameter"):
-        destroy(PLACE, said.append)
+        destroy(PLACE, message.append)
 
 
 def test_a_stage_that_is_not_deployed_leaves_nothing_to_do(cloud: Cloud) -> None:
-    said: list[str] = []
-    destroy(PLACE, said.append)
-    assert said == ["stage local is not deployed: there is nothing to delete"]
+    message: list[str] = []
+    destroy(PLACE, message.append)
+    assert message == ["stage local is not deployed: there is nothing to delete"]

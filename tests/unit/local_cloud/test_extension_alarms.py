@@ -103,7 +103,7 @@ def test_a_period_is_judged_by_the_alarm_s_statistic(statistic: str, state: str)
     assert judged(both, EvaluationPeriods=1, Statistic=statistic) == state
 
 
-def test_an_alarm_hears_only_of_its_own_dimensions(cloud: Cloud) -> None:
+def test_an_alarm_reads_only_its_own_dimensions(cloud: Cloud) -> None:
     watch = cloud.client("cloudwatch")
     put_alarm(watch, Dimensions=[{"Name": "stage", "Value": "local"}])
     put_data(watch, 9, stage="dev")
@@ -141,11 +141,11 @@ def services(action: str | list[str], on: str, *, but: str = "") -> dict[str, An
 
 
 @pytest.mark.parametrize(
-    ("topic_lets_in", "key_lets_in", "heard"),
+    ("topic_lets_in", "key_lets_in", "received"),
     [(True, True, 1), (False, True, 0), (True, False, 0)],
 )
-def test_an_alarm_is_heard_where_topic_and_key_let_cloudwatch_in(
-    cloud: Cloud, topic_lets_in: bool, key_lets_in: bool, heard: int
+def test_an_alarm_notifies_where_topic_and_key_let_cloudwatch_in(
+    cloud: Cloud, topic_lets_in: bool, key_lets_in: bool, received: int
 ) -> None:
     other = "events.amazonaws.com"
     uses = ["kms:GenerateDataKey*", "kms:Decrypt"]
@@ -164,7 +164,7 @@ def test_an_alarm_is_heard_where_topic_and_key_let_cloudwatch_in(
     put_data(watch, 9)
     assert state_of(watch) == "ALARM"
     messages = sqs.receive_message(QueueUrl=url, WaitTimeSeconds=0).get("Messages", [])
-    assert len(messages) == heard
+    assert len(messages) == received
 
 
 def queue(sqs: Any, sns: Any, topic: str) -> str:
@@ -236,7 +236,7 @@ def test_a_metric_without_dimensions_is_a_point_of_its_own() -> None:
         '{"_aws": 3}',
     ],
 )
-def test_a_broken_line_is_said_and_not_swallowed(
+def test_a_broken_line_is_logged_and_not_swallowed(
     line: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     metrics._record(line)

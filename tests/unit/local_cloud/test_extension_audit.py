@@ -10,17 +10,18 @@ import pytest
 from botocore.exceptions import ClientError
 
 from local_cloud.extension import audit
-from local_cloud.permissions.decisions import Decision
-from tests.unit.local_cloud.conftest import ACCOUNT, REGION, Cloud, document, may
-from tests.unit.local_cloud.test_extension_delivery import deploy
+from local_cloud.permissions.decisions import AccessDecision
+from tests.unit.local_cloud.conftest import ACCOUNT, REGION, Cloud, deploy, document, may
 
 ARN = f"arn:aws:cloudtrail:{REGION}:{ACCOUNT}:trail/stars"
 CLOUDTRAIL = {"Service": "cloudtrail.amazonaws.com"}
 ME = f"arn:aws:iam::{ACCOUNT}:root"
 
 
-def decision(action: str, resource: str = "*", answer: str = "Allow", via: str = "") -> Decision:
-    return Decision(ME, "Root", action, resource, answer, REGION, via=via)
+def decision(
+    action: str, resource: str = "*", answer: str = "Allow", via: str = ""
+) -> AccessDecision:
+    return AccessDecision(ME, "Root", action, resource, answer, REGION, via=via)
 
 
 def told(action: str, resource: str = "*", answer: str = "Allow", via: str = "") -> Any:
@@ -40,7 +41,7 @@ def told(action: str, resource: str = "*", answer: str = "Allow", via: str = "")
         ("iam:PassRole", "iam", "PassRole", False, "Management"),
     ],
 )
-def test_a_decision_is_told_as_cloudtrail_names_it(
+def test_a_decision_is_described_as_cloudtrail_names_it(
     action: str, source: str, name: str, is_read: bool, category: str
 ) -> None:
     made = told(action)
@@ -49,7 +50,7 @@ def test_a_decision_is_told_as_cloudtrail_names_it(
     assert "errorCode" not in made
 
 
-def test_a_refusal_and_the_service_behind_a_call_are_told() -> None:
+def test_a_refusal_and_the_service_behind_a_call_are_recorded() -> None:
     made = told("s3:GetObject", "arn:aws:s3:::raw/a/b", "ImplicitDeny", via="sagemaker")
     assert made["errorCode"] == "AccessDenied"
     assert made["userIdentity"]["invokedBy"] == "sagemaker.amazonaws.com"
@@ -138,7 +139,7 @@ def records(cloud: Cloud) -> list[dict[str, Any]]:
     return found
 
 
-def test_a_trail_tells_who_wrote_the_watched_bucket_and_not_the_others(cloud: Cloud) -> None:
+def test_a_trail_records_who_wrote_the_watched_bucket_and_not_the_others(cloud: Cloud) -> None:
     trail(cloud, ACL, PUT)
     role = cloud.role("writer", "account", may("s3:PutObject", on="arn:aws:s3:::raw/*"))
     mine = cloud.client("s3", cloud.assume(role))
@@ -177,7 +178,7 @@ def test_a_file_has_the_key_that_aws_gives_it(cloud: Cloud) -> None:
         [ACL, lets("s3:PutObject", "/*") | {"Principal": {"Service": "sns.amazonaws.com"}}],
     ],
 )
-def test_a_bucket_that_does_not_let_cloudtrail_in_gets_nothing_and_it_is_said(
+def test_a_bucket_that_does_not_let_cloudtrail_in_gets_nothing_and_it_is_logged(
     cloud: Cloud, statements: list[dict[str, Any]], caplog: pytest.LogCaptureFixture
 ) -> None:
     trail(cloud, *statements)
@@ -202,7 +203,7 @@ def test_a_key_must_let_cloudtrail_in_too(cloud: Cloud, lets_in: bool) -> None:
     assert bool(files(cloud)) is lets_in
 
 
-def test_a_trail_that_is_stopped_tells_nothing(cloud: Cloud) -> None:
+def test_a_trail_that_is_stopped_records_nothing(cloud: Cloud) -> None:
     trail(cloud, ACL, PUT)
     cloud.client("cloudtrail").stop_logging(Name="stars")
     audit.flush()

@@ -11,8 +11,7 @@ from typing import Any
 import pytest
 
 from local_cloud.extension.gateway import line
-from tests.unit.local_cloud.conftest import ACCOUNT, REGION, Cloud, may
-from tests.unit.local_cloud.test_extension_delivery import deploy
+from tests.unit.local_cloud.conftest import ACCOUNT, REGION, Cloud, deploy, may
 
 RUNTIME = f"python{sys.version_info.major}.{sys.version_info.minor}"
 GROUP = f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:access"

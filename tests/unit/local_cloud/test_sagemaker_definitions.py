@@ -62,7 +62,7 @@ def test_a_property_file_is_read_by_its_path() -> None:
 
 
 @pytest.mark.parametrize(
-    ("expression", "said"),
+    ("expression", "message"),
     [
         ({"Get": "Parameters.Nope"}, "Unknown parameter Nope"),
         ({"Get": "Execution.Nope"}, "Unknown execution variable"),
@@ -75,8 +75,10 @@ def test_a_property_file_is_read_by_its_path() -> None:
         ({"Std:JsonGet": {"S3Uri": "s3://models/other", "Path": "x"}}, "is not JSON"),
     ],
 )
-def test_an_expression_that_points_to_nothing_says_which_part(expression: Any, said: str) -> None:
-    with pytest.raises(ExpressionError, match=said):
+def test_an_expression_that_points_to_nothing_says_which_part(
+    expression: Any, message: str
+) -> None:
+    with pytest.raises(ExpressionError, match=message):
         resolve(expression, VALUES)
 
 
@@ -124,7 +126,7 @@ def test_conditions_combine() -> None:
 
 
 @pytest.mark.parametrize(
-    ("wrong", "said"),
+    ("wrong", "message"),
     [
         (condition("Equals", "1", 1), "cannot compare a string with a number"),
         (condition("Equals", True, 1), "cannot compare a boolean with a number"),
@@ -132,8 +134,8 @@ def test_conditions_combine() -> None:
         (condition("Resembles", 1, 1), "'Resembles' is not a type of condition"),
     ],
 )
-def test_what_cannot_be_compared_is_refused_and_not_guessed(wrong: Any, said: str) -> None:
-    with pytest.raises(ConditionError, match=said):
+def test_what_cannot_be_compared_is_refused_and_not_guessed(wrong: Any, message: str) -> None:
+    with pytest.raises(ConditionError, match=message):
         holds(wrong, same)
 
 
@@ -146,7 +148,7 @@ def definition(*steps: dict[str, Any], **more: Any) -> str:
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "message"),
     [
         ("{", "Unable to parse pipeline definition as JSON"),
         (json.dumps({"Version": "1", "Steps": [step("A")]}), "Version must be"),
@@ -169,8 +171,8 @@ def definition(*steps: dict[str, Any], **more: Any) -> str:
         (" " * (definitions.MAX_CHARACTERS + 1), "more than 1048576 characters"),
     ],
 )
-def test_a_bad_definition_is_refused_with_the_reason(text: str, said: str) -> None:
-    with pytest.raises(DefinitionError, match=said):
+def test_a_bad_definition_is_refused_with_the_reason(text: str, message: str) -> None:
+    with pytest.raises(DefinitionError, match=message):
         parse(text)
 
 
@@ -208,7 +210,7 @@ def test_parameters_take_their_types_and_their_defaults() -> None:
 
 
 @pytest.mark.parametrize(
-    ("given", "said"),
+    ("given", "message"),
     [
         ([], "Parameter Share has no default"),
         ([{"Name": "Nope", "Value": "1"}], "not defined in the pipeline"),
@@ -218,8 +220,10 @@ def test_parameters_take_their_types_and_their_defaults() -> None:
         ([{"Name": "Share", "Value": "1"}, {"Name": "Rows", "Value": "1.5"}], "of type Integer"),
     ],
 )
-def test_a_bad_parameter_is_refused_with_its_name(given: list[dict[str, str]], said: str) -> None:
-    with pytest.raises(DefinitionError, match=said):
+def test_a_bad_parameter_is_refused_with_its_name(
+    given: list[dict[str, str]], message: str
+) -> None:
+    with pytest.raises(DefinitionError, match=message):
         parameter_values(PARAMETERS, given)
 
 

@@ -124,14 +124,14 @@ def stage(cloud: Cloud) -> Stage:
 
 
 def test_an_endpoint_answers_once_its_server_is_healthy(stage: Stage, home: Path) -> None:
-    heard = stage.cloud.inbox("endpoints", {"detail-type": ["SageMaker Endpoint State Change"]})
+    received = stage.cloud.inbox("endpoints", {"detail-type": ["SageMaker Endpoint State Change"]})
     assert stage.create(stage.configure("one"))["EndpointStatus"] == "InService"
     assert stage.ask() == "one"
-    assert [event["detail"]["EndpointStatus"] for event in heard()] == ["Creating", "InService"]
+    assert [event["detail"]["EndpointStatus"] for event in received()] == ["Creating", "InService"]
     assert len(list((home / "endpoints").iterdir())) == 1
 
 
-def test_a_model_that_never_gets_healthy_fails_with_its_last_words(stage: Stage) -> None:
+def test_a_model_that_never_gets_healthy_fails_with_the_end_of_its_log(stage: Stage) -> None:
     found = stage.create(stage.configure("empty", archive=packed_nothing()))
     assert found["EndpointStatus"] == "Failed"
     assert "did not pass the ping health check" in found["FailureReason"]
@@ -154,10 +154,10 @@ def test_a_server_that_is_up_but_sick_fails_too(
 
 
 @pytest.mark.parametrize(
-    ("archive", "said"), [(b"no archive at all", "cannot unpack the model archive")]
+    ("archive", "message"), [(b"no archive at all", "cannot unpack the model archive")]
 )
-def test_a_broken_archive_is_said(stage: Stage, archive: bytes, said: str) -> None:
-    assert said in stage.create(stage.configure("broken", archive=archive))["FailureReason"]
+def test_a_broken_archive_is_named(stage: Stage, archive: bytes, message: str) -> None:
+    assert message in stage.create(stage.configure("broken", archive=archive))["FailureReason"]
 
 
 def test_a_model_s_role_must_be_allowed_to_read_the_model(stage: Stage) -> None:
@@ -183,7 +183,7 @@ def test_a_canary_takes_its_share_and_then_everything(stage: Stage) -> None:
 def test_an_alarm_ends_the_rollout_in_service_on_the_old_configuration(
     stage: Stage, home: Path
 ) -> None:
-    heard = stage.cloud.inbox("endpoints", {"detail-type": ["SageMaker Endpoint State Change"]})
+    received = stage.cloud.inbox("endpoints", {"detail-type": ["SageMaker Endpoint State Change"]})
     stage.create(stage.configure("one"))
     stage.alarm("errors")
     stage.update(stage.configure("two"), CANARY, "errors")
@@ -194,7 +194,7 @@ def test_an_alarm_ends_the_rollout_in_service_on_the_old_configuration(
     assert found["EndpointConfigName"] == "one"
     assert "errors tripped" in found["FailureReason"]
     assert {stage.ask() for _ in range(8)} == {"one"}
-    statuses = [event["detail"]["EndpointStatus"] for event in heard()]
+    statuses = [event["detail"]["EndpointStatus"] for event in received()]
     assert statuses[-3:] == ["Updating", "RollingBack", "InService"]
     assert len(list((home / "endpoints").iterdir())) == 1  # the new server is gone
 

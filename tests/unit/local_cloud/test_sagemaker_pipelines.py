@@ -168,7 +168,7 @@ def model_of(archive: bytes) -> Any:
 
 
 @pytest.mark.parametrize(
-    ("body", "said"),
+    ("body", "message"),
     [
         ("[]", "is not of the form"),
         ('[{"prefix": "s3://data/"}]', "lists no objects"),
@@ -176,12 +176,14 @@ def model_of(archive: bytes) -> Any:
         ('[{"prefix": "s3://data/"}, "../../etc/passwd"]', "NoSuchKey|would leave"),
     ],
 )
-def test_a_bad_manifest_fails_its_job_with_the_reason(bench: Bench, body: str, said: str) -> None:
+def test_a_bad_manifest_fails_its_job_with_the_reason(
+    bench: Bench, body: str, message: str
+) -> None:
     bench.put("../../etc/passwd", "x")
     step = bench.training((bench.put("manifest.json", body), "ManifestFile"))
     ended = bench.ended(bench.start(step))
     assert ended["PipelineExecutionStatus"] == "Failed"
-    assert any(word in ended["FailureReason"] for word in said.split("|")), ended
+    assert any(word in ended["FailureReason"] for word in message.split("|")), ended
 
 
 def test_an_empty_prefix_fails_its_job_as_on_aws(bench: Bench) -> None:
@@ -189,7 +191,7 @@ def test_an_empty_prefix_fails_its_job_as_on_aws(bench: Bench) -> None:
     assert 'No S3 objects found under S3 URL "s3://data/none/"' in ended["FailureReason"]
 
 
-def test_a_step_that_fails_fails_the_execution_with_its_own_words(bench: Bench) -> None:
+def test_a_step_that_fails_fails_the_execution_with_its_own_message(bench: Bench) -> None:
     failing = bench.processing("fail", "the hold-out has one class only")
     never = fail("Never", "x", DependsOn=["Evaluate"])
     arn = bench.start(failing, never)
@@ -201,7 +203,7 @@ def test_a_step_that_fails_fails_the_execution_with_its_own_words(bench: Bench) 
     assert "Never" not in bench.steps(arn)
 
 
-def test_a_job_without_a_message_is_explained_by_its_last_words(bench: Bench) -> None:
+def test_a_job_without_a_message_is_explained_by_its_last_line(bench: Bench) -> None:
     ended = bench.ended(bench.start(bench.processing("die")))
     assert "AlgorithmError: nobody told me what to do, exit code: 1" in ended["FailureReason"]
 
@@ -285,12 +287,12 @@ def log_events(bench: Bench, group: str) -> list[str]:
     return [item["message"] for item in logs.filter_log_events(logGroupName=group)["events"]]
 
 
-def test_the_words_of_a_job_stand_in_cloudwatch_logs(bench: Bench) -> None:
+def test_the_output_of_a_job_stands_in_cloudwatch_logs(bench: Bench) -> None:
     bench.ended(bench.start(bench.processing("evaluate", "{}")))
     assert log_events(bench, "/aws/sagemaker/ProcessingJobs") == ["I am evaluate {}"]
 
 
-def test_a_job_whose_role_may_not_log_runs_in_silence(bench: Bench) -> None:
+def test_a_job_whose_role_may_not_log_writes_no_log(bench: Bench) -> None:
     bench.cloud.allow("jobs", may("s3:GetObject", "s3:PutObject", "s3:ListBucket"))
     arn = bench.start(bench.processing("evaluate", "{}"))
     assert bench.ended(arn)["PipelineExecutionStatus"] == "Succeeded"
@@ -298,7 +300,7 @@ def test_a_job_whose_role_may_not_log_runs_in_silence(bench: Bench) -> None:
 
 
 @pytest.mark.parametrize(
-    ("role", "rights", "said"),
+    ("role", "rights", "message"),
     [
         ("jobs", [may("s3:PutObject", "s3:ListBucket", "logs:*")], "s3:GetObject"),
         ("jobs", [may("s3:GetObject", "s3:PutObject", "logs:*")], "s3:ListBucket"),
@@ -312,14 +314,14 @@ def test_what_a_role_may_not_do_fails_the_step_and_stands_in_the_decision_log(
     decisions: Callable[[], list[dict[str, Any]]],
     role: str,
     rights: list[dict[str, Any]],
-    said: str,
+    message: str,
 ) -> None:
     bench.put("reviews/a.parquet", "a")
     bench.cloud.allow(role, *rights)
     ended = bench.ended(bench.start(bench.training(("s3://data/reviews/", "S3Prefix"))))
-    assert f"is not authorized to perform: {said} on resource" in ended["FailureReason"]
+    assert f"is not authorized to perform: {message} on resource" in ended["FailureReason"]
     denied = [item for item in decisions() if item["decision"] != "Allow"]
-    assert [(item["action"], item["via"]) for item in denied] == [(said, "sagemaker")]
+    assert [(item["action"], item["via"]) for item in denied] == [(message, "sagemaker")]
 
 
 def test_a_job_reads_an_encrypted_bucket_only_with_its_key(bench: Bench) -> None:
@@ -358,12 +360,12 @@ def test_a_role_that_does_not_trust_sagemaker_makes_no_pipeline(bench: Bench) ->
         )
 
 
-def test_an_execution_tells_the_bus_of_its_status_and_of_its_steps(bench: Bench) -> None:
-    heard = bench.cloud.inbox("pipelines", {"source": ["aws.sagemaker"]})
+def test_an_execution_puts_events_for_its_status_and_of_its_steps(bench: Bench) -> None:
+    received = bench.cloud.inbox("pipelines", {"source": ["aws.sagemaker"]})
     arn = bench.start(fail("End", "no more"))
     bench.ended(arn)
     kinds = {"Execution Status": [], "Step Status": []}  # type: ignore[var-annotated]
-    for event in heard():
+    for event in received():
         detail = event["detail"]
         if "currentPipelineExecutionStatus" in detail:
             kinds["Execution Status"].append(detail["currentPipelineExecutionStatus"])

@@ -42,7 +42,7 @@ def test_versions_count_on_even_where_one_was_deleted(sagemaker: Any) -> None:
         sagemaker.describe_model_package(ModelPackageName=second)
 
 
-def test_a_package_waits_for_a_person_unless_it_is_told_otherwise(sagemaker: Any) -> None:
+def test_a_package_waits_for_a_person_unless_the_request_says_otherwise(sagemaker: Any) -> None:
     waiting = sagemaker.describe_model_package(ModelPackageName=register(sagemaker))
     assert waiting["ModelApprovalStatus"] == "PendingManualApproval"
     approved = register(sagemaker, ModelApprovalStatus="Approved")
@@ -57,12 +57,12 @@ def test_a_package_waits_for_a_person_unless_it_is_told_otherwise(sagemaker: Any
 def test_the_event_carries_the_package_and_names_the_fields_that_changed(
     cloud: Cloud, sagemaker: Any
 ) -> None:
-    heard = cloud.inbox("packages", EVENT)
+    received = cloud.inbox("packages", EVENT)
     arn = register(sagemaker, CustomerMetadataProperties={"gate": "passed"})
     sagemaker.update_model_package(
         ModelPackageArn=arn, ModelApprovalStatus="Approved", ApprovalDescription="good"
     )
-    created, approved = heard()
+    created, approved = received()
     assert created["resources"] == [arn]
     assert "UpdatedModelPackageFields" not in created["detail"]
     detail = approved["detail"]
@@ -75,18 +75,16 @@ def test_the_event_carries_the_package_and_names_the_fields_that_changed(
     assert detail["InferenceSpecification"]["Containers"] == [CONTAINER]
 
 
-def test_a_rule_on_the_approval_field_does_not_hear_of_metadata(
-    cloud: Cloud, sagemaker: Any
-) -> None:
-    heard = cloud.inbox("approvals", APPROVAL)
+def test_a_rule_on_the_approval_field_does_not_match_metadata(cloud: Cloud, sagemaker: Any) -> None:
+    received = cloud.inbox("approvals", APPROVAL)
     arn = register(sagemaker, ModelApprovalStatus="Approved")
     sagemaker.update_model_package(
         ModelPackageArn=arn, CustomerMetadataProperties={"golden": "s3://x"}
     )
     sagemaker.update_model_package(ModelPackageArn=arn, ModelApprovalStatus="Approved")
-    assert heard() == []  # nothing of it changed
+    assert received() == []  # nothing of it changed
     sagemaker.update_model_package(ModelPackageArn=arn, ModelApprovalStatus="Rejected")
-    assert [event["detail"]["ModelApprovalStatus"] for event in heard()] == ["Rejected"]
+    assert [event["detail"]["ModelApprovalStatus"] for event in received()] == ["Rejected"]
 
 
 def test_metadata_is_added_and_removed_by_its_keys(sagemaker: Any) -> None:
@@ -101,7 +99,7 @@ def test_metadata_is_added_and_removed_by_its_keys(sagemaker: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("properties", "said"),
+    ("properties", "message"),
     [
         ({f"k{i}": "v" for i in range(51)}, "50 or fewer entries"),
         ({"k": "v" * 257}, "1 to 256"),
@@ -109,9 +107,9 @@ def test_metadata_is_added_and_removed_by_its_keys(sagemaker: Any) -> None:
     ],
 )
 def test_metadata_beyond_the_service_s_limits_is_refused(
-    sagemaker: Any, properties: dict[str, str], said: str
+    sagemaker: Any, properties: dict[str, str], message: str
 ) -> None:
-    with pytest.raises(ClientError, match=said):
+    with pytest.raises(ClientError, match=message):
         register(sagemaker, CustomerMetadataProperties=properties)
 
 
@@ -130,7 +128,7 @@ def test_a_package_keeps_its_card_whichever_part_comes_first(sagemaker: Any) -> 
 
 
 @pytest.mark.parametrize(
-    ("card", "said"),
+    ("card", "message"),
     [
         ({"ModelCardContent": "a card"}, "not valid JSON"),
         ({"ModelCardContent": "[]"}, "not a JSON object"),
@@ -142,12 +140,12 @@ def test_a_package_keeps_its_card_whichever_part_comes_first(sagemaker: Any) -> 
     ],
 )
 def test_a_card_that_the_service_refuses_is_refused(
-    sagemaker: Any, card: dict[str, str], said: str
+    sagemaker: Any, card: dict[str, str], message: str
 ) -> None:
     arn = register(sagemaker)
-    with pytest.raises(ClientError, match=said):
+    with pytest.raises(ClientError, match=message):
         sagemaker.update_model_package(ModelPackageArn=arn, ModelCard=card)
-    with pytest.raises(ClientError, match=said):
+    with pytest.raises(ClientError, match=message):
         register(sagemaker, ModelCard=card)
     assert "ModelCard" not in describe(sagemaker, arn)
 
@@ -165,11 +163,11 @@ def test_an_archived_card_stays_as_it_is(sagemaker: Any) -> None:
         sagemaker.update_model_package(ModelPackageArn=arn, ModelCard={"ModelCardContent": "{}"})
 
 
-def test_a_card_is_no_approval_and_its_words_are_in_no_event(cloud: Cloud, sagemaker: Any) -> None:
-    heard, approvals = cloud.inbox("cards", EVENT), cloud.inbox("approvals", APPROVAL)
+def test_a_card_is_no_approval_and_its_content_is_in_no_event(cloud: Cloud, sagemaker: Any) -> None:
+    received, approvals = cloud.inbox("cards", EVENT), cloud.inbox("approvals", APPROVAL)
     arn = register(sagemaker)
     sagemaker.update_model_package(ModelPackageArn=arn, ModelCard={"ModelCardContent": "{}"})
-    _, told = heard()
+    _, told = received()
     assert told["detail"]["UpdatedModelPackageFields"] == ["ModelCard"]
     assert told["detail"]["ModelCard"] == {"ModelCardStatus": "Draft"}
     assert approvals() == []

@@ -1,4 +1,4 @@
-"""The supervisor: what stands in the way is said, and nothing is left behind, however it ends."""
+"""The supervisor: what stands in the way is named, and nothing is left behind, however it ends."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from local_cloud import processes, supervisor
-from local_cloud.home import CannotStartError, Cloud, held, require_free
+from local_cloud.home import CannotStartError, RunningCloud, held, require_free
 from tests.emulator import ROOT, VENV
 from tests.unit.local_cloud.conftest import until
 
@@ -47,7 +47,7 @@ def stubborn(home: Path, grace_seconds: float = 0.3) -> processes.Process:
     return process
 
 
-def test_a_command_leaves_its_words_and_its_exit_status(marked: Path) -> None:
+def test_a_command_leaves_its_output_and_its_exit_status(marked: Path) -> None:
     words = [sys.executable, "-c", "print('hello'); raise SystemExit(7)"]
     process = processes.start(words, cwd=marked, log=marked / "log")
     assert process.wait(10) == 7
@@ -121,8 +121,8 @@ def test_a_port_that_is_taken_is_named_with_the_option_that_helps() -> None:
 
 def test_a_home_is_held_by_one_run(tmp_path: Path) -> None:
     with held(tmp_path):
-        said = rf"another run is going in .* \(process {os.getpid()}\)"
-        with pytest.raises(CannotStartError, match=said), held(tmp_path):
+        message = rf"another run is going in .* \(process {os.getpid()}\)"
+        with pytest.raises(CannotStartError, match=message), held(tmp_path):
             pass
     with held(tmp_path):
         pass
@@ -130,15 +130,15 @@ def test_a_home_is_held_by_one_run(tmp_path: Path) -> None:
 
 def test_nobody_finds_a_cloud_that_does_not_run(tmp_path: Path) -> None:
     with pytest.raises(CannotStartError, match="no local cloud runs in"):
-        Cloud.read(tmp_path)
+        RunningCloud.read(tmp_path)
     (tmp_path / "cloud.json").write_text('{"endpoint_url": "https://localhost:1"}')
     with pytest.raises(CannotStartError, match="no local cloud runs in"):
-        Cloud.read(tmp_path)
+        RunningCloud.read(tmp_path)
 
 
 def test_nothing_that_points_to_a_real_account_reaches_the_emulator(tmp_path: Path) -> None:
     own = {"AWS_PROFILE": "work", "CDK_DEFAULT_ACCOUNT": "1", "MLFLOW_RUN_ID": "x", "PATH": "/bin"}
-    found = supervisor.emulator_environment(supervisor.Plan(home=tmp_path), own)
+    found = supervisor.emulator_environment(supervisor.StartOptions(home=tmp_path), own)
     assert not [name for name in found if name.startswith(("AWS_", "CDK_", "MLFLOW_"))]
     assert found["PATH"] == "/bin"
     assert (found["AUTH"], found["BIND_HOST"]) == ("true", "127.0.0.1")
@@ -208,7 +208,7 @@ def test_a_killed_supervisor_leaves_nothing(up: Run) -> None:
     until(lambda: processes.marked(up.home) == [])
 
 
-def test_an_emulator_that_dies_ends_the_supervisor_with_its_last_words(up: Run) -> None:
+def test_an_emulator_that_dies_ends_the_supervisor_with_the_end_of_its_log(up: Run) -> None:
     up.ready()
     (emulator,) = [pid for pid in processes.marked(up.home) if "emulator" in command(pid)[-1]]
     os.kill(emulator, signal.SIGKILL)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from local_cloud.extension import machines, resources, stacks
+from local_cloud.extension import stacks, state_machines, touched_resources
 from local_cloud.permissions import encryption
 from tests.unit.local_cloud.conftest import ACCOUNT, IMAGE, REGION, Cloud, may
 
@@ -70,12 +70,12 @@ ENDPOINT = f"arn:aws:sagemaker:{HERE}:endpoint"
 def test_a_task_asks_this_of_the_machine_s_role(
     resource: str, words: Any, expected: list[Any]
 ) -> None:
-    assert list(machines.calls(resource, words)) == expected
+    assert list(state_machines.calls(resource, words)) == expected
 
 
 def test_a_task_without_a_rule_is_refused_and_not_waved_through() -> None:
-    with pytest.raises(machines.UnknownCallError, match="no rule for the role of"):
-        list(machines.calls("arn:aws:states:::aws-sdk:ec2:runInstances", {}))
+    with pytest.raises(state_machines.UnknownCallError, match="no rule for the role of"):
+        list(state_machines.calls("arn:aws:states:::aws-sdk:ec2:runInstances", {}))
 
 
 CONFIG = f"arn:aws:sagemaker:{HERE}:endpoint-config/c"
@@ -155,11 +155,13 @@ def test_a_resource_asks_this_of_the_stack_s_role(
 def test_a_request_has_these_condition_keys(
     action: str, words: dict[str, Any], expected: dict[str, str]
 ) -> None:
-    assert resources.condition_keys(action, words, {}) == expected
+    assert touched_resources.condition_keys(action, words, {}) == expected
 
 
 def test_a_put_that_names_its_key_is_judged_by_that_key() -> None:
-    keys = resources.condition_keys("s3:PutObject", {}, {resources.KEY_HEADER: "abc"})
+    keys = touched_resources.condition_keys(
+        "s3:PutObject", {}, {touched_resources.KEY_HEADER: "abc"}
+    )
     assert keys == {encryption.OWN_KEY: f"arn:aws:kms:{HERE}:key/abc"}
     uses = list(encryption.implied("s3:PutObject", "arn:aws:s3:::raw/x", keys))
     assert [(use.action, use.key_arn) for use in uses] == [
@@ -183,7 +185,7 @@ def test_a_call_with_several_names_is_judged_on_each(
     action: str, words: dict[str, Any], expected: list[str]
 ) -> None:
     service = action.split(":")[0]
-    found = resources.named(action, words, region=REGION, account=ACCOUNT)
+    found = touched_resources.named(action, words, region=REGION, account=ACCOUNT)
     assert found == [f"arn:aws:{service}:{HERE}:{name}" for name in expected]
 
 
@@ -206,10 +208,12 @@ def test_a_call_with_several_names_is_judged_on_each(
 def test_a_role_that_a_call_hands_over_must_be_passed(
     action: str, words: dict[str, Any], passed: str
 ) -> None:
-    assert list(resources.passed_roles(action, words)) == ([(ROLE, passed)] if passed else [])
+    assert list(touched_resources.passed_roles(action, words)) == (
+        [(ROLE, passed)] if passed else []
+    )
 
 
-def test_a_caller_needs_pass_role_and_is_told_so(
+def test_a_caller_needs_pass_role_and_gets_the_reason(
     cloud: Cloud, decisions: Callable[[], list[dict[str, Any]]]
 ) -> None:
     role = cloud.role("model", "sagemaker")

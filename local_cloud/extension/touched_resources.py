@@ -1,4 +1,4 @@
-"""What a call touches beyond the one resource that MiniStack finds: pure functions of its words.
+"""What a call touches beyond the one resource that MiniStack finds. Pure.
 
 Gap: MiniStack authorizes calls that name several resources against "*", knows no PassRole, and
 leaves out some condition keys.
@@ -11,7 +11,7 @@ from typing import Any
 from local_cloud.permissions import encryption
 from local_cloud.sagemaker.runtime import arns
 
-Words = Mapping[str, Any]
+Parameters = Mapping[str, Any]
 
 KEY_HEADER = "x-amz-server-side-encryption-aws-kms-key-id"
 
@@ -49,52 +49,54 @@ NAMED: dict[str, tuple[str, str, str]] = {
 }
 
 
-def named(action: str, words: Words, *, region: str, account: str) -> list[str]:
+def named(action: str, parameters: Parameters, *, region: str, account: str) -> list[str]:
     """List the ARNs of what the call names; empty where MiniStack's one resource is right."""
     service, _, operation = action.partition(":")
     if service == "sagemaker":
-        return arns.resources(operation, words, account, region)
+        return arns.resources(operation, parameters, account, region)
     if action not in NAMED:
         return []
     field, service, kind = NAMED[action]
     return [
         f"arn:aws:{service}:{region}:{account}:{kind}{str(name).lstrip('/')}"
-        for name in _names(words, field)
+        for name in _names(parameters, field)
     ]
 
 
-def _names(words: Words, field: str) -> list[Any]:
+def _names(parameters: Parameters, field: str) -> list[Any]:
     """Read a list in its JSON spelling or in the Query protocol's flat one."""
-    found = words.get(field)
+    found = parameters.get(field)
     if isinstance(found, list):
         return found
-    flat = [(k, v) for k, v in words.items() if k.startswith(f"{field}.member.")]
+    flat = [(k, v) for k, v in parameters.items() if k.startswith(f"{field}.member.")]
     return [value for _, value in sorted(flat)]
 
 
-def passed_roles(action: str, words: Words) -> Iterator[tuple[str, str]]:
+def passed_roles(action: str, parameters: Parameters) -> Iterator[tuple[str, str]]:
     """Give each role that the call hands to a service, with that service's principal."""
     if action not in PASSED_ROLES:
         return
     path, service = PASSED_ROLES[action]
-    value: Any = words
+    value: Any = parameters
     for part in path:
         value = value.get(part) if isinstance(value, Mapping) else None
     if isinstance(value, str) and value:
         yield value, f"{service}.amazonaws.com"
 
 
-def condition_keys(action: str, words: Words, headers: Mapping[str, str]) -> dict[str, str]:
+def condition_keys(
+    action: str, parameters: Parameters, headers: Mapping[str, str]
+) -> dict[str, str]:
     """Give the service's own condition keys that MiniStack leaves out."""
     keys: dict[str, str] = {}
-    if action == "cloudwatch:PutMetricData" and words.get("Namespace"):
-        keys["cloudwatch:namespace"] = str(words["Namespace"])
+    if action == "cloudwatch:PutMetricData" and parameters.get("Namespace"):
+        keys["cloudwatch:namespace"] = str(parameters["Namespace"])
     if action == "events:PutEvents":
-        sources = {str(entry.get("Source")) for entry in words.get("Entries") or []}
+        sources = {str(entry.get("Source")) for entry in parameters.get("Entries") or []}
         if len(sources) == 1:  # of several none is given, so that a condition on it refuses
             keys["events:source"] = sources.pop()
-    if action.startswith("cloudformation:") and words.get("RoleARN"):
-        keys["cloudformation:RoleArn"] = str(words["RoleARN"])
+    if action.startswith("cloudformation:") and parameters.get("RoleARN"):
+        keys["cloudformation:RoleArn"] = str(parameters["RoleARN"])
     if action == "s3:PutObject" and (key := headers.get(KEY_HEADER)):
         keys[encryption.OWN_KEY] = encryption.key_arn(key)
     return keys

@@ -11,14 +11,14 @@ from local_cloud.sagemaker.hosting import endpoints, models
 from local_cloud.sagemaker.pipelines import operations as pipelines
 from local_cloud.sagemaker.registry import packages
 from local_cloud.sagemaker.runtime.errors import ServiceError
-from local_cloud.sagemaker.runtime.store import STORE, Record
+from local_cloud.sagemaker.runtime.store import STORE, JsonObject
 
 Created = tuple[str, dict[str, Any]]
-Operation = Callable[[Record], Record]
+Operation = Callable[[JsonObject], JsonObject]
 
 
 @dataclass(frozen=True)
-class Kind:
+class ResourceType:
     """How one type of resource maps to the service's operations.
 
     replacing: properties whose change needs a new resource, of the resource reference.
@@ -45,7 +45,7 @@ class Kind:
         return f"{self.name}Arn"
 
 
-def _create_endpoint(properties: Record) -> Record:
+def _create_endpoint(properties: JsonObject) -> JsonObject:
     """Create and wait: a stack goes on only when the endpoint is InService."""
     answer = endpoints.create_endpoint(properties)
     record = endpoints.wait_until_settled(properties["EndpointName"])
@@ -54,7 +54,7 @@ def _create_endpoint(properties: Record) -> Record:
     return answer
 
 
-def _update_endpoint(properties: Record) -> Record:
+def _update_endpoint(properties: JsonObject) -> JsonObject:
     """Roll out and wait; an endpoint that went back to its old configuration fails the update."""
     name, wanted = properties["EndpointName"], properties["EndpointConfigName"]
     current = endpoints.endpoint(name).record
@@ -71,7 +71,7 @@ def _update_endpoint(properties: Record) -> Record:
     return {}
 
 
-def _not_stabilized(record: Record) -> ValueError:
+def _not_stabilized(record: JsonObject) -> ValueError:
     return ValueError(
         f'Resource handler returned message: "Endpoint {record["EndpointName"]} is '
         f"{record['EndpointStatus']} on {record['EndpointConfigName']}: "
@@ -79,7 +79,7 @@ def _not_stabilized(record: Record) -> ValueError:
     )
 
 
-def _delete_endpoint(request: Record) -> Record:
+def _delete_endpoint(request: JsonObject) -> JsonObject:
     endpoints.delete_endpoint(request)
     endpoints.wait_until_gone(request["EndpointName"])
     return {}
@@ -88,7 +88,7 @@ def _delete_endpoint(request: Record) -> Record:
 def _pipeline(operation: Operation) -> Operation:
     """PipelineDefinition is an object in templates and a text in the API."""
 
-    def call(properties: Record) -> Record:
+    def call(properties: JsonObject) -> JsonObject:
         request = dict(properties)
         definition = request.pop("PipelineDefinition", None) or {}
         body = definition.get("PipelineDefinitionBody")
@@ -105,8 +105,8 @@ def _pipeline(operation: Operation) -> Operation:
     return call
 
 
-KINDS = {
-    "AWS::SageMaker::Model": Kind(
+RESOURCE_TYPES = {
+    "AWS::SageMaker::Model": ResourceType(
         "Model", "model", models.create_model, models.delete_model,
         replacing=(
             "Containers", "PrimaryContainer", "ExecutionRoleArn", "ModelName", "VpcConfig",
@@ -114,7 +114,7 @@ KINDS = {
         ),
         attributes=("ModelName",),
     ),
-    "AWS::SageMaker::EndpointConfig": Kind(
+    "AWS::SageMaker::EndpointConfig": ResourceType(
         "EndpointConfig", "endpoint-config", models.create_config, models.delete_config,
         replacing=(
             "ProductionVariants", "ShadowProductionVariants", "EndpointConfigName", "KmsKeyId",
@@ -123,16 +123,16 @@ KINDS = {
         ),
         attributes=("EndpointConfigName",),
     ),
-    "AWS::SageMaker::Endpoint": Kind(
+    "AWS::SageMaker::Endpoint": ResourceType(
         "Endpoint", "endpoint", _create_endpoint, _delete_endpoint, update=_update_endpoint,
         replacing=("EndpointName",), attributes=("EndpointName",),
     ),
-    "AWS::SageMaker::Pipeline": Kind(
+    "AWS::SageMaker::Pipeline": ResourceType(
         "Pipeline", "pipeline", _pipeline(pipelines.create_pipeline), pipelines.delete_pipeline,
         update=_pipeline(pipelines.update_pipeline),
         replacing=("PipelineName",), attributes=(), ref_is_arn=False,
     ),
-    "AWS::SageMaker::ModelPackageGroup": Kind(
+    "AWS::SageMaker::ModelPackageGroup": ResourceType(
         "ModelPackageGroup", "model-package-group", packages.create_group, packages.delete_group,
         replacing=("ModelPackageGroupName", "ModelPackageGroupDescription"),
         attributes=("ModelPackageGroupArn", "ModelPackageGroupStatus", "CreationTime"),
@@ -140,23 +140,23 @@ KINDS = {
 }  # fmt: skip
 
 
-def _handlers(kind: Kind) -> dict[str, Callable[..., Any]]:
+def _handlers(kind: ResourceType) -> dict[str, Callable[..., Any]]:
     """The emulator's three calls for one type; refusals become the stack event's reason."""
 
-    def create(logical_id: str, properties: Record, stack_name: str) -> Created:
+    def create(logical_id: str, properties: JsonObject, stack_name: str) -> Created:
         name = properties.get(kind.name_field) or provisioners._physical_name(
             stack_name, logical_id, max_len=63
         )
         _refusable(kind.create, {**_typed(properties), kind.name_field: name})
         return _described(kind, name)
 
-    def update(physical_id: str, old: Record, new: Record, stack_name: str) -> Created:
+    def update(physical_id: str, old: JsonObject, new: JsonObject, stack_name: str) -> Created:
         name = _name_of(kind, physical_id)
         if kind.update is not None:
             _refusable(kind.update, {**_typed(new), kind.name_field: name})
         return _described(kind, name)
 
-    def delete(physical_id: str, properties: Record) -> None:
+    def delete(physical_id: str, properties: JsonObject) -> None:
         name = _name_of(kind, physical_id)
         if name in STORE.table(kind.table):
             _refusable(kind.delete, {kind.name_field: name})
@@ -164,7 +164,7 @@ def _handlers(kind: Kind) -> dict[str, Callable[..., Any]]:
     return {"create": create, "update": update, "delete": delete}
 
 
-def _refusable(operation: Operation, request: Record) -> None:
+def _refusable(operation: Operation, request: JsonObject) -> None:
     try:
         operation(request)
     except ServiceError as error:
@@ -174,13 +174,13 @@ def _refusable(operation: Operation, request: Record) -> None:
         ) from None
 
 
-def _described(kind: Kind, name: str) -> Created:
+def _described(kind: ResourceType, name: str) -> Created:
     record = STORE.table(kind.table)[name]
     attributes = {key: record[key] for key in kind.attributes}
     return (record[kind.arn_field] if kind.ref_is_arn else name), attributes
 
 
-def _name_of(kind: Kind, physical_id: str) -> str:
+def _name_of(kind: ResourceType, physical_id: str) -> str:
     """The name behind a physical id, which is an ARN (in lower case) or the name itself."""
     for name, record in STORE.table(kind.table).items():
         if physical_id in (name, record[kind.arn_field]):
@@ -211,7 +211,7 @@ def _number(key: str, value: Any) -> Any:
 
 def register() -> None:
     """Put the five types into CloudFormation's tables."""
-    for resource_type, kind in KINDS.items():
+    for resource_type, kind in RESOURCE_TYPES.items():
         provisioners._RESOURCE_HANDLERS[resource_type] = _handlers(kind)
         provisioners._REPLACING_PROPERTIES[resource_type] = kind.replacing
         provisioners._CUSTOM_NAME_REPLACEMENT[resource_type] = {"name": kind.name_field}

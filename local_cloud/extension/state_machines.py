@@ -14,10 +14,10 @@ from ministack.services import cloudwatch
 from ministack.services import stepfunctions as states
 
 from local_cloud.permissions import roles
+from local_cloud.permissions.roles import RequiredCall
 from local_cloud.sagemaker.runtime import arns
 
-Words = dict[str, Any]
-Call = tuple[str, str, dict[str, str]]  # action, resource, context
+Parameters = dict[str, Any]
 
 OUTCOMES = {
     "SUCCEEDED": "ExecutionsSucceeded",
@@ -52,9 +52,9 @@ def install() -> None:
         if status in OUTCOMES:
             _count(OUTCOMES[status], machine_arn)
 
-    def invoke_resource(resource: str, words: Any) -> Any:
+    def invoke_resource(resource: str, parameters: Any) -> Any:
         try:
-            for action, touched, context in calls(resource, words):
+            for action, touched, context in calls(resource, parameters):
                 _require(action, touched, context)
         except roles.DeniedError as error:
             service = resource.split(":")[2 if ":lambda:" in resource else 5]
@@ -63,12 +63,16 @@ def install() -> None:
             raise states._ExecutionError(f"{prefix}.{prefix}Exception", str(error)) from None
         except UnknownCallError as error:
             raise states._ExecutionError("States.Runtime", str(error)) from None
-        return invoke(resource, words)
+        return invoke(resource, parameters)
 
-    def read_map_items(reader: Words, effective: Any, context: Any) -> Any:
-        words = states._resolve_params_obj(reader.get("Parameters") or {}, effective, context)
+    def read_map_items(reader: Parameters, effective: Any, context: Any) -> Any:
+        parameters = states._resolve_params_obj(reader.get("Parameters") or {}, effective, context)
         try:
-            _require("s3:GetObject", f"arn:aws:s3:::{words.get('Bucket')}/{words.get('Key')}", {})
+            _require(
+                "s3:GetObject",
+                f"arn:aws:s3:::{parameters.get('Bucket')}/{parameters.get('Key')}",
+                {},
+            )
         except roles.DeniedError as error:
             raise states._ExecutionError("States.ItemReaderFailed", str(error)) from None
         return read(reader, effective, context)
@@ -92,7 +96,7 @@ def _add_services() -> None:
     }
 
 
-def calls(resource: str, words: Any) -> Iterator[Call]:
+def calls(resource: str, parameters: Any) -> Iterator[RequiredCall]:
     """What a task asks of the machine's role, of the service authorization reference.
 
     Raises UnknownCallError for a task that is not in this table.
@@ -101,43 +105,43 @@ def calls(resource: str, words: Any) -> Iterator[Call]:
     if parts[2] == "lambda":
         yield "lambda:InvokeFunction", resource, {}
     elif resource.startswith("arn:aws:states:::lambda:invoke"):
-        yield "lambda:InvokeFunction", words["FunctionName"], {}
+        yield "lambda:InvokeFunction", parameters["FunctionName"], {}
     elif resource.startswith("arn:aws:states:::sns:publish"):
-        yield "sns:Publish", words["TopicArn"], {}
+        yield "sns:Publish", parameters["TopicArn"], {}
     elif resource.startswith("arn:aws:states:::events:putEvents"):
-        for entry in words["Entries"]:
+        for entry in parameters["Entries"]:
             bus = entry.get("EventBusName", "default")
             yield "events:PutEvents", _arn("events", f"event-bus/{bus}"), _of_event(entry)
     elif parts[5] == "aws-sdk" and parts[6] in ("cloudformation", "sagemaker"):
         action = parts[7][0].upper() + parts[7][1:]
         of = _cloudformation if parts[6] == "cloudformation" else _sagemaker
-        yield from of(action, words)
+        yield from of(action, parameters)
     else:
         raise UnknownCallError(f"the local cloud has no rule for the role of {resource}")
 
 
-def _of_event(entry: Words) -> dict[str, str]:
+def _of_event(entry: Parameters) -> dict[str, str]:
     return {"events:source": entry["Source"], "events:detail-type": entry["DetailType"]}
 
 
-def _cloudformation(action: str, words: Words) -> Iterator[Call]:
+def _cloudformation(action: str, parameters: Parameters) -> Iterator[RequiredCall]:
     from ministack.services.cloudformation import _stacks
 
-    name = str(words.get("StackName", ""))
+    name = str(parameters.get("StackName", ""))
     found = _stacks.get(name) or {}
     arn = (
         name
         if name.startswith("arn:")
         else found.get("StackId") or _arn("cloudformation", f"stack/{name}/*")
     )
-    role = words.get("RoleARN")
+    role = parameters.get("RoleARN")
     yield f"cloudformation:{action}", arn, {"cloudformation:RoleArn": role} if role else {}
     if role:
         yield "iam:PassRole", role, {"iam:PassedToService": "cloudformation.amazonaws.com"}
 
 
-def _sagemaker(action: str, words: Words) -> Iterator[Call]:
-    for arn in arns.resources(action, words, get_account_id(), get_region()):
+def _sagemaker(action: str, parameters: Parameters) -> Iterator[RequiredCall]:
+    for arn in arns.resources(action, parameters, get_account_id(), get_region()):
         yield f"sagemaker:{action}", arn, {}
 
 
