@@ -105,6 +105,9 @@ image: setup ## Build the training image without Docker, train and serve in it (
 bench: setup $(STAMPS)/bench-$(PY_VERSION) ## Measure ours against the usual way, in one run; writes bench/results.json and a table
 	@$(PYTHON) -m bench $(if $(DATA),--data "$(DATA)")
 
+diagrams: setup ## Draw each state machine from its definition, into docs/machines/
+	@$(PYTHON) -m infra.machines
+
 lock: $(UV) ## Resolve every requirements file again, with hashes
 	@lock() { $(UV) pip compile -q --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --upgrade "$$@"; }; \
 	lock --group dev -o requirements-dev.txt; \
@@ -163,4 +166,4 @@ lineage: setup ## Everything between a version and the rows that it learned from
 predict: setup ## Answer many reviews by a batch job (STAGE=, FILE= or IN=prefix, OUT=, VERSION=)
 	@$(PYTHON) -m operate predict --stage $(STAGE) $(if $(FILE),--file "$(FILE)") --in "$(IN)" --out "$(OUT)" --version "$(VERSION)"
 
-.PHONY: help cloud notebooks ray setup run status check test image bench lock package synth diff deploy destroy release rollback sleep wake refine learn drift lineage predict
+.PHONY: help cloud notebooks ray setup run status check test image bench diagrams lock package synth diff deploy destroy release rollback sleep wake refine learn drift lineage predict

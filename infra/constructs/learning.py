@@ -24,13 +24,12 @@ from infra.blocks.statements import (
     may_read,
     may_write,
 )
-from infra.machines.states import State, call, caught, invoke, publish, put_event, reason
+from infra.machines import learning
 from infra.packaging.packages import Packages
 from infra.stage import Stage
 from lambdas.settings import LearnSettings
 
 CARDS = "runs/*/evaluation/model_card.json"  # what Evaluate leaves for the registry
-POLL_SECONDS = 15  # a run of some hours stays far below 25,000 events
 
 
 class Learning(Construct):
@@ -86,7 +85,18 @@ class Learning(Construct):
             "Machine",
             stage=stage,
             name="learn",
-            definition=self._definition(alert_topic_arn),
+            definition=learning.definition(
+                learning.Parts(
+                    prepare=self.prepare.arn,
+                    conclude=self.conclude.arn,
+                    pipeline_name=stage.name(),
+                    topic_arn=alert_topic_arn,
+                    subject=stage.name(),
+                    event_source=stage.event_source,
+                    settle_seconds=60 * stage.learning.settle_minutes,
+                    releases=stage.learning.approve == "automatic",
+                )
+            ),
             may=[
                 may_invoke(self.prepare.arn, self.conclude.arn),
                 may_publish(alert_topic_arn, alerts_key),
@@ -129,159 +139,6 @@ class Learning(Construct):
 
     def _packages(self) -> str:
         return self._stage.arn("sagemaker", f"model-package/{self._stage.name()}/*")
-
-    def _definition(self, topic_arn: str) -> State:
-        return {
-            "Comment": "One training run at a time",
-            "StartAt": "Reason",
-            "States": {**self._start(), **self._follow(), **self._end(topic_arn)},
-        }
-
-    def _start(self) -> dict[str, State]:
-        """Wait for more files, ask whether this run may go on, start the pipeline."""
-        return {
-            "Reason": {
-                "Type": "Choice",
-                "Choices": [
-                    {"Variable": "$.reason", "IsPresent": False, "Next": "Person"},
-                    {"Variable": "$.reason", "StringEquals": "dataset", "Next": "Settle"},
-                ],
-                "Default": "Prepare",
-            },
-            "Person": {
-                "Type": "Pass",
-                "Result": "person",
-                "ResultPath": "$.reason",
-                "Next": "Prepare",
-            },
-            "Settle": {
-                "Type": "Wait",
-                "Seconds": 60 * self._stage.learning.settle_minutes,
-                "Next": "Prepare",
-            },
-            "Prepare": invoke(
-                self.prepare.arn,
-                Parameters={
-                    "execution_arn.$": "$$.Execution.Id",
-                    "execution_name.$": "$$.Execution.Name",
-                    "machine_arn.$": "$$.StateMachine.Id",
-                    "reason.$": "$.reason",
-                },
-                ResultPath="$.prepared",
-                Next="MayProceed",
-                Catch=caught("Why"),
-            ),
-            "MayProceed": {
-                "Type": "Choice",
-                "Choices": [
-                    {"Variable": "$.prepared.proceed", "BooleanEquals": True, "Next": "Start"}
-                ],
-                "Default": "Refused",
-            },
-            # Another run goes on, or there is nothing to learn from: no fault, and not told.
-            "Refused": {"Type": "Succeed", "OutputPath": "$.prepared"},
-            "Start": call(
-                "sagemaker:startPipelineExecution",
-                {
-                    "PipelineName": self._stage.name(),
-                    "ClientRequestToken.$": "$.prepared.token",
-                    "PipelineParameters.$": "$.prepared.parameters",
-                },
-                ResultPath="$.started",
-                Next="Wait",
-                Catch=caught("Why"),
-            ),
-        }
-
-    def _follow(self) -> dict[str, State]:
-        """Look until the pipeline has ended, then learn how."""
-        arn = "$.started.PipelineExecutionArn"
-        going = [
-            {"Variable": "$.run.status", "StringEquals": status, "Next": "Wait"}
-            for status in ("Executing", "Stopping")
-        ]
-        return {
-            "Wait": {"Type": "Wait", "Seconds": POLL_SECONDS, "Next": "Look"},
-            "Look": call(
-                "sagemaker:describePipelineExecution",
-                {"PipelineExecutionArn.$": arn},
-                ResultSelector={"status.$": "$.PipelineExecutionStatus"},
-                ResultPath="$.run",
-                Next="Ended",
-                Catch=caught("Why"),
-            ),
-            "Ended": {"Type": "Choice", "Choices": going, "Default": "Conclude"},
-            "Conclude": invoke(
-                self.conclude.arn,
-                Parameters={
-                    "pipeline_execution_arn.$": arn,
-                    "dataset_id.$": "$.prepared.dataset_id",
-                },
-                ResultPath="$.concluded",
-                Next="Outcome",
-                Catch=caught("Why"),
-            ),
-            "Outcome": {
-                "Type": "Choice",
-                "Choices": [
-                    {
-                        "Variable": "$.concluded.outcome",
-                        "StringEquals": "registered",
-                        "Next": "Registered",
-                    }
-                ],
-                "Default": "NotRegistered",
-            },
-        }
-
-    def _end(self, topic_arn: str) -> dict[str, State]:
-        """Ask for the release, or tell a person; then look for a newer dataset."""
-        name = self._stage.name()
-        package = "$.concluded.model_package_arn"
-        newer = {"Variable": "$.concluded.newer_dataset", "BooleanEquals": True}
-        if self._stage.learning.approve == "automatic":
-            detail = {"model_package_arn.$": package}
-            registered = put_event(
-                self._stage.event_source, "ReleaseRequested", detail, Next="NewerThanRegistered"
-            )
-        else:
-            waits = f"States.Format('{{}} passed its gate and waits for approval', {package})"
-            registered = publish(
-                topic_arn, f"{name}: a model waits for approval", waits, Next="NewerThanRegistered"
-            )
-        return {
-            "Registered": registered | {"Catch": caught("Why")},
-            "NewerThanRegistered": {
-                "Type": "Choice",
-                "Choices": [{**newer, "Next": "Again"}],
-                "Default": "Done",
-            },
-            "Done": {"Type": "Succeed", "OutputPath": "$.concluded"},
-            "NotRegistered": publish(
-                topic_arn,
-                f"{name}: no model was registered",
-                "States.Format('dataset {}: {}', $.prepared.dataset_id, $.concluded.reason)",
-                Next="NewerThanFailed",
-            ),
-            "NewerThanFailed": {
-                "Type": "Choice",
-                "Choices": [{**newer, "Next": "Again"}],
-                "Default": "NotLearned",
-            },
-            "NotLearned": {
-                "Type": "Fail",
-                "ErrorPath": "$.concluded.outcome",
-                "CausePath": "$.concluded.reason",
-            },
-            "Again": {
-                "Type": "Pass",
-                "Parameters": {"reason": "dataset"},
-                "Next": "Prepare",
-            },
-            **reason("Tell"),
-            "Tell": publish(topic_arn, f"{name}: learning failed", "$.why", Next="Failed"),
-            "Failed": {"Type": "Fail", "ErrorPath": "$.error.Error", "CausePath": "$.why"},
-        }
 
     def _started_by(self) -> None:
         """The bus, for every new dataset; a schedule, where the stage has one."""

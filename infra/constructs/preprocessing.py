@@ -26,7 +26,7 @@ from infra.blocks.statements import (
     may_read,
     may_write,
 )
-from infra.machines.states import State, caught, invoke, publish, reason
+from infra.machines import preprocessing
 from infra.packaging.packages import Packages
 from infra.stage import Stage
 from lambdas.settings import PreprocessSettings
@@ -99,7 +99,16 @@ class Preprocessing(Construct):
             "Machine",
             stage=stage,
             name="preprocess",
-            definition=self._definition(stage, alert_topic_arn),
+            definition=preprocessing.definition(
+                preprocessing.Parts(
+                    plan=self.plan.arn,
+                    worker=self.worker.arn,
+                    finish=self.finish.arn,
+                    topic_arn=alert_topic_arn,
+                    subject=stage.name(),
+                    max_concurrency=stage.data.max_concurrency,
+                )
+            ),
             may=[
                 may_invoke(self.plan.arn, self.worker.arn, self.finish.arn),
                 may_read(curated, "work/*"),
@@ -108,50 +117,6 @@ class Preprocessing(Construct):
             ],
         )
         self.lost = self._started_by(stage, raw)
-
-    def _definition(self, stage: Stage, topic_arn: str) -> State:
-        told = "States.Format('{}/{} was not refined: {}', $.bucket, $.key, $.why)"
-        subject = f"{stage.name()}: a file was not refined"
-        return {
-            "Comment": "Raw reviews to curated Parquet",
-            "StartAt": "Plan",
-            "States": {
-                "Plan": invoke(self.plan.arn, Next="Refine", Catch=caught("Why")),
-                "Refine": self._map(stage) | {"Next": "Finish", "Catch": caught("Why")},
-                "Finish": invoke(self.finish.arn, End=True, Catch=caught("Why")),
-                **reason("Tell"),
-                "Tell": publish(topic_arn, subject, told, Next="Failed"),
-                "Failed": {
-                    "Type": "Fail",
-                    "ErrorPath": "$.error.Error",
-                    "CausePath": "$.why",
-                },
-            },
-        }
-
-    def _map(self, stage: Stage) -> State:
-        """Workers side by side over the lines of shards.jsonl, which plan wrote.
-
-        A shard that fails for good fails nothing here: every worker leaves its own result
-        object, and finish names the shards that left none.
-        """
-        return {
-            "Type": "Map",
-            "Label": "Refine",
-            "MaxConcurrency": stage.data.max_concurrency,
-            "ToleratedFailurePercentage": 100,
-            "ItemReader": {
-                "Resource": "arn:aws:states:::s3:getObject",
-                "ReaderConfig": {"InputType": "JSONL"},
-                "Parameters": {"Bucket.$": "$.curated_bucket", "Key.$": "$.shards_key"},
-            },
-            "ItemProcessor": {
-                "ProcessorConfig": {"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"},
-                "StartAt": "RefineShard",
-                "States": {"RefineShard": invoke(self.worker.arn, End=True)},
-            },
-            "ResultPath": None,
-        }
 
     def _started_by(self, stage: Stage, raw: s3.IBucket) -> LostEvents:
         """A rule on new raw objects; what could not be delivered waits in what is returned."""

@@ -4,9 +4,9 @@ What is asked for is compared with what is served, then the Endpoint stack is up
 own template, then what serves is looked at and asked, and only then is it called released.
 Whatever goes wrong ends with the former package in service, or says that it is not.
 
-In the state: `model_package_arn`, `force`; `release` its short id; `mine` that id as the stack
-shows it; `plan` what validate said; `update` present once the stack was touched; `said.why` what
-went wrong, in a sentence; `ending` outcome, error and why.
+In the state: `model_package_arn`, `force`; `release` its short id; `own_parameter` that id as the
+stack shows it; `plan` what validate answered; `update` present once the stack was touched;
+`so_far.reason` what went wrong, in a sentence; `ending` outcome, error and reason.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from infra.machines.states import State, call, caught, invoke, publish, reason
+from infra.machines.states import State, call, caught, explained, invoke, publish
 
 WAIT_SECONDS = 15
-QUEUE_SECONDS = 30  # the stack is busy with another release or a deploy
-LONGEST_SECONDS = 3 * 3600
+BUSY_SECONDS = 30  # the stack is busy with another release or a deploy
+MAX_SECONDS = 3 * 3600
 BUSY = "*_IN_PROGRESS state*"
 THROTTLED = "*Rate exceeded*"
 
@@ -44,14 +44,14 @@ def definition(parts: Parts) -> State:
     """The whole machine."""
     return {
         "Comment": "One package into service, or the reason why not",
-        "StartAt": "Asked",
-        "TimeoutSeconds": LONGEST_SECONDS,
+        "StartAt": "CheckForce",
+        "TimeoutSeconds": MAX_SECONDS,
         "States": {
             **_decide(parts),
             **_update(parts),
             **_prove(parts),
             **_go_back(parts),
-            **reason("Said"),
+            **explained("KeepMessage"),
             **_end(parts),
         },
     }
@@ -60,31 +60,36 @@ def definition(parts: Parts) -> State:
 def _decide(parts: Parts) -> dict[str, State]:
     """Name this release and ask whether it may go out."""
     return {
-        "Asked": {
+        "CheckForce": {
             "Type": "Choice",
-            "Choices": [{"Variable": "$.force", "IsPresent": True, "Next": "Name"}],
-            "Default": "NotForced",
+            "Choices": [{"Variable": "$.force", "IsPresent": True, "Next": "NameRelease"}],
+            "Default": "SetNotForced",
         },
-        "NotForced": {"Type": "Pass", "Result": False, "ResultPath": "$.force", "Next": "Name"},
-        "Name": {
+        "SetNotForced": {
+            "Type": "Pass",
+            "Result": False,
+            "ResultPath": "$.force",
+            "Next": "NameRelease",
+        },
+        "NameRelease": {
             "Type": "Pass",
             "Parameters": {"id.$": _short_id(), "back.$": _short_id()},
             "ResultPath": "$.release",
-            "Next": "Mine",
+            "Next": "SetOwnParameter",
         },
-        "Mine": {
+        "SetOwnParameter": {
             "Type": "Pass",
             "Parameters": {"ParameterKey": "Release", "ParameterValue.$": "$.release.id"},
-            "ResultPath": "$.mine",
-            "Next": "NoPlan",
+            "ResultPath": "$.own_parameter",
+            "Next": "SetEmptyPlan",
         },
-        "NoPlan": {
+        "SetEmptyPlan": {
             "Type": "Pass",
             "Result": {"previous_package_arn": ""},
             "ResultPath": "$.plan",
-            "Next": "Validate",
+            "Next": "CheckPackage",
         },
-        "Validate": invoke(
+        "CheckPackage": invoke(
             parts.validate,
             Parameters={
                 "model_package_arn.$": "$.model_package_arn",
@@ -92,27 +97,27 @@ def _decide(parts: Parts) -> dict[str, State]:
                 "force.$": "$.force",
             },
             ResultPath="$.plan",
-            Next="May",
-            Catch=caught("Why"),
+            Next="CheckPlan",
+            Catch=caught("CheckCause"),
         ),
-        "May": {
+        "CheckPlan": {
             "Type": "Choice",
             "Choices": [
-                {"Variable": "$.plan.action", "StringEquals": "release", "Next": "Update"},
-                {"Variable": "$.plan.action", "StringEquals": "serving", "Next": "Serving"},
+                {"Variable": "$.plan.action", "StringEquals": "release", "Next": "UpdateStack"},
+                {"Variable": "$.plan.action", "StringEquals": "serving", "Next": "AlreadyServing"},
             ],
-            "Default": "Refused",
+            "Default": "KeepRefusal",
         },
-        # The same event twice, or nothing to do: no fault, and not told.
-        "Serving": _done("$.plan.reason"),
-        "Refused": _ending("refused", "$.plan.reason"),
+        # The same event twice, or nothing to do: no fault, and no alert.
+        "AlreadyServing": _end_with("$.plan.reason"),
+        "KeepRefusal": _fail_with("refused", "$.plan.reason"),
     }
 
 
 def _update(parts: Parts) -> dict[str, State]:
     """Move the stack to the package and wait for the end."""
     return {
-        "Update": _update_stack(
+        "UpdateStack": _update_stack(
             parts,
             {
                 "ModelPackageArn": "$.model_package_arn",
@@ -120,33 +125,35 @@ def _update(parts: Parts) -> dict[str, State]:
                 "Rollout": "$.plan.rollout",
             },
             ResultPath="$.update",
-            Next="Wait",
-            Catch=caught("NotStarted"),
+            Next="WaitForStack",
+            Catch=caught("CheckUpdateError"),
         ),
-        "NotStarted": _busy("Queue", "Why"),
+        "CheckUpdateError": _if_busy("WaitForOthers", "CheckCause"),
         # Then from the start: another release may have changed what is live.
-        "Queue": {"Type": "Wait", "Seconds": QUEUE_SECONDS, "Next": "Validate"},
-        "Wait": {"Type": "Wait", "Seconds": WAIT_SECONDS, "Next": "Look"},
-        "Look": _look(parts, "Whose", "Why"),
-        "Whose": _whose("Ended"),
-        "Ended": {
+        "WaitForOthers": {"Type": "Wait", "Seconds": BUSY_SECONDS, "Next": "CheckPackage"},
+        "WaitForStack": {"Type": "Wait", "Seconds": WAIT_SECONDS, "Next": "DescribeStack"},
+        "DescribeStack": _describe_stack(parts, "CompareRelease", "CheckCause"),
+        "CompareRelease": _compare_release("CheckStack"),
+        "CheckStack": {
             "Type": "Choice",
             "Choices": [
-                _is("UPDATE_ROLLBACK_FAILED", "Wedged"),
-                _is("*_IN_PROGRESS", "Wait"),
-                {"Variable": "$.stack.mine", "BooleanEquals": True, "Next": "Verify"},
-                _is("*ROLLBACK_COMPLETE", "RolledBack"),
+                _if_stack("UPDATE_ROLLBACK_FAILED", "KeepStuckStack"),
+                _if_stack("*_IN_PROGRESS", "WaitForStack"),
+                {"Variable": "$.stack.is_own", "BooleanEquals": True, "Next": "VerifyServing"},
+                _if_stack("*ROLLBACK_COMPLETE", "VerifyRolledBack"),
             ],
-            "Default": "Superseded",
+            "Default": "KeepSuperseded",
         },
-        "RolledBack": _verify(parts, "$.model_package_arn", "WhyRolledBack", "NotSeen"),
-        "NotSeen": _ending(
+        "VerifyRolledBack": _verify(
+            parts, "$.model_package_arn", "KeepRollbackReason", "KeepRollback"
+        ),
+        "KeepRollback": _fail_with(
             "failed", "States.Format('the update was rolled back, and {}', $.error.Cause)"
         ),
-        "WhyRolledBack": _ending(
+        "KeepRollbackReason": _fail_with(
             "failed", "States.Format('the update was rolled back: {}', $.seen.reason)"
         ),
-        "Wedged": _ending(
+        "KeepStuckStack": _fail_with(
             "failed",
             f"States.Format('{parts.stack_name} is {{}}: run `cdk rollback Endpoint`, then "
             "release again', $.stack.status)",
@@ -156,44 +163,50 @@ def _update(parts: Parts) -> dict[str, State]:
 
 def _prove(parts: Parts) -> dict[str, State]:
     """See what serves, ask it, and write it down."""
-    passed = {"Variable": "$.golden.passed", "BooleanEquals": True, "Next": "Record"}
+    passed = {"Variable": "$.golden.passed", "BooleanEquals": True, "Next": "RecordRelease"}
     return {
-        "Verify": _verify(parts, "$.model_package_arn", "Serves", "Why"),
-        "Serves": {
+        "VerifyServing": _verify(parts, "$.model_package_arn", "CheckServing", "CheckCause"),
+        "CheckServing": {
             "Type": "Choice",
-            "Choices": [{"Variable": "$.seen.served", "BooleanEquals": True, "Next": "Golden"}],
-            "Default": "NotServed",
+            "Choices": [
+                {"Variable": "$.seen.served", "BooleanEquals": True, "Next": "AskGoldenSet"}
+            ],
+            "Default": "KeepNotServed",
         },
         # CloudFormation took a rollback of SageMaker's for success.
-        "NotServed": _say("$.seen.reason", "Recheck"),
-        "Golden": invoke(
+        "KeepNotServed": _keep("$.seen.reason", "DescribeStackAgain"),
+        "AskGoldenSet": invoke(
             parts.golden,
             Parameters={"model_package_arn.$": "$.model_package_arn"},
             ResultPath="$.golden",
-            Next="Matches",
-            Catch=caught("Why"),
+            Next="CheckGoldenSet",
+            Catch=caught("CheckCause"),
         ),
-        "Matches": {"Type": "Choice", "Choices": [passed], "Default": "Differs"},
-        "Differs": _say("$.golden.reason", "Recheck"),
-        "Record": _record(
-            parts, "released", "$.golden.reason", Next="Tell", Catch=caught("NotRecorded")
+        "CheckGoldenSet": {"Type": "Choice", "Choices": [passed], "Default": "KeepDifference"},
+        "KeepDifference": _keep("$.golden.reason", "DescribeStackAgain"),
+        "RecordRelease": _record(
+            parts,
+            "released",
+            "$.golden.reason",
+            Next="NotifyReleased",
+            Catch=caught("KeepNotRecorded"),
         ),
-        "NotRecorded": {
+        "KeepNotRecorded": {
             "Type": "Pass",
             "Parameters": {
                 "message.$": "States.Format('released, but not recorded: {}', $.error.Cause)"
             },
             "ResultPath": "$.recorded",
-            "Next": "Tell",
+            "Next": "NotifyReleased",
         },
-        "Tell": publish(
+        "NotifyReleased": publish(
             parts.topic_arn,
             f"{parts.subject}: a model was released",
             "$.recorded.message",
             Next="Released",
             Catch=caught("Released"),
         ),
-        "Released": _done("$.recorded.message"),
+        "Released": _end_with("$.recorded.message"),
     }
 
 
@@ -201,73 +214,80 @@ def _go_back(parts: Parts) -> dict[str, State]:
     """The former package again, at once and without alarms; unless a later release took over."""
     former = "$.plan.previous_package_arn"
     return {
-        "Said": _say("$.why", "Touched"),
-        "Touched": {
+        "KeepMessage": _keep("$.message", "CheckTouched"),
+        "CheckTouched": {
             "Type": "Choice",
-            "Choices": [{"Variable": "$.update", "IsPresent": True, "Next": "Recheck"}],
-            "Default": "Failed",
+            "Choices": [{"Variable": "$.update", "IsPresent": True, "Next": "DescribeStackAgain"}],
+            "Default": "KeepFailure",
         },
-        "Recheck": _look(parts, "RecheckWhose", "Failed"),
-        "RecheckWhose": _whose("StillMine"),
-        "StillMine": {
+        "DescribeStackAgain": _describe_stack(parts, "CompareReleaseAgain", "KeepFailure"),
+        "CompareReleaseAgain": _compare_release("CheckStillOwn"),
+        "CheckStillOwn": {
             "Type": "Choice",
-            "Choices": [{"Variable": "$.stack.mine", "BooleanEquals": True, "Next": "GoBack"}],
-            "Default": "Superseded",
+            "Choices": [
+                {"Variable": "$.stack.is_own", "BooleanEquals": True, "Next": "RestoreFormer"}
+            ],
+            "Default": "KeepSuperseded",
         },
-        "GoBack": _update_stack(
+        "RestoreFormer": _update_stack(
             parts,
             {"ModelPackageArn": former, "Release": "$.release.back", "Rollout": "at_once"},
             ResultPath=None,
-            Next="WaitBack",
-            Catch=caught("NotUndone"),
+            Next="WaitForRestore",
+            Catch=caught("CheckRestoreError"),
         ),
-        "NotUndone": _busy("QueueBack", "WhyNotUndone"),
-        "QueueBack": {"Type": "Wait", "Seconds": QUEUE_SECONDS, "Next": "Recheck"},
-        "WhyNotUndone": _say(
-            "States.Format('{}; going back was refused: {}', $.said.why, $.error.Cause)", "Failed"
+        "CheckRestoreError": _if_busy("WaitToRestore", "KeepRestoreError"),
+        "WaitToRestore": {"Type": "Wait", "Seconds": BUSY_SECONDS, "Next": "DescribeStackAgain"},
+        "KeepRestoreError": _keep(
+            "States.Format('{}; going back was refused: {}', $.so_far.reason, $.error.Cause)",
+            "KeepFailure",
         ),
-        "WaitBack": {"Type": "Wait", "Seconds": WAIT_SECONDS, "Next": "LookBack"},
-        "LookBack": _look(parts, "WentBack", "Failed"),
-        "WentBack": {
+        "WaitForRestore": {"Type": "Wait", "Seconds": WAIT_SECONDS, "Next": "DescribeRestore"},
+        "DescribeRestore": _describe_stack(parts, "CheckRestore", "KeepFailure"),
+        "CheckRestore": {
             "Type": "Choice",
-            "Choices": [_is("*_IN_PROGRESS", "WaitBack")],
-            "Default": "Former",
+            "Choices": [_if_stack("*_IN_PROGRESS", "WaitForRestore")],
+            "Default": "CheckFormer",
         },
-        "Former": {
+        "CheckFormer": {
             "Type": "Choice",
-            "Choices": [{"Variable": former, "StringEquals": "", "Next": "NothingServes"}],
-            "Default": "VerifyBack",
+            "Choices": [{"Variable": former, "StringEquals": "", "Next": "KeepNothingServes"}],
+            "Default": "VerifyFormer",
         },
-        "NothingServes": _say("States.Format('{}; nothing serves now', $.said.why)", "Failed"),
-        "VerifyBack": _verify(parts, former, "WhatServes", "Failed"),
-        "WhatServes": _say("States.Format('{}; now {}', $.said.why, $.seen.reason)", "Failed"),
-        "Failed": _ending("failed", "$.said.why"),
+        "KeepNothingServes": _keep(
+            "States.Format('{}; nothing serves now', $.so_far.reason)", "KeepFailure"
+        ),
+        "VerifyFormer": _verify(parts, former, "KeepWhatServes", "KeepFailure"),
+        "KeepWhatServes": _keep(
+            "States.Format('{}; now {}', $.so_far.reason, $.seen.reason)", "KeepFailure"
+        ),
+        "KeepFailure": _fail_with("failed", "$.so_far.reason"),
     }
 
 
 def _end(parts: Parts) -> dict[str, State]:
-    """Every other end: recorded, told with its reason, and failed; or overtaken, and quiet."""
+    """Every other end: recorded, published with its reason, failed; or overtaken, without alert."""
     overtaken = "States.Format('overtaken by a later release than {}', $.release.id)"
     return {
-        "Superseded": _say(overtaken, "RecordSuperseded"),
+        "KeepSuperseded": _keep(overtaken, "RecordSuperseded"),
         "RecordSuperseded": _record(
-            parts, "superseded", "$.said.why", Next="Overtaken", Catch=caught("Overtaken")
+            parts, "superseded", "$.so_far.reason", Next="Overtaken", Catch=caught("Overtaken")
         ),
-        "Overtaken": _done("$.said.why"),
+        "Overtaken": _end_with("$.so_far.reason"),
         "RecordFailure": _record(
-            parts, None, "$.ending.why", Next="TellFailure", Catch=caught("TellFailure")
+            parts, None, "$.ending.reason", Next="NotifyFailure", Catch=caught("NotifyFailure")
         ),
-        "TellFailure": publish(
+        "NotifyFailure": publish(
             parts.topic_arn,
             f"{parts.subject}: a release did not go out",
-            "States.Format('{}: {}', $.model_package_arn, $.ending.why)",
+            "States.Format('{}: {}', $.model_package_arn, $.ending.reason)",
             Next="NotReleased",
             Catch=caught("NotReleased"),
         ),
         "NotReleased": {
             "Type": "Fail",
             "ErrorPath": "$.ending.error",
-            "CausePath": "$.ending.why",
+            "CausePath": "$.ending.reason",
         },
     }
 
@@ -300,16 +320,16 @@ def _parameter(key: str, value: str) -> dict[str, str]:
     return {"ParameterKey": key, field: value}
 
 
-def _busy(queue: str, otherwise: str) -> State:
+def _if_busy(wait: str, otherwise: str) -> State:
     """Whether an update was refused because another one goes on."""
     waits = [
-        {"Variable": "$.error.Cause", "StringMatches": words, "Next": queue}
-        for words in (BUSY, THROTTLED)
+        {"Variable": "$.error.Cause", "StringMatches": pattern, "Next": wait}
+        for pattern in (BUSY, THROTTLED)
     ]
     return {"Type": "Choice", "Choices": waits, "Default": otherwise}
 
 
-def _look(parts: Parts, next: str, unseen: str) -> State:
+def _describe_stack(parts: Parts, next: str, unseen: str) -> State:
     return call(
         "cloudformation:describeStacks",
         {"StackName": parts.stack_name},
@@ -323,20 +343,20 @@ def _look(parts: Parts, next: str, unseen: str) -> State:
     )
 
 
-def _whose(next: str) -> State:
+def _compare_release(next: str) -> State:
     """Whether the stack shows this release: by key, since the order of parameters is nobody's."""
     return {
         "Type": "Pass",
         "Parameters": {
             "status.$": "$.stack.status",
-            "mine.$": "States.ArrayContains($.stack.parameters, $.mine)",
+            "is_own.$": "States.ArrayContains($.stack.parameters, $.own_parameter)",
         },
         "ResultPath": "$.stack",
         "Next": next,
     }
 
 
-def _is(status: str, next: str) -> State:
+def _if_stack(status: str, next: str) -> State:
     return {"Variable": "$.stack.status", "StringMatches": status, "Next": next}
 
 
@@ -350,43 +370,43 @@ def _verify(parts: Parts, package: str, next: str, unseen: str) -> State:
     )
 
 
-def _record(parts: Parts, outcome: str | None, why: str, **more: Any) -> State:
+def _record(parts: Parts, outcome: str | None, reason: str, **more: Any) -> State:
     """outcome: None takes that of the ending."""
-    said: State = {"outcome": outcome} if outcome else {"outcome.$": "$.ending.outcome"}
+    ending: State = {"outcome": outcome} if outcome else {"outcome.$": "$.ending.outcome"}
     return invoke(
         parts.record,
         Parameters={
             "model_package_arn.$": "$.model_package_arn",
-            "reason.$": why,
+            "reason.$": reason,
             "execution.$": "$$.Execution.Id",
             "previous_package_arn.$": "$.plan.previous_package_arn",
-            **said,
+            **ending,
         },
         ResultPath="$.recorded",
         **more,
     )
 
 
-def _say(why: str, next: str) -> State:
-    """Keep a sentence; why: a path, or an intrinsic."""
+def _keep(reason: str, next: str) -> State:
+    """Keep a sentence; reason: a path, or an intrinsic."""
     return {
         "Type": "Pass",
-        "Parameters": {"why.$": why},
-        "ResultPath": "$.said",
+        "Parameters": {"reason.$": reason},
+        "ResultPath": "$.so_far",
         "Next": next,
     }
 
 
-def _ending(outcome: str, why: str) -> State:
+def _fail_with(outcome: str, reason: str) -> State:
     """Keep how this ends, and go to the one way out of failures."""
     error = f"Release{outcome.capitalize()}"
     return {
         "Type": "Pass",
-        "Parameters": {"outcome": outcome, "error": error, "why.$": why},
+        "Parameters": {"outcome": outcome, "error": error, "reason.$": reason},
         "ResultPath": "$.ending",
         "Next": "RecordFailure",
     }
 
 
-def _done(message: str) -> State:
+def _end_with(message: str) -> State:
     return {"Type": "Pass", "Parameters": {"message.$": message}, "End": True}

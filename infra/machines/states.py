@@ -1,4 +1,4 @@
-"""Amazon States Language, a state at a time: what every machine of the house says alike.
+"""Amazon States Language, a state at a time: what every machine of ours has alike.
 
 Definitions are plain dicts. They become a template with `json.dumps`, never with
 `Stack.to_json_string`: jsii drops None, and a state without its `"ResultPath": null` replaces
@@ -13,7 +13,7 @@ State = dict[str, Any]
 
 # What Lambda and Step Functions do wrong by themselves; doing it again is harmless, for every
 # handler writes objects whose keys are a function of its input.
-_AGAIN = [
+_RETRY = [
     {
         "ErrorEquals": [
             "Lambda.ServiceException",
@@ -43,7 +43,7 @@ def caught(next: str) -> list[State]:
 
 def invoke(function_arn: str, **more: Any) -> State:
     """Call a Lambda function, and call it again where Lambda itself failed."""
-    return {"Type": "Task", "Resource": function_arn, "Retry": _AGAIN, **more}
+    return {"Type": "Task", "Resource": function_arn, "Retry": _RETRY, **more}
 
 
 def call(api: str, parameters: State, **more: Any) -> State:
@@ -51,7 +51,7 @@ def call(api: str, parameters: State, **more: Any) -> State:
 
     Only for calls that may be repeated.
     """
-    again = [
+    retry = [
         {
             "ErrorEquals": ["States.TaskFailed"],
             "IntervalSeconds": 2,
@@ -61,11 +61,11 @@ def call(api: str, parameters: State, **more: Any) -> State:
         }
     ]
     resource = f"arn:aws:states:::aws-sdk:{api}"
-    return {"Type": "Task", "Resource": resource, "Parameters": parameters, "Retry": again, **more}
+    return {"Type": "Task", "Resource": resource, "Parameters": parameters, "Retry": retry, **more}
 
 
 def publish(topic_arn: str, subject: str, message: str, **more: Any) -> State:
-    """Tell the topic; message: an intrinsic or a path (`States.Format('{}', $.why)`)."""
+    """Publish to the topic; message: an intrinsic or a path (`States.Format('{}', $.message)`)."""
     return {
         "Type": "Task",
         "Resource": "arn:aws:states:::sns:publish",
@@ -89,39 +89,39 @@ def put_event(source: str, detail_type: str, detail: State, **more: Any) -> Stat
     }
 
 
-def reason(next: str) -> dict[str, State]:
-    """From `$.error` to a sentence in `$.why`; enter at "Why".
+def explained(next: str) -> dict[str, State]:
+    """From `$.error` to a sentence in `$.message`; enter at "CheckCause".
 
     A Lambda error's cause is JSON with an `errorMessage`; any other cause is a text.
     """
     return {
-        "Why": {
+        "CheckCause": {
             "Type": "Choice",
             "Choices": [
                 {
                     "Variable": "$.error.Cause",
                     "StringMatches": '{*"errorMessage"*}',
-                    "Next": "OpenCause",
+                    "Next": "ParseCause",
                 }
             ],
             "Default": "QuoteCause",
         },
-        "OpenCause": {
+        "ParseCause": {
             "Type": "Pass",
             "Parameters": {"cause.$": "States.StringToJson($.error.Cause)"},
-            "ResultPath": "$.opened",
+            "ResultPath": "$.parsed",
             "Next": "QuoteMessage",
         },
         "QuoteMessage": {
             "Type": "Pass",
-            "InputPath": "$.opened.cause.errorMessage",
-            "ResultPath": "$.why",
+            "InputPath": "$.parsed.cause.errorMessage",
+            "ResultPath": "$.message",
             "Next": next,
         },
         "QuoteCause": {
             "Type": "Pass",
             "InputPath": "$.error.Cause",
-            "ResultPath": "$.why",
+            "ResultPath": "$.message",
             "Next": next,
         },
     }

@@ -200,13 +200,13 @@ def test_a_machine_may_start_and_use_what_it_names(templates: Templates) -> None
 def test_workers_run_side_by_side_under_a_distributed_map(templates: Templates) -> None:
     [machine] = [m for m in templates.resources(MACHINE) if m.stack == "Preprocessing"]
     states = json.loads(text(machine.properties["DefinitionString"]))["States"]
-    refine = states["Refine"]
+    refine = states["RefineShards"]
     assert refine["ItemProcessor"]["ProcessorConfig"] == {
         "Mode": "DISTRIBUTED",
         "ExecutionType": "STANDARD",
     }
     assert refine["MaxConcurrency"] == templates.stage.data.max_concurrency
-    # jsii drops None: without this the workers' results would replace the input of Finish.
+    # jsii drops None: without this the workers' results would replace the input of FinishDataset.
     assert refine["ResultPath"] is None
     assert refine["ItemReader"]["ReaderConfig"] == {"InputType": "JSONL"}
 

@@ -346,8 +346,8 @@ def test_a_dataset_waits_for_others_as_long_as_the_stage_says(templates: Templat
         m for m in templates.resources("AWS::StepFunctions::StateMachine") if m.stack == "Learning"
     ]
     states = json.loads(text(machine.properties["DefinitionString"]))["States"]
-    assert states["Settle"]["Seconds"] == 60 * templates.stage.learning.settle_minutes
-    assert states["Start"]["Parameters"]["ClientRequestToken.$"] == "$.prepared.token"
+    assert states["WaitForFiles"]["Seconds"] == 60 * templates.stage.learning.settle_minutes
+    assert states["StartPipeline"]["Parameters"]["ClientRequestToken.$"] == "$.prepared.token"
 
 
 def test_learning_is_scheduled_where_the_stage_says_so(every_stage: dict[str, Templates]) -> None:
