@@ -75,7 +75,7 @@ def _judge(name: str, samples: Sequence[str], truth: Any) -> dict[str, Any]:
         },
         "others_called_english": leaks,
         "others_called_english_share": round(leaks / int(foreign.sum()), 6),
-        "too_short_to_tell": int((told == language.UNTOLD[0]).sum()),
+        "too_short_to_tell": int((told == language.UNDETERMINED).sum()),
         "texts_per_cpu_second": round(len(samples) / seconds),
     }
 

@@ -18,9 +18,9 @@ from numpy.typing import NDArray
 from monitoring.arrays import read_npz, write_npz
 from monitoring.errors import BaselineError
 from monitoring.observations import Observations
+from reviews.language import UNDETERMINED
 
 FORMAT = "review-stars baseline 1"
-UNDETERMINED = "und"  # too short to tell: no sign of another language
 CONFIDENCE_BINS = 20
 
 IntArray = NDArray[np.int64]

@@ -14,7 +14,6 @@ from monitoring import page
 from monitoring.advice import ADVICE
 from monitoring.baseline import (
     CONFIDENCE_BINS,
-    UNDETERMINED,
     Baseline,
     count_confidence,
     count_languages,
@@ -24,6 +23,7 @@ from monitoring.drift import Finding, Verdict
 from monitoring.feedback import Quality
 from monitoring.observations import Observations
 from monitoring.statistics import IntArray
+from reviews.language import UNDETERMINED
 
 LENGTH_EDGES = (25, 50, 100, 200, 400, 800, 1600)  # characters; the last bin is open
 TOP_LANGUAGES = 6

@@ -1,8 +1,8 @@
 """`python -m reviews COMMAND`: refine, sample, download.
 
 Exit 0: the output is written, whatever it says. 2: bad arguments, or input that cannot be read at
-all. 1: anything else, such as a file that breaks off half-way (what came before is written). 130:
-stopped by Ctrl-C.
+all. 1: anything else, such as a file that breaks off half-way (the rows before that place are
+written). 130: stopped by Ctrl-C.
 """
 
 import argparse
@@ -24,41 +24,41 @@ STOPPED = 130  # what a shell calls a process that Ctrl-C ended
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit status."""
-    asked = _parser().parse_args(arguments)
+    args = _parser().parse_args(arguments)
     try:
-        status: int = asked.run(asked)
+        status: int = args.run(args)
     except (ReviewStarsError, OSError) as error:
         print(f"{type(error).__name__}: {error}", file=sys.stderr)
         return 2 if isinstance(error, UNREADABLE) else 1
     except KeyboardInterrupt:
-        words = "what came is kept; the same command goes on from there"
-        is_half = "what was written is not whole"
-        print(f"stopped: {words if asked.run is download else is_half}", file=sys.stderr)
+        kept = "what came is kept; the same command goes on from there"
+        partial = "what was written is not whole"
+        print(f"stopped: {kept if args.run is download else partial}", file=sys.stderr)
         return STOPPED
     return status
 
 
-def refine(asked: argparse.Namespace) -> int:
-    """Clean raw reviews and write them as Parquet, with what was set aside and all counts."""
+def refine(args: argparse.Namespace) -> int:
+    """Clean raw reviews and write them as Parquet, with the rejected lines and all counts."""
     start = time.perf_counter()
-    sources = files.find_files(asked.sources)
-    options = Options(keep_columns=tuple(asked.keep), detector=asked.detector)
-    say = _quiet
-    if asked.progress:
+    sources = files.find_files(args.sources)
+    options = Options(keep_columns=tuple(args.keep), detector=args.detector)
+    report = _quiet
+    if args.progress:
         total = sum(path.stat().st_size for path in sources)
         progress = Progress("refine", total, out=sys.stderr, now=time.monotonic)
 
-        def say(done_bytes: int, counts: Counts) -> None:
+        def report(done_bytes: int, counts: Counts) -> None:
             progress.show(done_bytes, f"{counts.read:,} read")
 
-    outcome = files.refine_files(sources, asked.out, options=options, on_progress=say)
+    outcome = files.refine_files(sources, args.out, options=options, on_progress=report)
     counts = outcome.counts
-    if asked.progress:
+    if args.progress:
         progress.finish(total, f"{counts.read:,} read")
-    outcome.save(asked.out, round(time.perf_counter() - start, 3))
+    outcome.save(args.out, round(time.perf_counter() - start, 3))
     print(
         f"{counts.read:,} read = {counts.kept:,} kept + {counts.duplicates:,} duplicates + "
-        f"{counts.rejected.total():,} set aside; {counts.blank:,} blank lines"
+        f"{counts.rejected.total():,} rejected; {counts.blank:,} blank lines"
     )
     for name, reason in outcome.unreadable.items():
         print(f"{name}: {reason}", file=sys.stderr)
@@ -67,29 +67,29 @@ def refine(asked: argparse.Namespace) -> int:
     return 1 if counts.read else 2
 
 
-def sample(asked: argparse.Namespace) -> int:
+def sample(args: argparse.Namespace) -> int:
     """Write made-up raw reviews, the same for the same seed; gzip if the name ends in .gz."""
     from reviews.synthetic import write_sample
 
-    asked.out.parent.mkdir(parents=True, exist_ok=True)
-    write_sample(asked.out, rows=asked.rows, seed=asked.seed)
-    print(f"{asked.rows:,} made-up reviews in {asked.out}")
+    args.out.parent.mkdir(parents=True, exist_ok=True)
+    write_sample(args.out, rows=args.rows, seed=args.seed)
+    print(f"{args.rows:,} made-up reviews in {args.out}")
     return 0
 
 
-def download(asked: argparse.Namespace) -> int:
-    """Fetch a raw category of Amazon Reviews 2023, going on where an earlier try broke off."""
-    from reviews.download import BASE  # here, not above: `refine` need not wait for an HTTP client
+def download(args: argparse.Namespace) -> int:
+    """Fetch a raw category of Amazon Reviews 2023; go on where an earlier try broke off."""
+    from reviews.download import BASE  # here: `refine` need not load an HTTP client
     from reviews.download import download as fetch
 
-    progress = Progress(asked.category, None, out=sys.stderr, now=time.monotonic)
+    progress = Progress(args.category, None, out=sys.stderr, now=time.monotonic)
 
-    def say(done_bytes: int, total: int | None) -> None:
+    def report(done_bytes: int, total: int | None) -> None:
         progress.total = total
         progress.show(done_bytes)
 
     path = fetch(
-        asked.category, asked.out, base=asked.server or BASE, on_progress=say, pause=time.sleep
+        args.category, args.out, base=args.server or BASE, on_progress=report, pause=time.sleep
     )
     size = path.stat().st_size
     progress.finish(size, "checked")
@@ -98,7 +98,7 @@ def download(asked: argparse.Namespace) -> int:
 
 
 def _quiet(done_bytes: int, counts: Counts) -> None:
-    """Say nothing."""
+    """Report no progress."""
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -123,7 +123,7 @@ def _parser() -> argparse.ArgumentParser:
     )  # fmt: skip
     one.add_argument(
         "--detector", default=language.DEFAULT, metavar="NAME",
-        help=f"how languages are told: {', '.join(language.DETECTORS)}",
+        help=f"how languages are detected: {', '.join(language.DETECTORS)}",
     )  # fmt: skip
 
     one = command(sample)
@@ -138,8 +138,8 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _count(words: str) -> int:
-    number = int(words)
+def _count(text: str) -> int:
+    number = int(text)
     if number < 0:
         raise argparse.ArgumentTypeError(f"{number} is less than 0")
     return number

@@ -1,4 +1,4 @@
-"""What a customer wrote, without what a machine added.
+"""Cleans the text of a review: what a customer wrote, without what a machine added.
 
 Kept: `! ?`, capitals, emoticons, emoji, apostrophes, every script, control and zero-width
 characters. These are the rules; `reviews.bulk` does the same for a thousand reviews at a time.
@@ -20,16 +20,15 @@ LINK_OR_MARK = re.compile(
     r"|\[\[\s*(?i:ASIN|VIDEOID)[^\]]{0,400}\]\]"
 )
 # int() refuses more than 4,300 digits, and html.unescape asks it.
-ENDLESS_REFERENCE = re.compile(r"&#[0-9]{1000,};?")
+LONG_REFERENCE = re.compile(r"&#[0-9]{1000,};?")
 
 
 @dataclass(frozen=True, slots=True)
-class Words:
-    """A review's words after cleaning.
+class Cleaned:
+    """The title and text of a review after cleaning.
 
-    sample: title and text as a person sees them, at most 200 characters, before anything but
-    markup is removed: what the language is told by.
-    markup: whether a tag or an entity was there.
+    sample: the first 200 characters of title and text with nothing but markup removed: by it the
+    language is detected. markup: whether a tag or an entity was there.
     """
 
     title: str
@@ -38,11 +37,11 @@ class Words:
     markup: bool
 
 
-def clean(title: str | None, text: str) -> Words:
-    """Clean a title and a text, each by itself. A missing title is an empty one."""
+def clean(title: str | None, text: str) -> Cleaned:
+    """Clean a title and a text, each by itself. A missing title is taken for an empty one."""
     title = title or ""
     seen_title, seen_text = visible(title), visible(text)
-    return Words(
+    return Cleaned(
         title=tidy(seen_title),
         text=tidy(seen_text),
         sample=join_sample(seen_title, seen_text),
@@ -55,26 +54,26 @@ def join_sample(seen_title: str, seen_text: str) -> str:
     return f"{seen_title} {seen_text[:SAMPLE_CHARACTERS]}"[:SAMPLE_CHARACTERS]
 
 
-def visible(words: str) -> str:
+def visible(text: str) -> str:
     """Decode entities twice (raw data has `&amp;#34;`) and put a blank for each tag."""
-    if "&" in words:
-        words = _unescape(words)
-        if "&" in words:
-            words = _unescape(words)
-    return TAG.sub(" ", words) if "<" in words else words
+    if "&" in text:
+        text = _unescape(text)
+        if "&" in text:
+            text = _unescape(text)
+    return TAG.sub(" ", text) if "<" in text else text
 
 
-def tidy(words: str) -> str:
+def tidy(text: str) -> str:
     """Normalise (NFKC), take out links and Amazon's marks, collapse blanks."""
-    if not words.isascii():
-        words = unicodedata.normalize("NFKC", words)
-    if "://" in words or "[[" in words or "www." in words.lower():
-        words = LINK_OR_MARK.sub(" ", words)
-    return " ".join(words.split())
+    if not text.isascii():
+        text = unicodedata.normalize("NFKC", text)
+    if "://" in text or "[[" in text or "www." in text.lower():
+        text = LINK_OR_MARK.sub(" ", text)
+    return " ".join(text.split())
 
 
-def _unescape(words: str) -> str:
+def _unescape(text: str) -> str:
     try:
-        return html.unescape(words)
+        return html.unescape(text)
     except ValueError:
-        return html.unescape(ENDLESS_REFERENCE.sub("\N{REPLACEMENT CHARACTER}", words))
+        return html.unescape(LONG_REFERENCE.sub("\N{REPLACEMENT CHARACTER}", text))

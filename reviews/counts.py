@@ -1,4 +1,4 @@
-"""What became of every line: nothing is lost without a number."""
+"""Counts what became of every line, so that none is lost unnoticed."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -7,17 +7,17 @@ from typing import Any
 
 from reviews.errors import CountMismatchError
 
-# Rows of one run that copies are told by: 256 MiB of hashes, 384 while it grows.
+# Keys of one run by which duplicates are found: 256 MiB of them, 384 while the table grows.
 REMEMBERED_ROWS = 1 << 24
 
 
 @dataclass(slots=True)
 class Counts:
-    """Lines by what became of them; of the rows kept, their languages and stars.
+    """Lines by what became of them, and the kept rows by language and by stars.
 
     blank: lines of only white space, which are not `read`.
-    unremembered: rows kept after the memory for duplicates was full, so that later copies of
-    them are kept too.
+    unremembered: rows kept after the memory for duplicates was full: later copies of them are
+    kept, too.
     trailing_bytes: bytes after a gzip file that are not gzip, and were not read.
     """
 
@@ -32,7 +32,7 @@ class Counts:
     ratings: Counter[str] = field(default_factory=Counter)
 
     def adds_up(self) -> bool:
-        """Whether every line read was kept, a duplicate, or set aside."""
+        """Whether every line read was kept, a duplicate, or rejected."""
         return (
             self.read == self.kept + self.duplicates + self.rejected.total()
             and self.kept == self.languages.total() == self.ratings.total()
@@ -43,7 +43,7 @@ class Counts:
         if not self.adds_up():
             raise CountMismatchError(
                 f"{self.read:,} lines were read, but {self.kept:,} kept, {self.duplicates:,} "
-                f"duplicates and {self.rejected.total():,} set aside make "
+                f"duplicates and {self.rejected.total():,} rejected make "
                 f"{self.kept + self.duplicates + self.rejected.total():,}"
             )
 
@@ -62,7 +62,7 @@ class Counts:
 
     @classmethod
     def from_dict(cls, plain: Mapping[str, Any]) -> "Counts":
-        """What `to_dict` gave; names that are not known are ignored, absent ones are zero."""
+        """Read what `to_dict` gave; unknown names are ignored, absent ones are zero."""
         counts = cls()
         for name in cls.__slots__:
             if name in plain:

@@ -1,6 +1,6 @@
-"""Every error of this house, grouped by what the one who meets it can do.
+"""Every error of this project, grouped by what the caller can do about it.
 
-Rooms derive their own from these; nobody looks into a message to decide. Messages name fields,
+Rooms derive their own from these; no code reads a message to decide. Messages name fields,
 files and places, never a customer's words.
 
     ReviewStarsError
@@ -8,7 +8,7 @@ files and places, never a customer's words.
     │   └── TooLargeError
     ├── NotReadyError           the caller can try again later
     │   └── DeadlineError
-    ├── ModelError              we must look: an alarm counts it
+    ├── ModelError              we must look into it: an alarm counts it
     │   └── ArtefactError
     ├── ConfigurationError      a person must mend a setting
     └── SourceError             raw data, and what was made of it
@@ -20,7 +20,7 @@ files and places, never a customer's words.
 
 
 class ReviewStarsError(Exception):
-    """What every error of this house derives from."""
+    """The base of every error of this project."""
 
 
 class RequestError(ReviewStarsError):
@@ -32,7 +32,7 @@ class RequestError(ReviewStarsError):
 
 
 class TooLargeError(RequestError):
-    """More was sent than is taken."""
+    """More was sent than is accepted."""
 
 
 class NotReadyError(ReviewStarsError):
@@ -76,4 +76,4 @@ class PartialFailureError(SourceError):
 
 
 class CountMismatchError(SourceError):
-    """Rows read are not rows kept, duplicates and rows set aside: something was lost."""
+    """Rows read are not rows kept, duplicates and rejected rows together: some were lost."""

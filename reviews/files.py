@@ -1,8 +1,8 @@
-"""Raw files on a disk to a folder of curated ones.
+"""Refines raw files on a disk into a folder.
 
 OUT/reviews/00000.parquet    the rows of the first file
-OUT/rejected/00000.jsonl     its lines that were set aside
-OUT/manifest/counts.json     what became of every line; written last, so that it says "whole"
+OUT/rejected/00000.jsonl     its rejected lines
+OUT/manifest/counts.json     what became of every line; written last, so the rest is whole
 """
 
 from collections.abc import Callable, Sequence
@@ -20,14 +20,14 @@ from reviews.source import Stream
 
 SUFFIXES = (".jsonl", ".jsonl.gz")
 REMEDY = "get the whole file again, as lines of JSON, plain or gzip"
-MADE = {"reviews": "*.parquet", "rejected": "*.jsonl", "manifest": "counts.json"}
+OUTPUTS = {"reviews": "*.parquet", "rejected": "*.jsonl", "manifest": "counts.json"}
 
 OnProgress = Callable[[int, Counts], None]  # bytes of the files and lines, so far
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What a run made. unreadable: why a file could not be read, or not to its end."""
+    """The result of a run. unreadable: files that could not be read to their end, and why."""
 
     counts: Counts
     unreadable: dict[str, str] = field(default_factory=dict)
@@ -87,7 +87,7 @@ class _Run:
     """Refines one file after another, each into files of its own."""
 
     def __init__(self, out: Path, options: Options, on_progress: OnProgress) -> None:
-        self.refiner = Refiner(options, self._set_aside)
+        self.refiner = Refiner(options, self._reject)
         self.unreadable: dict[str, str] = {}
         self._out = out
         self._on_progress = on_progress
@@ -106,21 +106,21 @@ class _Run:
                 return raw
 
             try:
-                watched = _Watched(raw, self._moved)
+                watched = _Watched(raw, self._on_bytes)
                 parquet.write(self.refiner.stream(watched, read_from), table)
             except UnreadableSourceError as error:
                 self.unreadable[str(source)] = f"{error}; {REMEDY}"
 
-    def _set_aside(self, line: Rejected) -> None:
+    def _reject(self, line: Rejected) -> None:
         self._rejected.write(line.to_json())
 
-    def _moved(self, size_bytes: int) -> None:
+    def _on_bytes(self, size_bytes: int) -> None:
         self._done += size_bytes
         self._on_progress(self._done, self.refiner.counts)
 
 
 class _Watched:
-    """A stream that tells how many bytes were taken from it."""
+    """A stream that reports how many bytes were read from it."""
 
     def __init__(self, stream: Stream, on_read: Callable[[int], None]) -> None:
         self._stream = stream
@@ -133,11 +133,11 @@ class _Watched:
 
 
 def _clear(out: Path, sources: Sequence[Path]) -> None:
-    """Make the folders, without what an earlier run made there."""
-    earlier = {path for name, made in MADE.items() for path in (out / name).glob(made)}
+    """Make the folders, and remove what an earlier run left there."""
+    earlier = {path for name, pattern in OUTPUTS.items() for path in (out / name).glob(pattern)}
     if own := {path.resolve() for path in earlier}.intersection(p.resolve() for p in sources):
         raise ConfigurationError(f"{min(own)} is to be read, and would be overwritten by --out")
     for path in earlier:
         path.unlink()
-    for name in MADE:
+    for name in OUTPUTS:
         (out / name).mkdir(parents=True, exist_ok=True)

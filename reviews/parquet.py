@@ -3,11 +3,11 @@
 from collections.abc import Iterator
 from typing import IO, Any
 
+from reviews.provenance import PROVENANCE_KEY
 from reviews.refine import Refined
 
 ROW_GROUP_ROWS = 1 << 15
 COMPRESSION = "zstd(1)"
-MADE_BY = "review-stars.made_by"  # where a file says by what it was made: see `Options.made_by`
 
 
 def write(refined: Refined, file: IO[bytes]) -> None:
@@ -20,8 +20,10 @@ def write(refined: Refined, file: IO[bytes]) -> None:
     from arro3.io import write_parquet
 
     errors: list[Exception] = []
-    made_by = {MADE_BY: refined.made_by}  # one entry: of two arro3 shuffles the order
-    schema = refined.schema.with_metadata(made_by)  # too: what pyarrow hands on when it rewrites
+    # One entry: of two arro3 shuffles the order. In the schema, too: pyarrow keeps that when it
+    # writes the rows again.
+    metadata = {PROVENANCE_KEY: refined.provenance.to_json()}
+    schema = refined.schema.with_metadata(metadata)
     guarded = _Guarded(file)
     write_parquet(
         RecordBatchReader.from_batches(schema, _until_error(refined, errors, guarded)),
@@ -30,7 +32,7 @@ def write(refined: Refined, file: IO[bytes]) -> None:
         dictionary_enabled=False,
         column_dictionary_enabled={"language": True},
         max_row_group_size=ROW_GROUP_ROWS,
-        key_value_metadata=made_by,
+        key_value_metadata=metadata,
     )
     if guarded.error:
         raise guarded.error

@@ -1,4 +1,4 @@
-"""One raw line: a review, or the reason why it is set aside."""
+"""Reads one raw line: a review, or a rejected record with the reason."""
 
 import base64
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from typing import Annotated
 
 import msgspec
 
-MAX_LINE_BYTES = 1 << 20  # without the newline
+from reviews.limits import MAX_LINE_BYTES
 
 REASONS = (
     "not_json",
@@ -23,13 +23,13 @@ REASONS = (
 BLANK = b" \t\r\n"
 BOM = b"\xef\xbb\xbf"
 
-Votes = Annotated[int, msgspec.Meta(ge=1 - 2**31, le=2**31 - 1)]
+HelpfulVotes = Annotated[int, msgspec.Meta(ge=1 - 2**31, le=2**31 - 1)]
 
 
 class Review(msgspec.Struct, gc=False):
-    """The fields of a raw review that are read; all others are skipped unparsed.
+    """The fields of a raw review that are read; all others are skipped without parsing.
 
-    Of a field that stands twice in a line the last counts, and both must be of the right type.
+    Where a field stands twice in a line the last one counts, and both must be of the right type.
     """
 
     rating: float | None = None
@@ -37,12 +37,12 @@ class Review(msgspec.Struct, gc=False):
     text: str | None = None
     asin: str | None = None
     user_id: str | None = None
-    helpful_vote: Votes | None = None
+    helpful_vote: HelpfulVotes | None = None
     verified_purchase: bool | None = None
 
 
 class WideReview(Review, gc=False):
-    """A review with the fields that are only kept on request, as they stand in the line."""
+    """A review with the fields that are kept on request only, as they stand in the line."""
 
     parent_asin: msgspec.Raw = msgspec.Raw(b"null")
     timestamp: msgspec.Raw = msgspec.Raw(b"null")
@@ -55,11 +55,10 @@ class _UnreadRating(Review, gc=False):
 
 @dataclass(frozen=True, slots=True)
 class Rejected:
-    """A line that is set aside.
+    """A line that is no usable review, with the reason.
 
-    line: as it came, without its newline.
-    offset: of its first byte in the file, after decompression. number: counted from 1 in what
-    was read, which for a byte range is the range.
+    line: its bytes, without the newline. offset: of its first byte in the file, after
+    decompression. number: counted from 1 in what was read, which for a byte range is the range.
     part: a line longer than `source.MAX_HELD_BYTES` comes in parts 0, 1, ...; it counts once.
     """
 
@@ -92,23 +91,23 @@ _syntax = msgspec.json.Decoder(msgspec.Raw)
 
 
 def is_blank(line: bytes) -> bool:
-    """Whether a line holds nothing but white space: it is counted apart, and is no record."""
+    """Whether a line holds nothing but white space: it is counted apart and is no record."""
     return not line.strip(BLANK)
 
 
 def read_record(
     line: bytes, *, wide: bool = False, offset: int = 0, number: int = 0
 ) -> Review | Rejected:
-    """Parse one raw line. What cannot be kept comes back with its reason, never as an exception."""
+    """Parse one raw line. One that is rejected is returned with its reason, never raised."""
     found = _parse(line, wide)
-    reason = found if isinstance(found, str) else unfit_rating(found)
+    reason = found if isinstance(found, str) else unusable_reason(found)
     if reason:
         return Rejected(reason, line, offset, number)
     assert isinstance(found, Review)
     return found
 
 
-def unfit_rating(review: Review) -> str:
+def unusable_reason(review: Review) -> str:
     """Why a parsed record's rating or text cannot be used, or an empty string."""
     rating = review.rating
     if rating is None or review.text is None:
@@ -146,6 +145,6 @@ def _misfit(line: bytes) -> str:
         rating = bytes(_any_rating.decode(line).rating)
     except msgspec.ValidationError:
         return "wrong_type"
-    # The rating alone is wrong: as a type, or as a number that no float holds.
-    is_endless = rating[:1] in b"-0123456789" and isinf(float(rating))
-    return "rating_out_of_range" if is_endless else "wrong_type"
+    # The rating alone is wrong: by its type, or as a number that no float holds.
+    is_infinite = rating[:1] in b"-0123456789" and isinf(float(rating))
+    return "rating_out_of_range" if is_infinite else "wrong_type"

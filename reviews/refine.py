@@ -1,4 +1,4 @@
-"""Raw reviews in, curated rows out: the whole of `reviews.rules`, streaming.
+"""Raw reviews to curated rows: the rules of `reviews.rules`, over a stream.
 
 refined = refine_stream(file)
 for batch in refined:
@@ -10,11 +10,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import msgspec
-
 from reviews import language, schema
 from reviews.clean import TEXT_RULES
 from reviews.counts import REMEMBERED_ROWS, Counts
+from reviews.provenance import Provenance
 from reviews.record import Rejected
 from reviews.source import Chunk, ReadFrom, Stream, chunks, chunks_of_range, plain_pieces
 
@@ -24,20 +23,13 @@ if TYPE_CHECKING:
 OnReject = Callable[[Rejected], None]
 
 
-class MadeBy(msgspec.Struct, frozen=True):
-    """What makes words and languages of raw reviews: the same for a model's rows and questions."""
-
-    text_rules: str
-    detector: str
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
     """What a stage may choose.
 
     keep_columns: besides the default ones of the data dictionary. detector: a name in
-    `language.DETECTORS`. remembered_rows: how many rows copies are told by; past that, copies of
-    later rows are kept (and counted as `unremembered`), and training drops them by `review_key`.
+    `language.DETECTORS`. remembered_rows: how many keys are kept to find duplicates by; past that,
+    copies of later rows are kept too (counted as `unremembered`), and training drops them.
     """
 
     keep_columns: tuple[str, ...] = ()
@@ -49,9 +41,9 @@ class Options:
         language.find_detector(self.detector)
 
     @property
-    def made_by(self) -> str:
-        """What whoever reads the rows later must go by, too: JSON, for their Parquet files."""
-        return msgspec.json.encode(MadeBy(TEXT_RULES, self.detector)).decode()
+    def provenance(self) -> Provenance:
+        """By what rows are made with these options."""
+        return Provenance(TEXT_RULES, self.detector)
 
 
 DEFAULT = Options()
@@ -60,25 +52,27 @@ DEFAULT = Options()
 class Refined:
     """Batches of curated rows (arro3 RecordBatch), and the counts of what was read so far."""
 
-    def __init__(self, batches: Iterator[Any], counts: Counts, schema: Any, made_by: str) -> None:
+    def __init__(
+        self, batches: Iterator[Any], counts: Counts, schema: Any, provenance: Provenance
+    ) -> None:
         self._batches = batches
         self.counts = counts
         self.schema = schema
-        self.made_by = made_by
+        self.provenance = provenance
 
     def __iter__(self) -> Iterator[Any]:
         return self._batches
 
 
 class Refiner:
-    """Refines several sources as one: a row that came in an earlier one is a duplicate.
+    """Refines several sources as one: a row that stood in an earlier one is a duplicate.
 
-    on_reject: told of each line that is set aside, in order.
+    on_reject: called with each rejected line, in order.
     """
 
     def __init__(self, options: Options = DEFAULT, on_reject: OnReject = lambda _: None) -> None:
         self.counts = Counts()
-        self._made_by = options.made_by
+        self._provenance = options.provenance
         self._refinery = _refinery(options, self.counts, on_reject)
 
     def stream(self, stream: Stream, read_from: ReadFrom | None = None) -> Refined:
@@ -99,7 +93,7 @@ class Refiner:
 
     def _refined(self, found: Iterator[Chunk | Rejected]) -> Refined:
         batches = self._refinery.batches(found)
-        return Refined(batches, self.counts, self._refinery.schema, self._made_by)
+        return Refined(batches, self.counts, self._refinery.schema, self._provenance)
 
     def _trailing(self, size_bytes: int) -> None:
         self.counts.trailing_bytes += size_bytes
@@ -125,7 +119,7 @@ def refine_range(
 
 
 def _refinery(options: Options, counts: Counts, on_reject: OnReject) -> "Refinery":
-    # Here, not above: it loads numpy, which those who only plan or add up need not wait for.
+    # Here, not above: it loads numpy, for which planning and adding up need not wait.
     from reviews.bulk.refinery import Refinery
 
     return Refinery(

@@ -1,6 +1,6 @@
-"""The rules from raw line to curated row, one record at a time: the definition.
+"""Defines how a raw line becomes a curated row or is rejected, one record at a time.
 
-`reviews.refine` does the same over whole chunks, and a test holds it equal to this in every cell.
+`reviews.refine` does the same over whole chunks; a test holds it equal to this in every cell.
 """
 
 from collections.abc import Iterable, Iterator
@@ -12,7 +12,7 @@ from reviews import language
 from reviews.clean import clean
 from reviews.counts import Counts
 from reviews.identity import bucket, review_key
-from reviews.record import Rejected, Review, WideReview, is_blank, read_record
+from reviews.record import Rejected, WideReview, is_blank, read_record
 
 Row = dict[str, Any]
 
@@ -25,31 +25,31 @@ def refine_record(
     offset: int = 0,
     number: int = 0,
 ) -> Row | Rejected:
-    """One curated row with all columns of the data dictionary, or why there is none.
+    """Make one curated row, or reject the line.
 
-    Without `wide` the columns parent_asin, images and timestamp are left out.
+    wide: with parent_asin, images and timestamp, too: all columns of the data dictionary.
     """
     review = read_record(line, wide=wide, offset=offset, number=number)
     if isinstance(review, Rejected):
         return review
     assert review.rating is not None
     assert review.text is not None
-    words = clean(review.title, review.text)
-    if not words.text:
+    cleaned = clean(review.title, review.text)
+    if not cleaned.text:
         return Rejected("no_text", line, offset, number)
     rating = int(review.rating)
-    code, confidence = language.detect(words.sample, detector)
+    code, confidence = language.detect(cleaned.sample, detector)
     row: Row = {
         "rating": rating,
-        "title": words.title,
-        "text": words.text,
+        "title": cleaned.title,
+        "text": cleaned.text,
         "verified_purchase": review.verified_purchase,
         "helpful_vote": review.helpful_vote,
         "language": code,
         "language_confidence": confidence,
-        "markup": words.markup,
-        "bucket": bucket(review.user_id, words.text),
-        "review_key": review_key(review.user_id, review.asin, rating, words.title, words.text),
+        "markup": cleaned.markup,
+        "bucket": bucket(review.user_id, cleaned.text),
+        "review_key": review_key(review.user_id, review.asin, rating, cleaned.title, cleaned.text),
         "asin": review.asin,
         "user_id": review.user_id,
     }
@@ -59,7 +59,7 @@ def refine_record(
 def refine_lines(
     lines: Iterable[bytes], counts: Counts, *, detector: str = language.DEFAULT, wide: bool = False
 ) -> Iterator[Row | Rejected]:
-    """Rows and what is set aside, in order; copies and blank lines are only counted.
+    """Rows and rejected lines, in order; duplicates and blank lines are only counted.
 
     lines: each with its newline, the last one perhaps without.
     """
@@ -87,7 +87,7 @@ def refine_lines(
 
 
 def extra_values(review: WideReview) -> Row:
-    """The columns that are only kept on request. What is of another type becomes null."""
+    """The columns of a WideReview. A value of another type becomes null."""
     parent, time = _value(review.parent_asin), _value(review.timestamp)
     images = bytes(review.images).decode()
     return {
@@ -95,11 +95,6 @@ def extra_values(review: WideReview) -> Row:
         "images": None if images == "null" else images,
         "timestamp": time if type(time) is int and -(2**63) <= time < 2**63 else None,
     }
-
-
-def kept_review(review: Review) -> tuple[Any, ...]:
-    """The fields of a record in the order of its class."""
-    return msgspec.structs.astuple(review)
 
 
 def _value(raw: msgspec.Raw) -> object:

@@ -42,7 +42,7 @@ COLUMNS = (
     Column(
         "language",
         "string",
-        "ISO 639 code; und: too short to tell",
+        "ISO 639 code; und: too short to detect",
         "",
         True,
         "which rows are learned from; slice",

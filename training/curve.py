@@ -59,8 +59,8 @@ def _copy_buckets(data: Path, folder: Path, last: int) -> None:
         ]
         target = folder / f"{number:05d}.parquet"
         few = RecordBatchReader.from_batches(reader.schema, kept)
-        made_by = {key.decode(): value.decode() for key, value in reader.schema.metadata.items()}
-        write_parquet(few, str(target), key_value_metadata=made_by)
+        metadata = {key.decode(): value.decode() for key, value in reader.schema.metadata.items()}
+        write_parquet(few, str(target), key_value_metadata=metadata)
 
 
 def main() -> None:

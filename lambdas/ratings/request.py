@@ -5,26 +5,24 @@ No message repeats a value or a name that was sent: only our own field names.
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
-from typing import Annotated, TypeVar
+from typing import Annotated
 
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
-from reviews.errors import RequestError, TooLargeError
+from reviews.body import decode_body
+from reviews.errors import RequestError
+from reviews.limits import (
+    MAX_BODY_BYTES,
+    MAX_REVIEWS,
+    MAX_TEXT_CHARACTERS,
+    MAX_TITLE_CHARACTERS,
+)
 
-MOST_BYTES = 1 << 20
-MOST_REVIEWS = 100
-UNKNOWN_FIELD = "Object contains unknown field"
-MISSING_FIELD = re.compile(r"Object missing required field `([a-z_]+)`")
-PLACE = re.compile(r" - at `\$([^`]*)`$")
-STEP = re.compile(r"\.([a-z_]+)|\[([0-9]+)\]")
-
-Title = Annotated[str, Meta(max_length=1_000)]
-Text = Annotated[str, Meta(max_length=20_000)]
+Title = Annotated[str, Meta(max_length=MAX_TITLE_CHARACTERS)]
+Text = Annotated[str, Meta(max_length=MAX_TEXT_CHARACTERS)]
 RequestId = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]{1,64}\Z")]
-T = TypeVar("T")
 
 
 class MediaTypeError(RequestError):
@@ -46,7 +44,7 @@ class _OneReview(Review, frozen=True, forbid_unknown_fields=True):
 
 
 class _Batch(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    reviews: Annotated[list[Review], Meta(min_length=1, max_length=MOST_REVIEWS)]
+    reviews: Annotated[list[Review], Meta(min_length=1, max_length=MAX_REVIEWS)]
     explain: bool = False
     allow_unsupported: bool = False
     request_id: RequestId | UnsetType = UNSET
@@ -63,7 +61,7 @@ class Feedback(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     request_id: RequestId
     stars: Annotated[int, Meta(ge=1, le=5)]
-    index: Annotated[int, Meta(ge=0, lt=MOST_REVIEWS)] = 0
+    index: Annotated[int, Meta(ge=0, lt=MAX_REVIEWS)] = 0
 
 
 @dataclass(frozen=True)
@@ -87,11 +85,11 @@ def parse_question(body: bytes) -> Question:
     """One review, or a batch. Raises RequestError with the pointer to the field."""
     sent: _Batch | _OneReview
     reviews: tuple[Review, ...]
-    if isinstance(_decode(_shape, body).reviews, UnsetType):
-        sent = one = _decode(_one, body)
+    if isinstance(decode_body(_shape, body, max_bytes=MAX_BODY_BYTES).reviews, UnsetType):
+        sent = one = decode_body(_one, body, max_bytes=MAX_BODY_BYTES)
         reviews = (Review(one.text, one.title, one.verified_purchase),)
     else:
-        sent = batch = _decode(_batch, body)
+        sent = batch = decode_body(_batch, body, max_bytes=MAX_BODY_BYTES)
         reviews = tuple(batch.reviews)
     id = "" if isinstance(sent.request_id, UnsetType) else sent.request_id
     is_batch = isinstance(sent, _Batch)
@@ -100,7 +98,7 @@ def parse_question(body: bytes) -> Question:
 
 def parse_feedback(body: bytes) -> Feedback:
     """True stars. Raises RequestError with the pointer to the field."""
-    return _decode(_feedback, body)
+    return decode_body(_feedback, body, max_bytes=MAX_BODY_BYTES)
 
 
 def check_media_type(content_type: str) -> None:
@@ -108,27 +106,3 @@ def check_media_type(content_type: str) -> None:
     kind = content_type.partition(";")[0].strip().lower()
     if kind not in ("", "application/json"):
         raise MediaTypeError("send application/json")
-
-
-def _decode(decoder: msgspec.json.Decoder[T], body: bytes) -> T:
-    if len(body) > MOST_BYTES:
-        raise TooLargeError(f"the body may have {MOST_BYTES:,} bytes")
-    try:
-        return decoder.decode(body)
-    except msgspec.ValidationError as error:
-        raise _field_error(str(error)) from None
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        raise RequestError("the body is not JSON") from None
-
-
-def _field_error(message: str) -> RequestError:
-    """msgspec's words, which name types and limits, without the name of an unknown field."""
-    found = PLACE.search(message)
-    words = message[: found.start()] if found else message
-    steps = STEP.findall(found.group(1)) if found else []
-    pointer = "".join(f"/{name or number}" for name, number in steps)
-    if message.startswith(UNKNOWN_FIELD):
-        return RequestError("holds a field that this API does not know", pointer=pointer)
-    if missing := MISSING_FIELD.fullmatch(words):
-        return RequestError("is required", pointer=f"{pointer}/{missing.group(1)}")
-    return RequestError(words, pointer=pointer)

@@ -8,7 +8,7 @@ import nanoarrow
 from arro3.core import Array, DataType
 from numpy.typing import NDArray
 
-from reviews.bulk.words import Joined
+from reviews.bulk.clean import Joined
 from reviews.rules import extra_values
 
 Column = Any  # an arro3 Array

@@ -1,4 +1,4 @@
-"""A chunk of lines to reviews: at once where every line is one object, else line by line."""
+"""Parses a chunk of lines: at once where every line is one object, else line by line."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,25 +9,25 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from reviews.limits import MAX_LINE_BYTES
 from reviews.record import (
-    MAX_LINE_BYTES,
     Rejected,
     Review,
     WideReview,
     is_blank,
     read_record,
-    unfit_rating,
+    unusable_reason,
 )
 from reviews.source import Chunk
 
-BLOCK = 64  # lines that are tried together where a chunk cannot be read at once
+BLOCK = 64  # lines that are parsed together where a chunk cannot be: one bad line costs so many
 
 OPEN, CLOSE, NEWLINE = b"{}\n"
 
 
 @dataclass(slots=True)
 class Parsed:
-    """The readable reviews of a chunk, and where they stood. `line_of` is None: one a line."""
+    """The usable reviews of a chunk. line_of: the line of each; None: review i stands in line i."""
 
     reviews: list[Any]
     line_of: list[int] | None
@@ -41,7 +41,7 @@ class Lines:
     def __init__(self, chunk: Chunk) -> None:
         self._chunk = chunk
         self.bytes = np.frombuffer(chunk.data, np.uint8)
-        self.ends: NDArray[Any] = np.flatnonzero(self.bytes == NEWLINE)
+        self.ends: NDArray[Any] = np.flatnonzero(self.bytes == NEWLINE)  # (n,)
         self.starts = np.empty_like(self.ends)
         self.starts[0] = 0
         self.starts[1:] = self.ends[:-1] + 1
@@ -50,42 +50,43 @@ class Lines:
         return len(self.ends)
 
     def line(self, i: int) -> bytes:
-        """As it came, without its newline."""
+        """One line without its newline."""
         return self._chunk.data[self.starts[i] : self.ends[i]]
 
     def block(self, first: int, end: int) -> bytes:
-        """Some lines together, each with its newline."""
+        """Several lines, each with its newline."""
         if (first, end) == (0, len(self)):
             return self._chunk.data
         return self._chunk.data[self.starts[first] : self.ends[end - 1] + 1]
 
     def reject(self, reason: str, i: int) -> Rejected:
-        """Set a line aside."""
+        """Reject a line for a reason."""
         offset = self._chunk.offset + int(self.starts[i])
         return Rejected(reason, self.line(i), offset, self._chunk.number + i)
 
-    def look_whole(self) -> NDArray[np.bool_]:
-        """Which lines look like one object of UTF-8 that is not too long.
+    def are_whole(self) -> NDArray[np.bool_]:
+        """Which lines, (n,), begin and end as an object does, are UTF-8 and not too long.
 
-        A run of such lines that decodes to as many objects as it has lines is one object a line:
-        no object can hold the `}`, newline, `{` between two of them.
+        Invariant: if a run of such lines decodes to as many objects as it has lines, there is one
+        object in each: no object can span the `}`, newline, `{` between two of them.
         """
-        look: NDArray[np.bool_] = (self.bytes[self.starts] == OPEN) & (
+        whole: NDArray[np.bool_] = (self.bytes[self.starts] == OPEN) & (
             self.bytes[self.ends - 1] == CLOSE
         )
-        look &= self.ends - self.starts <= MAX_LINE_BYTES
+        whole &= self.ends - self.starts <= MAX_LINE_BYTES
         if not self._chunk.data.isascii():
+            # The line of each byte that is not ASCII: the first that ends behind it.
             others = np.searchsorted(self.ends, np.flatnonzero(self.bytes >= 128))
             for i in np.unique(others).tolist():
                 try:
                     self.line(i).decode()
                 except UnicodeDecodeError:
-                    look[i] = False
-        return look
+                    whole[i] = False
+        return whole
 
 
 class Parser:
-    """Parses chunks, into WideReview where `wide`."""
+    """Parses chunks into Review, or WideReview where `wide`."""
 
     def __init__(self, on_reject: Callable[[Rejected], None], *, wide: bool = False) -> None:
         self._on_reject = on_reject
@@ -94,8 +95,8 @@ class Parser:
         self._decoder = msgspec.json.Decoder(kind)
 
     def parse(self, lines: Lines) -> Parsed:
-        """The reviews whose rating and text can be used. The others are set aside."""
-        whole = lines.look_whole()
+        """The reviews whose rating and text can be used; the others are rejected."""
+        whole = lines.are_whole()
         parsed = self._all_at_once(lines) if whole.all() else None
         if parsed is None:
             parsed = Parsed([], [], 0, 0)
@@ -134,7 +135,7 @@ class Parser:
                 parsed.line_of.append(i)
 
     def _fit(self, parsed: Parsed, lines: Lines) -> Parsed:
-        """Set aside the reviews whose rating or text cannot be used."""
+        """Reject the reviews whose rating or text cannot be used."""
         ratings = [review.rating for review in parsed.reviews]
         if STARS.issuperset(ratings) and all(review.text is not None for review in parsed.reviews):
             return parsed
@@ -142,7 +143,7 @@ class Parser:
         fit = Parsed([], [], parsed.read, parsed.blank)
         assert fit.line_of is not None
         for review, i in zip(parsed.reviews, places, strict=True):
-            if reason := unfit_rating(review):
+            if reason := unusable_reason(review):
                 self._on_reject(lines.reject(reason, i))
             else:
                 fit.reviews.append(review)
@@ -154,7 +155,7 @@ STARS = frozenset((1.0, 2.0, 3.0, 4.0, 5.0))
 
 
 def _blocks(whole: NDArray[np.bool_]) -> list[tuple[int, int]]:
-    """Runs of at most BLOCK lines that look alike."""
+    """(first, end) of runs of at most BLOCK lines that are all whole, or none of them."""
     turns = (np.flatnonzero(whole[1:] != whole[:-1]) + 1).tolist()
     steps = range(0, len(whole), BLOCK)
     edges = sorted({*turns, *steps, len(whole)})

@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 
 from reviews import language, schema
 from reviews.bulk import columns
-from reviews.bulk.certain import ASK, YES, CertainEnglish
+from reviews.bulk.clean import scan, squeeze
+from reviews.bulk.duplicates import Seen
+from reviews.bulk.english import ASK, YES, CertainEnglish
 from reviews.bulk.parse import Lines, Parsed, Parser
-from reviews.bulk.seen import Seen
-from reviews.bulk.words import scan, squeeze
 from reviews.clean import join_sample, visible
 from reviews.counts import Counts
 from reviews.errors import UnreadableSourceError
@@ -26,16 +26,22 @@ from reviews.language.english import is_certainly_english, is_too_short
 from reviews.record import Rejected
 from reviews.source import Chunk
 
-HELD_ROWS = 1 << 15  # until so many rows wait for their language ...
-HELD_DOUBTS = 1 << 10  # ... or so many for the detector, which is slow in small batches
+# Chunks are held until so many rows wait, or so many samples for the detector, which is slow in
+# small batches.
+HELD_ROWS = 1 << 15
+HELD_SAMPLES = 1 << 10
 
 DIGITS = (b"", b"1", b"2", b"3", b"4", b"5")
-ENOUGH_WORDS = 3  # distinct English ones: not too short to tell
+ENOUGH_WORDS = 3  # so many distinct English words, and a sample is not too short
 
 
 @dataclass(slots=True)
 class _Held:
-    """A chunk's columns, waiting for the detector. rows: which are kept; None: all."""
+    """A chunk's columns, waiting for the detector.
+
+    columns: of n rows each. codes, confidences: n of each. rows: numbers of those that are kept,
+    ascending; None: all. ratings: (n,).
+    """
 
     columns: dict[str, Any]
     codes: list[str]
@@ -45,7 +51,7 @@ class _Held:
 
 
 class Refinery:
-    """Applies the rules to one chunk after another; remembers keys across all of them."""
+    """Applies the rules to one chunk after another, and finds duplicates across all of them."""
 
     def __init__(
         self,
@@ -69,10 +75,10 @@ class Refinery:
         self._seen = Seen(remembered_rows)
         self._held: list[_Held] = []
         self._held_rows = 0
-        self._doubts: list[tuple[str, _Held, int]] = []
+        self._pending: list[tuple[str, _Held, int]] = []  # sample, chunk, row: for the detector
 
     def batches(self, chunks: Iterator[Chunk | Rejected]) -> Iterator[RecordBatch]:
-        """The curated rows of some chunks, in order. An error of theirs comes after their rows."""
+        """Refine chunks, in order. An error in reading them is raised after the rows before it."""
         broken = None
         try:
             for chunk in chunks:
@@ -80,7 +86,7 @@ class Refinery:
                     self._part(chunk)
                 else:
                     self._chunk(chunk)
-                if len(self._doubts) >= HELD_DOUBTS or self._held_rows >= HELD_ROWS:
+                if len(self._pending) >= HELD_SAMPLES or self._held_rows >= HELD_ROWS:
                     yield from self._release()
         except UnreadableSourceError as error:
             broken = error
@@ -107,12 +113,15 @@ class Refinery:
         self._rejected.clear()
 
     def _hold(self, parsed: Parsed, lines: Lines) -> None:
-        """Everything but the doubtful languages."""
+        """Make every column of a chunk, but for the languages that the detector must predict."""
         n = len(parsed.reviews)
-        rating, title, text, asin, user, votes, bought, *_ = zip(
+        rating, title, text, asin, user, helpful_votes, verified, *_ = zip(
             *map(columns.FIELDS, parsed.reviews), strict=True
         )
-        ratings = np.array(rating, np.int8)
+        ratings = np.array(rating, np.int8)  # (n,)
+        # Titles and texts are cleaned in one list of 2n strings, so that every byte is looked at
+        # in one pass: string i is the title of row i, string n + i its text, in `strings`, in
+        # `joined`, and in the numbers of `seen`. So string i belongs to row i % n.
         strings = [words or "" for words in title]
         strings += text
         seen = scan(strings)
@@ -127,13 +136,13 @@ class Refinery:
         users = [name.encode() if name else b"" for name in user]
         keys = _keys(users, asin, ratings, joined.strings(0, n), texts)
         rows = self._fresh_rows(keys, texts, parsed, lines)
-        codes, doubtful = self._languages(samples, seen.has_zero)
+        codes, pending = self._languages(samples, seen.has_zero)
         named = {
             "rating": columns.from_numpy(ratings),
             "title": columns.from_joined(joined, 0, n),
             "text": columns.from_joined(joined, n, 2 * n),
-            "verified_purchase": columns.from_python(bought, "bool"),
-            "helpful_vote": columns.from_python(votes, "int32"),
+            "verified_purchase": columns.from_python(verified, "bool"),
+            "helpful_vote": columns.from_python(helpful_votes, "int32"),
             "markup": columns.from_numpy(markup),
             "bucket": columns.from_numpy(_buckets(users, texts)),
             "review_key": columns.from_numpy(keys),
@@ -148,12 +157,12 @@ class Refinery:
         self._held.append(held)
         self._held_rows += n
         kept = None if rows is None else set(rows.tolist())
-        self._doubts += [(samples[i], held, i) for i in doubtful if kept is None or i in kept]
+        self._pending += [(samples[i], held, i) for i in pending if kept is None or i in kept]
 
     def _fresh_rows(
         self, keys: NDArray[np.uint64], texts: list[bytes], parsed: Parsed, lines: Lines
     ) -> NDArray[Any] | None:
-        """Which rows have words left and were not met before; None: all of them."""
+        """Numbers of the rows that have a text after cleaning and are no duplicates; None: all."""
         rows: NDArray[Any] | None = None
         if b"" in texts:
             has_text = np.fromiter(map(bool, texts), np.bool_, len(texts))
@@ -162,43 +171,46 @@ class Refinery:
                 self._rejected.append(lines.reject("no_text", line))
             rows = np.flatnonzero(has_text)
             keys = keys[rows]
-        fresh, is_remembered = self._seen.add(keys)
-        met = int(fresh.sum())
-        self._counts.kept += met
-        self._counts.duplicates += len(keys) - met
+        fresh, is_remembered = self._seen.add(keys)  # (rows with a text,)
+        kept = int(fresh.sum())
+        self._counts.kept += kept
+        self._counts.duplicates += len(keys) - kept
         if not is_remembered:
-            self._counts.unremembered += met
-        if met < len(keys):
+            self._counts.unremembered += kept
+        if kept < len(keys):
             rows = np.flatnonzero(fresh) if rows is None else rows[fresh]
         return rows
 
     def _languages(self, samples: list[str], has_zero: bool) -> tuple[list[str], list[int]]:
-        """-> (a language for each sample, those that the detector must tell)."""
-        codes, doubtful = [language.CERTAIN[0]] * len(samples), []
+        """-> (a language for each of n samples, numbers of those that the detector must predict).
+
+        What `language.detect_many` does, by counts of English words where those are enough.
+        """
+        codes, pending = [language.CERTAIN_ENGLISH[0]] * len(samples), []
         is_plain = [s.isascii() and not (has_zero and "\0" in s) for s in samples]
-        plain = [s if looked else "" for s, looked in zip(samples, is_plain, strict=True)]
-        told, least = self._certain(plain)
-        open_ones = (told != YES) | (least < ENOUGH_WORDS)
-        for i in np.flatnonzero(open_ones) if self._cascade else range(len(samples)):
+        plain = [s if countable else "" for s, countable in zip(samples, is_plain, strict=True)]
+        answer, english_words = self._certain(plain)  # (n,) each
+        is_open = (answer != YES) | (english_words < ENOUGH_WORDS)
+        for i in np.flatnonzero(is_open) if self._cascade else range(len(samples)):
             sample = samples[i]
-            if least[i] < ENOUGH_WORDS and is_too_short(sample):
-                codes[i] = language.UNTOLD[0]
+            if english_words[i] < ENOUGH_WORDS and is_too_short(sample):
+                codes[i] = language.UNDETERMINED
                 continue
-            is_certain = told[i] == YES
-            if told[i] == ASK or not is_plain[i]:
+            is_certain = answer[i] == YES
+            if answer[i] == ASK or not is_plain[i]:
                 is_certain = is_certainly_english(sample)
             if not (is_certain and self._cascade):
-                doubtful.append(int(i))
-        return codes, doubtful
+                pending.append(int(i))
+        return codes, pending
 
     def _release(self) -> Iterator[RecordBatch]:
-        """Ask the detector about all doubtful rows at once, then let the held chunks go."""
-        if self._doubts:
+        """Ask the detector about all pending samples at once, then hand the held chunks on."""
+        if self._pending:
             identify = language.identifier(self._detector)
-            guesses = identify([sample for sample, _, _ in self._doubts])
-            for (_, held, i), guess in zip(self._doubts, guesses, strict=True):
-                held.codes[i], held.confidences[i] = guess
-        self._doubts.clear()
+            predictions = identify([sample for sample, _, _ in self._pending])
+            for (_, held, i), prediction in zip(self._pending, predictions, strict=True):
+                held.codes[i], held.confidences[i] = prediction
+        self._pending.clear()
         for held in self._held:
             yield self._batch(held)
         self._held.clear()
@@ -228,7 +240,7 @@ def _keys(
     titles: list[bytes],
     texts: list[bytes],
 ) -> NDArray[np.uint64]:
-    """`identity.review_key` of each row."""
+    """`identity.review_key` of each row, (n,)."""
     products = [asin.encode() if asin else b"" for asin in asins]
     stars = [DIGITS[rating] for rating in ratings.tolist()]
     fields = zip(users, products, stars, titles, texts, strict=True)
@@ -237,6 +249,6 @@ def _keys(
 
 
 def _buckets(users: list[bytes], texts: list[bytes]) -> NDArray[np.uint8]:
-    """`identity.bucket` of each row."""
+    """`identity.bucket` of each row, (n,)."""
     hashes = [zlib.crc32(user or text) for user, text in zip(users, texts, strict=True)]
     return (np.array(hashes, np.uint32) % BUCKETS).astype(np.uint8)

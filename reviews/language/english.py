@@ -1,6 +1,6 @@
-"""The certain-English test: cheap, and it never guesses.
+"""The certain-English test: cheap and sure.
 
-A sample is certainly English when English words are in it and no other language's are. 97 % of
+A sample is certainly English when it holds English words and none of another language. 97 % of
 English reviews pass; all others go to a detector. The lists are made by hand: English words that
 are rare (below a tenth of the English rate) in other languages of Latin script, and function
 words of those that English reviews almost never hold. Many short words are left out on purpose
@@ -47,7 +47,7 @@ OTHERS = _words(
 )
 
 # A curly quote or an accent is English; Chinese that quotes an English title is not.
-SPARE_BYTES = 12
+SPARE_BYTES = 12  # of UTF-8, beyond one a character
 
 # Scripts that put no blanks between words: Han, kana, Thai, Lao, Khmer.
 UNSPACED = re.compile(
@@ -58,7 +58,7 @@ UNSPACED = re.compile(
 
 
 def is_certainly_english(sample: str) -> bool:
-    """Whether English words are in the sample, and no other language's are."""
+    """Whether a sample holds English words, and none of another language."""
     is_ascii = sample.isascii()
     if not is_ascii:
         sample = sample.replace("\u2019", "'")
@@ -72,7 +72,7 @@ def is_certainly_english(sample: str) -> bool:
 
 
 def is_too_short(sample: str) -> bool:
-    """Whether there is too little to tell: under 3 words, or under 4 letters without blanks."""
+    """Whether a sample is too short: under 3 words, or 4 letters of a script without blanks."""
     words = 0
     for word in sample.split():
         words += word.isalpha() or any(map(str.isalpha, word))

@@ -8,7 +8,7 @@ import importlib.util
 from collections.abc import Sequence
 from pathlib import Path
 
-from reviews.language.langid import UNTOLD, Guess
+from reviews.language.prediction import UNKNOWN, Prediction
 
 
 def load() -> "FastText":
@@ -20,17 +20,17 @@ def load() -> "FastText":
 
 
 class FastText:
-    """Tells languages by fastText, a sample at a time."""
+    """Detects languages by fastText, a sample at a time."""
 
     def __init__(self, model: Path) -> None:
         self._model = importlib.import_module("fasttext").load_model(str(model))
 
-    def __call__(self, samples: Sequence[str]) -> list[Guess]:
-        """A language and its probability for each sample."""
+    def __call__(self, samples: Sequence[str]) -> list[Prediction]:
+        """Predict a language and its probability for each sample."""
         return [self._one(" ".join(sample.lower().split())) for sample in samples]
 
-    def _one(self, sample: str) -> Guess:
+    def _one(self, sample: str) -> Prediction:
         labels, probabilities = self._model.predict(sample)
         if not labels:
-            return UNTOLD
+            return UNKNOWN
         return labels[0].removeprefix("__label__"), min(1.0, float(probabilities[0]))

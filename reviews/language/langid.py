@@ -10,49 +10,52 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-Guess = tuple[str, float | None]
+from reviews.language.prediction import UNKNOWN, Prediction
 
-UNTOLD: Guess = ("und", None)
-BATCH = 1024
+BATCH = 1024  # samples that walk together: their states and columns stay in the cache
 FEW = 8  # fewer samples are walked one by one, which starts faster
 
+# Of the 139 that the model holds: with few it is faster, and on short samples right more often.
 LANGUAGES = "en de es fr it pt nl sv da no fi pl cs ro tr id tl vi ru ar hi ja zh ko th"
 
 
 class BatchIdentifier:
-    """Tells the languages of samples. The answer to one does not depend on its neighbours."""
+    """Detects the languages of samples. A sample's answer does not depend on its batch."""
 
     def __init__(self, identifier: Any) -> None:
         self._encode = identifier._encode
         self._labels: list[str] = list(identifier.nb_classes)
         self._aliases: list[tuple[int, int]] = list(identifier._alias_pairs)
         self._one = (identifier.tk_nextmove, identifier._rowbase, identifier.tk_output)
+        # The automaton: from state s the byte b leads to next[base[s] + b]; feature[s] is the
+        # feature that is met there, or -1.
         self._next = np.asarray(identifier.tk_nextmove).astype(np.int32)
         self._base = np.asarray(identifier._rowbase, np.int32)
         self._feature = np.asarray(identifier.tk_output, np.int32)
-        self._weights = np.ascontiguousarray(identifier.nb_ptc, np.float32)
-        self._prior = np.asarray(identifier.nb_pc, np.float32)
+        self._weights = np.ascontiguousarray(identifier.nb_ptc, np.float32)  # (features, labels)
+        self._prior = np.asarray(identifier.nb_pc, np.float32)  # (labels,)
 
-    def __call__(self, samples: Sequence[str]) -> list[Guess]:
-        """A language and its probability for each sample; `und` where nothing is known of it."""
-        guesses: list[Guess] = []
+    def __call__(self, samples: Sequence[str]) -> list[Prediction]:
+        """Predict a language and its probability; `und` for a sample without any feature."""
+        predictions: list[Prediction] = []
         for first in range(0, len(samples), BATCH):
-            guesses += self._batch(samples[first : first + BATCH])
-        return guesses
+            predictions += self._batch(samples[first : first + BATCH])
+        return predictions
 
-    def _batch(self, samples: Sequence[str]) -> list[Guess]:
+    def _batch(self, samples: Sequence[str]) -> list[Prediction]:
         encoded = [self._encode(sample) for sample in samples]
         order = sorted(range(len(encoded)), key=lambda i: -len(encoded[i]))
         texts = [encoded[i] for i in order]
-        guesses = [UNTOLD] * len(texts)
+        predictions = [UNKNOWN] * len(texts)
         rows, features = (self._walk_each if len(texts) < FEW else self._walk_columns)(texts)
         if len(rows):
             lengths = np.fromiter(map(len, texts), np.int64, len(texts))
             for row, label, probability in self._score(rows, features, lengths):
-                guesses[order[row]] = (self._labels[label], probability)
-        return guesses
+                predictions[order[row]] = (self._labels[label], probability)
+        return predictions
 
     def _walk_each(self, texts: list[bytes]) -> tuple[NDArray[Any], NDArray[Any]]:
+        """-> (rows, features), both (m,): feature features[k] was met in text rows[k]."""
         step, base, feature = self._one
         rows, features = [], []
         for row, text in enumerate(texts):
@@ -65,21 +68,25 @@ class BatchIdentifier:
         return np.array(rows, np.int64), np.array(features, np.int64)
 
     def _walk_columns(self, texts: list[bytes]) -> tuple[NDArray[Any], NDArray[Any]]:
-        """texts: longest first, so that those still walking are always the first ones."""
-        lengths = np.fromiter(map(len, texts), np.int64, len(texts))
+        """-> what `_walk_each` gives, in another order.
+
+        texts: longest first. So the texts that reach a column are always the first ones, and
+        their states are a prefix of `state`.
+        """
+        lengths = np.fromiter(map(len, texts), np.int64, len(texts))  # (n,), descending
         letters = np.frombuffer(b"".join(texts), np.uint8)
-        start = np.cumsum(lengths) - lengths
+        start = np.cumsum(lengths) - lengths  # (n,), of each text in `letters`
         longest = int(lengths[0]) if len(lengths) else 0
-        walking = np.searchsorted(-lengths, -np.arange(longest))
-        state = np.zeros(len(texts), np.int32)
+        walking = np.searchsorted(-lengths, -np.arange(longest))  # (longest,), texts longer than c
+        state = np.zeros(len(texts), np.int32)  # (n,)
         everyone = np.arange(len(texts))
         rows, features = [everyone[:0]], [self._feature[:0]]
         for column, n in enumerate(walking.tolist()):
-            here = self._base.take(state[:n]) + letters.take(start[:n] + column)
-            now = state[:n] = self._next.take(here)
+            edge = self._base.take(state[:n]) + letters.take(start[:n] + column)  # (n of column,)
+            state[:n] = now = self._next.take(edge)
             rows.append(everyone[:n])
             features.append(self._feature.take(now))
-        row, feature = np.concatenate(rows), np.concatenate(features)
+        row, feature = np.concatenate(rows), np.concatenate(features)  # (bytes of all texts,)
         met = feature >= 0
         return row[met], feature[met].astype(np.int64)
 
@@ -93,14 +100,14 @@ class BatchIdentifier:
         own calibration.
         """
         kinds = len(self._weights)
-        key = np.sort(rows * kinds + features)
-        first = np.flatnonzero(np.diff(key, prepend=-1))
+        key = np.sort(rows * kinds + features)  # (met,), by row, then by feature
+        first = np.flatnonzero(np.diff(key, prepend=-1))  # (pairs,), of each distinct pair
         counts = np.diff(first, append=len(key))
         row, feature = np.divmod(key[first], kinds)
-        weights = self._weights.take(feature, axis=0)
+        weights = self._weights.take(feature, axis=0)  # (pairs, labels)
         weights *= np.log1p(counts.astype(np.float32))[:, None]
-        begin = np.flatnonzero(np.diff(row, prepend=-1))
-        scores = np.add.reduceat(weights, begin, axis=0) + self._prior
+        begin = np.flatnonzero(np.diff(row, prepend=-1))  # (scored rows,), in the pairs
+        scores = np.add.reduceat(weights, begin, axis=0) + self._prior  # (scored rows, labels)
         for kept, alias in self._aliases:
             scores[:, kept] = np.maximum(scores[:, kept], scores[:, alias])
             scores[:, alias] = -np.inf

@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from reviews.record import MAX_LINE_BYTES
+from reviews.limits import MAX_LINE_BYTES
 from reviews.synthetic.words import Dice
 
 Record = dict[str, Any]

@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from reviews.identity import bucket, review_key
-from reviews.parquet import MADE_BY
+from reviews.provenance import PROVENANCE_KEY
 from reviews.refine import Options
 from training import config
 from training.config import ModelConfig
@@ -75,8 +75,8 @@ def write_corpus(path: Path, columns: Columns, order: list[int] | None = None) -
     path.parent.mkdir(parents=True, exist_ok=True)
     chosen = range(len(columns["rating"])) if order is None else order
     arrays = {n: pa.array([columns[n][i] for i in chosen], TYPES[n]) for n in TYPES}
-    made_by = {MADE_BY: Options().made_by}
-    pq.write_table(pa.table(arrays).replace_schema_metadata(made_by), path)
+    provenance = {PROVENANCE_KEY: Options().provenance.to_json()}
+    pq.write_table(pa.table(arrays).replace_schema_metadata(provenance), path)
     return path.parent
 
 

@@ -15,13 +15,12 @@ from numpy.typing import ArrayLike, NDArray
 
 from reviews.clean import TEXT_RULES
 from reviews.identity import HOLD_OUT_BUCKETS
-from reviews.parquet import MADE_BY
-from reviews.refine import MadeBy
+from reviews.language import UNDETERMINED
+from reviews.provenance import PROVENANCE_KEY, Provenance
 from training.data import parquet_footer
 from training.data.parquet import read_batches
 from training.errors import DatasetError
 
-UNDETERMINED = "und"  # too short to tell a language
 BATCH_ROWS = 8192
 REFINE_AGAIN = "refine the raw files again, all in one way"
 NULLABLE = {True: 1, False: 0, None: -1}
@@ -163,19 +162,18 @@ def detector(folder: Path) -> str:
     found: dict[str, str] = {}
     for path in files(folder):
         try:
-            told = msgspec.json.decode(
-                parquet_footer.read(path).metadata.get(MADE_BY, ""), type=MadeBy
-            )
+            metadata = parquet_footer.read(path).metadata
+            provenance = Provenance.from_json(metadata.get(PROVENANCE_KEY, ""))
         except msgspec.MsgspecError:
             raise DatasetError(
                 f"{path.name} does not say by what it was made: {REFINE_AGAIN}"
             ) from None
-        if told.text_rules != TEXT_RULES:
+        if provenance.text_rules != TEXT_RULES:
             raise DatasetError(
-                f"{path.name} was cleaned by text rules {told.text_rules}, this program goes by "
-                f"{TEXT_RULES}: {REFINE_AGAIN}"
+                f"{path.name} was cleaned by text rules {provenance.text_rules}, this program goes "
+                f"by {TEXT_RULES}: {REFINE_AGAIN}"
             )
-        found.setdefault(told.detector, path.name)
+        found.setdefault(provenance.detector, path.name)
     if len(found) > 1:
         told_by = ", ".join(f"{path} by {name}" for name, path in found.items())
         raise DatasetError(f"languages were told in {told_by}: {REFINE_AGAIN}")

@@ -6,10 +6,10 @@ import msgspec
 
 from reviews.clean import clean
 from reviews.language import detect
+from reviews.limits import MAX_TEXT_CHARACTERS, MAX_TITLE_CHARACTERS
 from training.data.dataset import Rows
 from training.model.star_model import StarModel
 
-MOST_TITLE, MOST_TEXT = 1_000, 20_000  # characters that the API takes
 VERIFIED = {1: True, 0: False, -1: None}
 
 
@@ -41,7 +41,7 @@ def write_golden(path: Path, model: StarModel, rows: Rows, count: int) -> int:
 
 
 def _is_fit(title: str, text: str, model: StarModel) -> bool:
-    if len(title) > MOST_TITLE or len(text) > MOST_TEXT:
+    if len(title) > MAX_TITLE_CHARACTERS or len(text) > MAX_TEXT_CHARACTERS:
         return False
     words = clean(title, text)
     unchanged = (words.title, words.text, words.markup) == (title, text, False)

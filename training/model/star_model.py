@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from monitoring.observations import Observations
 from reviews.clean import TEXT_RULES
-from training.data.dataset import UNDETERMINED
+from reviews.language import UNDETERMINED
 from training.features.tokens import tokenise
 from training.features.views import unknown_share
 from training.model.artefact import Parts, read_head, read_parts

@@ -4,7 +4,6 @@ One process, one event loop: an answer takes less time than handing it to a thre
 """
 
 import logging
-import re
 import threading
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -16,6 +15,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from reviews.body import decode_body
 from reviews.errors import RequestError, TooLargeError
 from reviews.language import find_detector, identifier
 from training.model import archive
@@ -24,12 +24,10 @@ from training.model.star_model import StarModel
 
 logger = logging.getLogger("training.serving.serve")
 
-MOST_REVIEWS = 1_000  # in one request
-MOST_BYTES = 6 * 1024 * 1024  # what InvokeEndpoint takes
+MAX_INVOCATION_REVIEWS = 1_000  # in one request
+MAX_INVOCATION_BYTES = 6 * 1024 * 1024  # what InvokeEndpoint takes
 DETECTOR_SECONDS = 0.5  # after the start
 JSON = "application/json"
-WHERE = re.compile(r" - at `\$([^`]*)`$")
-PLACE = re.compile(r"\.?([a-z_]+)|\[([0-9]+)\]")
 
 
 class Review(msgspec.Struct, frozen=True):
@@ -43,7 +41,7 @@ class Review(msgspec.Struct, frozen=True):
 class Question(msgspec.Struct, frozen=True):
     """The body of a request."""
 
-    reviews: Annotated[list[Review], msgspec.Meta(min_length=1, max_length=MOST_REVIEWS)]
+    reviews: Annotated[list[Review], msgspec.Meta(min_length=1, max_length=MAX_INVOCATION_REVIEWS)]
     explain: bool = False
 
 
@@ -59,15 +57,7 @@ _questions = msgspec.json.Decoder(Question)
 
 def parse(body: bytes) -> Question:
     """Read a request. Raises RequestError with the pointer to the field, never with its value."""
-    if len(body) > MOST_BYTES:
-        raise TooLargeError(f"the body has more than {MOST_BYTES} bytes")
-    try:
-        return _questions.decode(body)
-    except msgspec.ValidationError as error:
-        words, pointer = _describe(str(error))
-        raise RequestError(words, pointer=pointer) from None
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        raise RequestError("the body is not JSON") from None
+    return decode_body(_questions, body, max_bytes=MAX_INVOCATION_BYTES)
 
 
 def answer(model: StarModel, question: Question) -> Answer:
@@ -143,16 +133,6 @@ def serve(folder: Path, port: int, host: str = "127.0.0.1") -> None:
         server_header=False,
         log_level="warning",
     )
-
-
-def _describe(message: str) -> tuple[str, str]:
-    """msgspec's words without its path, and the path as a JSON pointer."""
-    found = WHERE.search(message)
-    words = message[: found.start()] if found else message
-    pointer = "".join(f"/{a or b}" for a, b in PLACE.findall(found.group(1))) if found else ""
-    if missing := re.fullmatch(r"Object missing required field `([a-z_]+)`", words):
-        pointer += f"/{missing.group(1)}"
-    return words, pointer
 
 
 def _problem(status: int, detail: str, pointer: str) -> Response:

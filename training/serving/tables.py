@@ -9,7 +9,8 @@ from typing import IO, Any
 
 import msgspec
 
-from reviews.record import MAX_LINE_BYTES, Rejected, is_blank, read_record
+from reviews.limits import MAX_LINE_BYTES
+from reviews.record import Rejected, is_blank, read_record
 from training.data.parquet import read_batches
 from training.errors import ConfigurationError, DatasetError, UnreadableSourceError
 from training.model.answer import Prepared

@@ -13,8 +13,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from lambdas.settings import PreprocessSettings
-from reviews import parquet
 from reviews.errors import PartialFailureError, UnreadableSourceError
+from reviews.provenance import PROVENANCE_KEY
 from tests.unit.lambdas.conftest import CURATED, RAW, Context, Load, emitted
 
 KEY = "incoming/reviews.jsonl"
@@ -155,7 +155,7 @@ def test_another_detector_tells_the_languages_and_files_and_records_name_it(
     for written in other["parquet"]:
         body = s3.get_object(Bucket=CURATED, Key=written["key"])["Body"].read()
         table = pq.read_table(io.BytesIO(body))
-        assert b'"py3langid-25-alone"' in table.schema.metadata[parquet.MADE_BY.encode()]
+        assert b'"py3langid-25-alone"' in table.schema.metadata[PROVENANCE_KEY.encode()]
         assert table.column("language_confidence").null_count == 0  # nothing was just certain
 
     again = Machine(load, monkeypatch, 3_000, detector="py3langid-25-alone")

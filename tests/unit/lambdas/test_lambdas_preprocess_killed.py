@@ -64,7 +64,7 @@ def dying_batches(refined, file):
             if file.seek(0, 2) > 4:  # more than Parquet's first four bytes
                 die()
 
-    write(worker.Refined(batches(), refined.counts, refined.schema, refined.made_by), file)
+    write(worker.Refined(batches(), refined.counts, refined.schema, refined.provenance), file)
 
 
 def half(nth):

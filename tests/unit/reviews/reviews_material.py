@@ -136,7 +136,7 @@ def files(max_size: int = 12) -> st.SearchStrategy[bytes]:
 
 
 def by_the_rules(data: bytes, options: Options = DEFAULT) -> tuple[list[Any], list[Any], Counts]:
-    """-> (rows, what is set aside, counts) by the definition."""
+    """-> (rows, rejected lines, counts) by the definition."""
     counts = Counts()
     names = Refiner(options).stream(io.BytesIO()).schema.names
     rows, rejected = [], []
@@ -155,7 +155,7 @@ def by_the_rules(data: bytes, options: Options = DEFAULT) -> tuple[list[Any], li
 
 
 def refined(stream: Any, options: Options = DEFAULT) -> tuple[list[Any], list[Any], Counts]:
-    """-> (rows, what is set aside, counts) by the fast path."""
+    """-> (rows, rejected lines, counts) by the fast path."""
     rejected: list[Rejected] = []
     found = Refiner(options, rejected.append).stream(stream)
     return rows_of(found), rejected, found.counts

@@ -38,20 +38,20 @@ def made_by(tmp_path):
     return {path.name: path.read_bytes() for path in files}
 
 
-def test_refine_leaves_rows_what_it_set_aside_and_counts(tmp_path, refine, capsys):
+def test_refine_leaves_rows_rejected_lines_and_counts(tmp_path, refine, capsys):
     assert refine({"a.jsonl": LINES, "b.jsonl.gz": gzip.compress(GOOD + b"no json\n" + GOOD)}) == 0
     counts = counts_of(tmp_path)
     rows = pq.read_table(tmp_path / "out" / "reviews")
-    set_aside = [
+    rejected = [
         json.loads(line)
         for path in sorted((tmp_path / "out" / "rejected").glob("*.jsonl"))
         for line in path.read_bytes().splitlines()
     ]
     assert counts["read"] == 303
-    assert counts["read"] == counts["kept"] + counts["duplicates"] + len(set_aside)
+    assert counts["read"] == counts["kept"] + counts["duplicates"] + len(rejected)
     assert rows.num_rows == counts["kept"] == sum(counts["ratings"].values())
-    assert sum(counts["rejected"].values()) == len(set_aside)
-    assert set_aside[-1] == {"reason": "not_json", "offset": len(GOOD), "line": 2, "raw": "no json"}
+    assert sum(counts["rejected"].values()) == len(rejected)
+    assert rejected[-1] == {"reason": "not_json", "offset": len(GOOD), "line": 2, "raw": "no json"}
     assert counts["seconds"] > 0
     assert {"blank", "languages"} <= set(counts)
     assert "303 read" in capsys.readouterr().out

@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reviews import parquet
-from reviews.bulk.seen import Seen
+from reviews.bulk.duplicates import Seen
 from reviews.errors import UnreadableSourceError
 from reviews.files import refine_files
 from reviews.refine import DEFAULT, refine_stream

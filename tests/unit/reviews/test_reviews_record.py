@@ -3,11 +3,12 @@ import json
 
 import pytest
 
-from reviews.record import BOM, MAX_LINE_BYTES, REASONS, Rejected, Review, read_record
+from reviews.limits import MAX_LINE_BYTES
+from reviews.record import BOM, REASONS, Rejected, Review, read_record
 
 KEPT = b'{"rating": 5.0, "title": "Good", "text": "Works"}'
 
-SET_ASIDE = {
+REJECTED = {
     "not_json": [
         b"no json at all",
         b'{"rating": 5, "text": "cut o',
@@ -61,15 +62,15 @@ SET_ASIDE = {
 
 @pytest.mark.parametrize(
     ("reason", "line"),
-    [(reason, line) for reason, lines in SET_ASIDE.items() for line in lines],
+    [(reason, line) for reason, lines in REJECTED.items() for line in lines],
     ids=lambda value: value[:40].decode("latin-1") if isinstance(value, bytes) else value,
 )
-def test_a_line_that_cannot_be_kept_comes_back_with_its_reason(reason, line):
+def test_a_line_that_cannot_be_kept_is_rejected_with_its_reason(reason, line):
     assert read_record(line, offset=7, number=3) == Rejected(reason, line, 7, 3)
 
 
 def test_every_reason_but_that_of_the_words_is_given_by_reading():
-    assert {*SET_ASIDE, "no_text"} == set(REASONS)
+    assert {*REJECTED, "no_text"} == set(REASONS)
 
 
 def test_what_is_odd_but_readable_is_kept():
@@ -87,7 +88,7 @@ def test_a_line_of_exactly_the_limit_is_read():
     assert isinstance(read_record(line), Review)
 
 
-def test_a_line_that_is_set_aside_keeps_every_byte():
+def test_a_rejected_line_keeps_every_byte():
     plain, odd = Rejected("wrong_type", "é".encode(), 10, 2), Rejected("not_utf8", b"\xff\0", 20, 3)
     assert json.loads(plain.to_json()) == {
         "reason": "wrong_type",

@@ -73,7 +73,7 @@ def test_how_bytes_arrive_makes_no_difference(data, sizes):
         assert refined(Dripping(data, sizes)) == refined(io.BytesIO(data))
 
 
-def test_a_line_longer_than_memory_allows_is_set_aside_in_parts():
+def test_a_line_longer_than_memory_allows_is_rejected_in_parts():
     data = b'{"rating":5,"text":"ok"}\n' + b"x" * 25 + b'\n{"rating":4,"text":"ok"}\n' + b"y" * 20
     with (
         patch.object(source, "CHUNK_BYTES", 4),

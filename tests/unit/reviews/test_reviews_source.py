@@ -29,7 +29,7 @@ WHOLE_ROWS, WHOLE_REJECTED, _ = refined(io.BytesIO(DATA))
 
 
 def read(data):
-    """-> (rows, what is set aside, counts, the error that ended it)."""
+    """-> (rows, rejected lines, counts, the error that ended it)."""
     rejected = []
     found = refine_stream(io.BytesIO(data), on_reject=rejected.append)
     rows, error = [], None
@@ -48,7 +48,7 @@ def test_gzip_that_is_cut_off_gives_all_that_came_before_and_says_where(at):
     assert f"breaks off after {at:,} bytes" in error
     assert counts.adds_up()
     whole_rows, whole_rejected, _ = refined(io.BytesIO(DATA))
-    # The last line is cut as well: it is set aside, or is the whole line without its newline.
+    # The last line is cut as well: it is rejected, or is the whole line without its newline.
     assert rows == whole_rows[: len(rows)]
     assert [r.line for r in rejected[:-1]] == [
         r.line for r in whole_rejected[: max(0, len(rejected) - 1)]
@@ -238,7 +238,7 @@ def test_a_file_of_another_kind_is_no_source(head):
     assert source.FOREIGN[head] in error
 
 
-def test_lines_of_ten_megabytes_are_set_aside_whole(tmp_path):
+def test_lines_of_ten_megabytes_are_rejected_whole(tmp_path):
     long = json.dumps({"rating": 5, "text": "x" * 10_000_000}).encode()
     rows, rejected, counts, _ = read(LINES[0] + b"\n" + long + b"\n" + LINES[1] + b"\n" + long)
     assert (len(rows), counts.read, counts.rejected) == (2, 4, {"too_long": 2})

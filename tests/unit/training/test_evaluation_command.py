@@ -12,7 +12,7 @@ import pytest
 from arro3.core import Array, DataType, Table
 from arro3.io import read_parquet, write_parquet
 
-from reviews.parquet import MADE_BY
+from reviews.provenance import PROVENANCE_KEY
 from reviews.refine import Options
 from training import config
 from training.curve import learning_curve
@@ -57,9 +57,9 @@ def write_reviews(folder: Path, rows: int, seed: int, noise: float) -> None:
         "review_key": Array.from_numpy(rng.integers(0, 2**60, rows).astype(np.uint64)),
     }
     folder.mkdir(parents=True)
-    made_by = {MADE_BY: Options().made_by}
+    provenance = {PROVENANCE_KEY: Options().provenance.to_json()}
     file = str(folder / "part.parquet")
-    write_parquet(Table.from_pydict(columns), file, key_value_metadata=made_by)
+    write_parquet(Table.from_pydict(columns), file, key_value_metadata=provenance)
 
 
 @pytest.fixture(scope="module")
@@ -160,7 +160,7 @@ def test_bad_input_is_named_and_nothing_is_written(place: Path, tmp_path: Path) 
         evaluate(place / "good", tmp_path / "nothing", tmp_path / "out")
     shutil.copytree(place / "data", tmp_path / "data")
     (path,) = (tmp_path / "data").iterdir()
-    other = {MADE_BY: Options(detector="py3langid-139").made_by}
+    other = {PROVENANCE_KEY: Options(detector="py3langid-139").provenance.to_json()}
     write_parquet(read_parquet(str(path)).read_all(), str(path), key_value_metadata=other)
     with pytest.raises(DatasetError, match=r"by py3langid-25, these rows were .* py3langid-139"):
         evaluate(place / "good", tmp_path / "data", tmp_path / "out")

@@ -12,7 +12,7 @@ import pytest
 
 from reviews import parquet
 from reviews.clean import TEXT_RULES
-from reviews.parquet import MADE_BY
+from reviews.provenance import PROVENANCE_KEY
 from reviews.refine import Options, refine_stream
 from training.data import dataset
 from training.errors import DatasetError
@@ -42,10 +42,10 @@ def table(keys: Sequence[int]) -> dict[str, list]:
     }
 
 
-def write(path: Path, columns: dict[str, list], types=TYPES, made_by: str = "") -> None:
+def write(path: Path, columns: dict[str, list], types=TYPES, provenance: str = "") -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     written = pa.table({n: pa.array(columns[n], types[n]) for n in columns})
-    pq.write_table(written.replace_schema_metadata({MADE_BY: made_by}), path)
+    pq.write_table(written.replace_schema_metadata({PROVENANCE_KEY: provenance}), path)
 
 
 def test_files_of_any_depth_are_read_once_each_review(tmp_path: Path):
@@ -125,25 +125,28 @@ def test_a_missing_column_and_a_broken_file_are_named(tmp_path: Path):
 
 
 def test_rows_say_by_which_detector_their_languages_were_told(tmp_path: Path):
-    made_by = Options(detector="py3langid-139").made_by
+    provenance = Options(detector="py3langid-139").provenance.to_json()
     for name in ("a", "b"):
-        write(tmp_path / f"{name}.parquet", table(range(9)), made_by=made_by)
+        write(tmp_path / f"{name}.parquet", table(range(9)), provenance=provenance)
     assert dataset.detector(tmp_path) == "py3langid-139"
 
 
 @pytest.mark.parametrize(
-    ("made_by", "words"),
+    ("provenance", "words"),
     [
         ("", "does not say by what it was made"),
         ("py3langid-25", "does not say"),
         ('{"text_rules": 1, "detector": "py3langid-25"}', "does not say"),
         ('{"text_rules": "0", "detector": "py3langid-25"}', "cleaned by text rules 0"),
-        (Options(detector="py3langid-139").made_by, r"a\.parquet by py3langid-25, b\.parquet by"),
+        (
+            Options(detector="py3langid-139").provenance.to_json(),
+            r"a\.parquet by py3langid-25, b\.parquet by",
+        ),
     ],
 )
-def test_rows_that_were_not_all_made_in_our_way_are_refused(tmp_path: Path, made_by, words):
-    write(tmp_path / "a.parquet", table(range(9)), made_by=Options().made_by)
-    write(tmp_path / "b.parquet", table(range(9)), made_by=made_by)
+def test_rows_that_were_not_all_made_in_our_way_are_refused(tmp_path: Path, provenance, words):
+    write(tmp_path / "a.parquet", table(range(9)), provenance=Options().provenance.to_json())
+    write(tmp_path / "b.parquet", table(range(9)), provenance=provenance)
     with pytest.raises(DatasetError, match=f"{words}.*refine the raw files again"):
         dataset.detector(tmp_path)
 
@@ -151,7 +154,7 @@ def test_rows_that_were_not_all_made_in_our_way_are_refused(tmp_path: Path, made
 def test_a_file_that_we_made_ourselves_says_our_rules(tmp_path: Path):
     with (tmp_path / "0.parquet").open("w+b") as file:
         parquet.write(refine_stream(io.BytesIO(b'{"rating": 5, "text": "good"}')), file)
-    told = pq.read_schema(tmp_path / "0.parquet").metadata[MADE_BY.encode()]
+    told = pq.read_schema(tmp_path / "0.parquet").metadata[PROVENANCE_KEY.encode()]
     assert json.loads(told) == {"text_rules": TEXT_RULES, "detector": "py3langid-25"}
     assert dataset.detector(tmp_path) == "py3langid-25"
 

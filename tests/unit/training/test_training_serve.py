@@ -106,7 +106,7 @@ def test_a_wrong_field_is_pointed_at_and_no_word_repeated(model, question, point
 
 
 def test_a_body_too_large_is_refused(monkeypatch):
-    monkeypatch.setattr(serve, "MOST_BYTES", 10)
+    monkeypatch.setattr(serve, "MAX_INVOCATION_BYTES", 10)
     with pytest.raises(TooLargeError):
         serve.parse(b" " * 11)
     with pytest.raises(RequestError):

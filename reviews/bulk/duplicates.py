@@ -1,4 +1,4 @@
-"""The keys met so far, in bounded memory."""
+"""Duplicates are found by their keys, of which a bounded number is remembered."""
 
 from typing import Any
 
@@ -8,16 +8,16 @@ from numpy.typing import NDArray
 from reviews.counts import REMEMBERED_ROWS
 
 Keys = NDArray[np.uint64]
-FIRST_BITS = 14
-FULLEST = 0.6  # share of slots in use
-MOVED_AT_ONCE = 1 << 14
+FIRST_BITS = 14  # 128 KiB: a Lambda with a small shard need not fill more
+MAX_LOAD = 0.6  # share of slots in use; beyond it, walks from slot to slot get long
+MOVED_AT_ONCE = 1 << 14  # slots: a copy of all would double the memory
 
 
 class Seen:
     """A set of 64-bit hashes: open addressing, 8 bytes a slot, 13 to 27 MB a million keys.
 
-    limit: how many keys are remembered. Past that it still finds those that it knows, and lets
-    all others through.
+    limit: how many keys are remembered. Past that it still finds those that it knows; all others
+    count as new.
     """
 
     def __init__(self, limit: int = REMEMBERED_ROWS) -> None:
@@ -30,13 +30,13 @@ class Seen:
         return self._size
 
     def add(self, keys: Keys) -> tuple[NDArray[np.bool_], bool]:
-        """Remember keys. -> (which are met for the first time, whether these are remembered).
+        """Remember keys, (n,). -> (which are met for the first time, (n,); whether they are kept).
 
         Of equal keys the first in the array is new.
         """
         keys = np.where(keys == 0, np.uint64(1), keys)  # zero marks a free slot
         fresh = np.zeros(len(keys), np.bool_)
-        distinct, first = np.unique(keys, return_index=True)
+        distinct, first = np.unique(keys, return_index=True)  # (distinct,) each; first: in `keys`
         is_remembering = self._size + len(distinct) <= self._limit
         if is_remembering:
             self._grow(self._size + len(distinct))
@@ -46,16 +46,21 @@ class Seen:
         return fresh, is_remembering
 
     def _meet(self, keys: Keys, is_remembering: bool) -> NDArray[np.bool_]:
-        """Whether each of some distinct keys is new; walks all of them from slot to slot."""
+        """Whether each of some distinct keys, (n,), is new; all walk from slot to slot together.
+
+        Invariant: `left` are the keys that met only other keys so far. Every turn each of them
+        looks at its next slot, and leaves where that holds the key itself or is free.
+        """
         fresh = np.zeros(len(keys), np.bool_)
-        slot = (keys >> np.uint64(64 - self._bits)).astype(np.int64)
+        slot = (keys >> np.uint64(64 - self._bits)).astype(np.int64)  # (n,), from the first bits
         left: NDArray[Any] = np.arange(len(keys))
         while len(left):
-            at, key = slot[left], keys[left]
+            at, key = slot[left], keys[left]  # (left,)
             found = self._slots[at]
             is_free = found == 0
             if is_remembering:
-                self._slots[at[is_free]] = key[is_free]  # of several, one gets the slot
+                # Several keys may write to one free slot: the last gets it, the others go on.
+                self._slots[at[is_free]] = key[is_free]
                 is_free &= self._slots[at] == key
             fresh[left[is_free]] = True
             left = left[~(is_free | (found == key))]
@@ -63,7 +68,7 @@ class Seen:
         return fresh
 
     def _grow(self, size: int) -> None:
-        while size > len(self._slots) * FULLEST:
+        while size > len(self._slots) * MAX_LOAD:
             old = self._slots
             self._bits += 1
             self._slots = np.zeros(1 << self._bits, np.uint64)

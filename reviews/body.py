@@ -1,0 +1,44 @@
+"""The JSON body of a request, decoded into a msgspec struct or refused with the field's pointer.
+
+No message repeats a value or a name that was sent: only our own field names.
+"""
+
+import re
+from typing import TypeVar
+
+import msgspec
+
+from reviews.errors import RequestError, TooLargeError
+
+T = TypeVar("T")
+
+# msgspec's messages: `Expected …, got … - at `$.reviews[0].text``.
+LOCATION = re.compile(r" - at `\$([^`]*)`$")
+STEP = re.compile(r"\.([a-z_]+)|\[([0-9]+)\]")
+UNKNOWN_FIELD = "Object contains unknown field"
+MISSING_FIELD = re.compile(r"Object missing required field `([a-z_]+)`")
+
+
+def decode_body(decoder: msgspec.json.Decoder[T], body: bytes, *, max_bytes: int) -> T:
+    """Decode a body. Raises RequestError with the pointer to the field, TooLargeError by size."""
+    if len(body) > max_bytes:
+        raise TooLargeError(f"the body may have {max_bytes:,} bytes")
+    try:
+        return decoder.decode(body)
+    except msgspec.ValidationError as error:
+        raise field_error(str(error)) from None
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        raise RequestError("the body is not JSON") from None
+
+
+def field_error(message: str) -> RequestError:
+    """What a msgspec message says of types and limits, without the name of an unknown field."""
+    location = LOCATION.search(message)
+    description = message[: location.start()] if location else message
+    steps = STEP.findall(location.group(1)) if location else []
+    pointer = "".join(f"/{name or index}" for name, index in steps)
+    if message.startswith(UNKNOWN_FIELD):
+        return RequestError("holds a field that this API does not know", pointer=pointer)
+    if missing := MISSING_FIELD.fullmatch(description):
+        return RequestError("is required", pointer=f"{pointer}/{missing.group(1)}")
+    return RequestError(description, pointer=pointer)
