@@ -1,8 +1,8 @@
-"""Raw categories of Amazon Reviews 2023 from where the data set's authors keep them.
+"""Downloads raw categories of Amazon Reviews 2023 from the server of the data set's authors.
 
-OUT/NAME.jsonl.gz          there when it is whole and was checked
-OUT/NAME.jsonl.gz.sha256   for `sha256sum -c`, and to know it again
-OUT/NAME.jsonl.gz.part     what came so far (beside it, what the server promised of the rest)
+OUT/NAME.jsonl.gz          exists when it is whole and was checked
+OUT/NAME.jsonl.gz.sha256   for `sha256sum -c`, and to recognise the file
+OUT/NAME.jsonl.gz.part     what came so far, with the server's promise of the whole beside it
 """
 
 import hashlib
@@ -40,7 +40,7 @@ CATEGORIES = (
 PIECE_BYTES = 1 << 18
 TIMEOUT_SECONDS = 60.0  # without a byte
 TRIES = 5  # in a row that bring nothing new
-MOST_SECONDS = 120.0  # that a server may ask us to wait
+MAX_WAIT_SECONDS = 120.0  # that a server may ask for
 PASSING = {408, 425, 429, 500, 502, 503, 504}  # answers that may be others a moment later
 MD5 = re.compile(r'"([0-9a-f]{32})"')  # an ETag that is one; others are the server's own affair
 
@@ -48,7 +48,7 @@ OnProgress = Callable[[int, int | None], None]  # bytes so far, and of the whole
 
 
 class Promise(msgspec.Struct):
-    """What the server said of a file. version: ETag or time, by which to know it again."""
+    """What the server said of a file. version: ETag or time, which another file does not have."""
 
     total: int | None = None
     version: str | None = None
@@ -63,7 +63,7 @@ def download(
     on_progress: OnProgress = lambda done, total: None,
     pause: Callable[[float], None] = lambda seconds: None,
 ) -> Path:
-    """Fetch one category, going on where an earlier try stopped; what is there stays.
+    """Fetch one category; go on where an earlier try stopped, and keep a file that is whole.
 
     pause: waits so many seconds before the next try.
     Raises DownloadError where trying again may help: what came so far is kept, but for what
@@ -184,20 +184,20 @@ class _Part:
 
 def _fetch(url: str, part: _Part, on_progress: OnProgress, pause: Callable[[float], None]) -> None:
     """Ask until all is there. Raises DownloadError after TRIES that brought nothing new."""
-    most, failures = part.size, 0
+    best, failures = part.size, 0
     while not part.is_whole():
         reason, wait = "it broke off", 0.0
         try:
             _ask(url, part, on_progress)
         except (OSError, HTTPException) as error:
-            reason, wait = _words(error), _asked_to_wait(error)
+            reason, wait = _reason(error), _asked_to_wait(error)
         if part.is_whole():
             return
-        failures = 0 if part.size > most else failures + 1
-        most = max(most, part.size)
+        failures = 0 if part.size > best else failures + 1
+        best = max(best, part.size)
         total = _size(part.promise.total)
         kept = f"{part.size:,} bytes of {total} are kept; the same command goes on from there"
-        if wait > MOST_SECONDS:
+        if wait > MAX_WAIT_SECONDS:
             raise DownloadError(f"{url}: the server asks to wait {wait:,.0f} s ({reason}). {kept}")
         if failures == TRIES:
             raise DownloadError(f"{url} did not come whole in {TRIES} tries ({reason}). {kept}")
@@ -239,12 +239,12 @@ def _goes_on(answer: Any, part: _Part, size: int) -> bool:
         return False
     begin, total = _content_range(answer)
     version = part.promise.version or ""
-    told = answer.headers["ETag" if version.startswith('"') else "Last-Modified"]
+    stated = answer.headers["ETag" if version.startswith('"') else "Last-Modified"]
     return (
         begin == size
         and total is not None
         and part.promise.total in (None, total)
-        and (not version or told in (None, version))
+        and (not version or stated in (None, version))
     )
 
 
@@ -296,22 +296,22 @@ def _asked_to_wait(error: Exception) -> float:
     """Seconds that the server wants to be left alone (0: it did not say)."""
     if not isinstance(error, HTTPError):
         return 0.0
-    said = error.headers["Retry-After"] or ""
-    if said.isdecimal():
-        return float(said)
+    header = error.headers["Retry-After"] or ""
+    if header.isdecimal():
+        return float(header)
     try:  # a date: by the server's own clock
-        until, now = map(parsedate_to_datetime, (said, error.headers["Date"] or ""))
+        until, now = map(parsedate_to_datetime, (header, error.headers["Date"] or ""))
         return max((until - now) / timedelta(seconds=1), 0.0)
     except (TypeError, ValueError):
         return 0.0
 
 
-def _words(error: Exception) -> str:
+def _reason(error: Exception) -> str:
     if isinstance(error, HTTPError):
         return f"{error.code} {error.reason}"
     reason = error.reason if isinstance(error, URLError) else error
-    words = f"{type(reason).__name__}: {reason}" if isinstance(reason, Exception) else str(reason)
-    return f"{words}; is this machine offline?" if isinstance(error, URLError) else words
+    text = f"{type(reason).__name__}: {reason}" if isinstance(reason, Exception) else str(reason)
+    return f"{text}; is this machine offline?" if isinstance(error, URLError) else text
 
 
 def _size(total: int | None) -> str:

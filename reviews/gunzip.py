@@ -1,4 +1,4 @@
-"""Gzip, member after member: all that can be read, and how much of it may be trusted."""
+"""Decompresses gzip member by member: all that can be read, and how much a checksum covers."""
 
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
@@ -9,10 +9,10 @@ from isal import igzip_lib
 
 from reviews.errors import UnreadableSourceError
 
-STEP_BYTES = 1 << 14  # decompressed at a time: what damage costs where nobody can read again
+STEP_BYTES = 1 << 14  # decompressed at a time: damage costs so many where nothing is read again
 IsalError: Any = igzip_lib.error  # its stub calls it an exception, not a class
 GZIP_MAGIC = b"\x1f\x8b"
-GZIP_HEAD = GZIP_MAGIC + b"\x08"  # of every member: there is no other method than deflate
+GZIP_START = GZIP_MAGIC + b"\x08"  # of every member: there is no other method than deflate
 
 
 def gunzip(
@@ -22,38 +22,40 @@ def gunzip(
 ) -> Iterator[bytes]:
     """Decompress one gzip member after another; zeros after the last are padding.
 
-    on_trailing: told how many bytes after the last member are no gzip. read_from: the pieces from
-    a byte on, again. With it all comes that stands before a damaged place or the end of what was
-    cut off; without, up to STEP_BYTES before it are lost.
-    Raises UnreadableSourceError after what came before a damaged place or the end of what was cut
-    off. A checksum stands at the end of a member: it alone would show that bytes are wrong that can
-    be decompressed, so the error says from which line on there was none.
+    on_trailing: called with the number of bytes after the last member that are no gzip. read_from:
+    gives the pieces from a byte on, again. With it everything before a damaged place or a cut comes
+    out; without it up to STEP_BYTES before that place are lost.
+    Raises UnreadableSourceError after the bytes before a damaged place or a cut. A checksum stands
+    at the end of a member, and it alone shows wrong bytes that can be decompressed: the error says
+    from which line on there was none.
     """
-    came = _Came()
-    pieces = came.counted(pieces)
-    head = _next_head(b"", pieces)
-    if not head:
-        raise came.ended(f"holds nothing in {came.taken:,} bytes")
-    while head:
-        if is_damaged_head(head):
-            begin = came.taken - len(head)
-            raise came.ended(f"is damaged: no member begins at byte {begin:,}, as one must")
-        if not GZIP_MAGIC.startswith(head[:2]):
-            on_trailing(len(head) + sum(map(len, pieces)))
+    totals = _Totals()
+    pieces = totals.counted(pieces)
+    start = _next_start(b"", pieces)
+    if not start:
+        raise totals.ended(f"holds nothing in {totals.piece_end:,} bytes")
+    while start:
+        if is_damaged_start(start):
+            begin = totals.piece_end - len(start)
+            raise totals.ended(f"is damaged: no member begins at byte {begin:,}, as one must")
+        if not GZIP_MAGIC.startswith(start[:2]):
+            on_trailing(len(start) + sum(map(len, pieces)))
             return
-        begin, made = came.taken - len(head), came.made
+        begin, before = totals.piece_end - len(start), totals.out_bytes
         try:
-            rest = yield from _member(head, pieces, came)
+            rest = yield from _member(start, pieces, totals)
         except (IsalError, _CutOff) as error:
-            place = came.taken
+            place = totals.piece_end
             if read_from:
-                safe, known = max(came.before - begin, 0), came.made - made
-                place = begin + (yield from _again(read_from(begin), came, safe, known))
+                whole_bytes, known = max(totals.piece_begin - begin, 0), totals.out_bytes - before
+                place = begin + (
+                    yield from _member_again(read_from(begin), totals, whole_bytes, known)
+                )
             if isinstance(error, _CutOff):
-                raise came.ended(f"breaks off after {came.taken:,} bytes") from None
-            raise came.ended(f"is damaged before byte {place:,} ({error})") from None
-        came.proven = came.lines
-        head = _next_head(rest, pieces)
+                raise totals.ended(f"breaks off after {totals.piece_end:,} bytes") from None
+            raise totals.ended(f"is damaged before byte {place:,} ({error})") from None
+        totals.checked_lines = totals.lines
+        start = _next_start(rest, pieces)
 
 
 class _CutOff(Exception):
@@ -61,45 +63,47 @@ class _CutOff(Exception):
 
 
 @dataclass(slots=True)
-class _Came:
-    """How far a gzip stream was read.
+class _Totals:
+    """How far a gzip stream was read, and what came out of it.
 
-    before, taken: its bytes to the beginning and to the end of the last piece. made: bytes, and
-    lines: newlines, that came out. proven: lines in members whose checksum was right.
+    piece_begin, piece_end: of the last piece, in the stream. out_bytes; lines: newlines among
+    them. checked_lines: lines in members whose checksum was right.
     """
 
-    before: int = 0
-    taken: int = 0
-    made: int = 0
+    piece_begin: int = 0
+    piece_end: int = 0
+    out_bytes: int = 0
     lines: int = 0
-    proven: int = 0
+    checked_lines: int = 0
 
     def counted(self, pieces: Iterator[bytes]) -> Iterator[bytes]:
-        """The pieces of the stream."""
+        """Count pieces of the stream, and hand them on."""
         for piece in pieces:
-            self.before, self.taken = self.taken, self.taken + len(piece)
+            self.piece_begin, self.piece_end = self.piece_end, self.piece_end + len(piece)
             yield piece
 
     def out(self, data: bytes) -> bytes:
-        """What came out, noted."""
-        self.made += len(data)
+        """Count what came out, and hand it on."""
+        self.out_bytes += len(data)
         self.lines += data.count(b"\n")
         return data
 
     def ended(self, how: str) -> UnreadableSourceError:
-        """What is to be said, and how much of what came may be trusted."""
-        words = f"the gzip stream {how}; {self.made:,} bytes were read before that"
+        """The error that says how the stream ended, and how much of what came out was checked."""
+        message = f"the gzip stream {how}; {self.out_bytes:,} bytes were read before that"
         if self.lines:
-            words += f", up to the end of line {self.lines:,}"
-        if 0 < self.proven < self.lines:
-            words += f", but no checksum covers what follows line {self.proven:,}"
-        elif self.lines and not self.proven:
-            words += ", which no checksum covers"
-        words += "; nothing behind it was read"
-        return UnreadableSourceError(words)
+            message += f", up to the end of line {self.lines:,}"
+        if 0 < self.checked_lines < self.lines:
+            message += f", but no checksum covers what follows line {self.checked_lines:,}"
+        elif self.lines and not self.checked_lines:
+            message += ", which no checksum covers"
+        message += "; nothing behind it was read"
+        return UnreadableSourceError(message)
 
 
-def _member(piece: bytes, pieces: Iterator[bytes], came: _Came) -> Generator[bytes, None, bytes]:
+def _member(
+    piece: bytes, pieces: Iterator[bytes], totals: _Totals
+) -> Generator[bytes, None, bytes]:
     """Decompress one member; -> what stands after it in the piece that it ends in.
 
     Raises IsalError or _CutOff.
@@ -107,7 +111,7 @@ def _member(piece: bytes, pieces: Iterator[bytes], came: _Came) -> Generator[byt
     member = igzip_lib.IgzipDecompressor(flag=igzip_lib.DECOMP_GZIP)
     while True:
         if out := member.decompress(piece, STEP_BYTES):
-            yield came.out(out)
+            yield totals.out(out)
         if member.eof:
             rest: bytes = member.unused_data
             return rest
@@ -116,19 +120,20 @@ def _member(piece: bytes, pieces: Iterator[bytes], came: _Came) -> Generator[byt
             raise _CutOff
 
 
-def _again(
-    pieces: Iterator[bytes], came: _Came, safe: int, known: int
+def _member_again(
+    pieces: Iterator[bytes], totals: _Totals, whole_bytes: int, known: int
 ) -> Generator[bytes, None, int]:
-    """Read a member again, its last piece byte by byte: of that the decompressor kept to itself
-    what it made before it failed, and sometimes the last byte before the end.
+    """Read a member again, its last piece byte by byte, to get every byte before its damage.
 
-    safe: bytes before that piece. known: bytes that were made of the member and came already.
-    -> the bytes before which it fails.
+    Where a decompressor fails inside a piece, it keeps to itself what it made of the bytes before,
+    and sometimes the last byte before the end.
+    whole_bytes: of the member before that piece. known: bytes that came out of the member already.
+    -> the bytes of the member before which it fails.
     """
     member = igzip_lib.IgzipDecompressor(flag=igzip_lib.DECOMP_GZIP)
     taken = 0
     for piece in pieces:
-        whole = piece[: max(safe - taken, 0)]
+        whole = piece[: max(whole_bytes - taken, 0)]
         single = (piece[i : i + 1] for i in range(len(whole), len(piece)))
         for step in chain([whole] if whole else [], single):
             taken += len(step)
@@ -139,7 +144,7 @@ def _again(
                 except IsalError:
                     return taken
                 if fresh := out[known:]:
-                    yield came.out(fresh)
+                    yield totals.out(fresh)
                 known = max(known - len(out), 0)
                 if member.eof:  # what is read was changed meanwhile
                     return taken
@@ -147,15 +152,15 @@ def _again(
     return taken
 
 
-def is_damaged_head(head: bytes) -> bool:
+def is_damaged_start(start: bytes) -> bool:
     """Whether a gzip member begins here of whose first three bytes one was changed or lost."""
-    same = sum(a == b for a, b in zip(head, GZIP_HEAD, strict=False))
-    return same == 2 < len(head) or head.startswith(GZIP_HEAD[1:])
+    same = sum(a == b for a, b in zip(start, GZIP_START, strict=False))
+    return same == 2 < len(start) or start.startswith(GZIP_START[1:])
 
 
-def _next_head(rest: bytes, pieces: Iterator[bytes]) -> bytes:
+def _next_start(rest: bytes, pieces: Iterator[bytes]) -> bytes:
     """What comes after padding, long enough to be known; empty at the end."""
-    head = rest.lstrip(b"\0")
-    while len(head) < len(GZIP_HEAD) and (piece := next(pieces, b"")):
-        head = (head + piece).lstrip(b"\0")
-    return head
+    start = rest.lstrip(b"\0")
+    while len(start) < len(GZIP_START) and (piece := next(pieces, b"")):
+        start = (start + piece).lstrip(b"\0")
+    return start

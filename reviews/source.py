@@ -10,7 +10,7 @@ from itertools import chain
 from typing import Protocol
 
 from reviews.errors import UnreadableSourceError
-from reviews.gunzip import GZIP_MAGIC, gunzip, is_damaged_head
+from reviews.gunzip import GZIP_MAGIC, gunzip, is_damaged_start
 from reviews.record import Rejected
 
 PIECE_BYTES = 1 << 18  # read at a time
@@ -82,7 +82,7 @@ def plain_pieces(
 
 def foreign_kind(head: bytes) -> str | None:
     """What bytes are that begin so, if they are known to be neither lines nor gzip."""
-    if is_damaged_head(head):
+    if is_damaged_start(head):
         return "gzip whose first bytes are damaged"
     return next((what for magic, what in FOREIGN.items() if head.startswith(magic)), None)
 
