@@ -293,7 +293,7 @@ def _checksum(target: Path) -> Path:
 
 
 def _asked_to_wait(error: Exception) -> float:
-    """Seconds that the server wants to be left alone (0: it did not say)."""
+    """Seconds that the server asks to wait; 0 where it does not say."""
     if not isinstance(error, HTTPError):
         return 0.0
     header = error.headers["Retry-After"] or ""

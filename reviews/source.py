@@ -61,7 +61,7 @@ def plain_pieces(
 ) -> Iterator[bytes]:
     """The stream's bytes, decompressed if they begin as gzip does, whatever the file is called.
 
-    on_trailing, read_from: see `gunzip`, which is told of pieces and not of streams.
+    on_trailing, read_from: see `gunzip`.
     Raises UnreadableSourceError, after all that could be read, where gzip is cut off or damaged,
     and where the bytes are known to be no lines.
     """
