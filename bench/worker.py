@@ -146,7 +146,6 @@ def _call(
         languages="en",
         detector=language.DEFAULT,
         code_version="bench",
-        metrics_namespace="ReviewStars",
         keep_columns=keep,
     )
     disk = Disk(folder)

@@ -14,11 +14,11 @@ from typing import Literal
 
 import msgspec
 
+from lambdas.contract import events, names
 from reviews.language import DETECTORS
 
 CONFIGS = Path(__file__).resolve().parent.parent / "configs"
 NOT_STAGES = {"model", "drift"}
-APP = "review-stars"
 OWN_TRACKING = "app"  # an MLflow app that the stage makes
 TRACKING = re.compile(
     rf"|{OWN_TRACKING}|https?://\S+"
@@ -158,7 +158,7 @@ class Stage(Settings, frozen=True, kw_only=True):
 
     def name(self, part: str = "") -> str:
         """The physical name of what a person types: the stage's prefix, or one under it."""
-        return "-".join(filter(None, (APP, self.label, part)))
+        return names.name(self.label, part)
 
     def stack_name(self, stack: str) -> str:
         """The CloudFormation name of the stack with this construct id."""
@@ -188,12 +188,12 @@ class Stage(Settings, frozen=True, kw_only=True):
     @property
     def event_source(self) -> str:
         """The source of our own events on the default bus."""
-        return f"{APP}.{self.label}"
+        return events.source(self.label)
 
     @property
     def live_parameter(self) -> str:
         """The SSM parameter that says which package answers."""
-        return f"/{self.name()}/live"
+        return names.live_parameter(self.label)
 
     @property
     def is_native(self) -> bool:

@@ -70,7 +70,6 @@ class PreprocessSettings(Settings):
     languages: str
     detector: str
     code_version: str
-    metrics_namespace: str
     keep_columns: str = ""
 
 
@@ -97,7 +96,6 @@ class RatingsSettings(Settings):
     predictions_stream: str
     feedback_stream: str
     capture_words: bool
-    metrics_namespace: str
     probe_roles: str = ""
 
 
@@ -111,7 +109,6 @@ class ReleaseSettings(Settings):
     models_bucket: str
     model_package_group: str
     name_prefix: str
-    metrics_namespace: str
     api_id: str = ""
     api_stage: str = ""
     alarm_names: str = ""
@@ -131,7 +128,6 @@ class MonitorSettings(Settings):
     alert_topic_arn: str
     learn_machine_arn: str
     drift_config: str
-    metrics_namespace: str
     alarms_needed: int = 2
     alarms_of: int = 3
     settle_minutes: int = 15

@@ -6,6 +6,9 @@ import json
 from datetime import UTC, datetime
 from pathlib import Path
 
+from lambdas.contract import outputs
+from lambdas.contract.keys import PREDICT, PREDICTIONS, REVIEWS
+from lambdas.contract.names import PREDICT as PREDICTION_JOBS
 from lambdas.ports import jobs, objects
 from operate import follow, packages
 from operate.deployment import Deployment
@@ -13,7 +16,6 @@ from operate.errors import InputError, OperateError
 from operate.progress import Progress
 
 MAX_SECONDS = 86_400
-OUTPUTS = "predictions/"
 SUFFIXES = (".jsonl", ".jsonl.gz", ".json", ".parquet")
 
 
@@ -21,8 +23,8 @@ def upload(deployment: Deployment, file: Path) -> str:
     """Put a file of reviews where batch jobs read, and return its prefix."""
     if not file.is_file():
         raise InputError(f"{file} is not a file: name a .jsonl, .jsonl.gz or .parquet of reviews")
-    objects.put_file(deployment["CuratedBucket"], f"predict/{file.name}", file)
-    return f"predict/{file.name}"
+    objects.put_file(deployment[outputs.CURATED_BUCKET], f"{PREDICT}{file.name}", file)
+    return f"{PREDICT}{file.name}"
 
 
 def predict(deployment: Deployment, prefix: str, out: str, version: str = "") -> str:
@@ -33,13 +35,13 @@ def predict(deployment: Deployment, prefix: str, out: str, version: str = "") ->
     predictions are there already are not asked again.
     Raises InputError where there is nothing to answer, OperateError where the job failed.
     """
-    bucket = deployment["CuratedBucket"]
-    if not prefix.startswith(("predict/", "reviews/")):
-        raise InputError(f"batch jobs read predict/ and reviews/ of {bucket}, not {prefix!r}")
+    bucket = deployment[outputs.CURATED_BUCKET]
+    if not prefix.startswith((PREDICT, REVIEWS)):
+        raise InputError(f"batch jobs read {PREDICT} and {REVIEWS} of {bucket}, not {prefix!r}")
     base, names = _files(bucket, prefix)
-    out = f"{(out or OUTPUTS + base).strip('/')}/"
-    if not out.startswith(OUTPUTS):
-        raise InputError(f"batch jobs write below {OUTPUTS}, not {out!r}")
+    out = f"{(out or PREDICTIONS + base).strip('/')}/"
+    if not out.startswith(PREDICTIONS):
+        raise InputError(f"batch jobs write below {PREDICTIONS}, not {out!r}")
     package = packages.find(deployment, version)
     answered = set(objects.list_keys(bucket, out))
     missing = [name for name in names if f"{out}{name}.jsonl" not in answered]
@@ -47,16 +49,16 @@ def predict(deployment: Deployment, prefix: str, out: str, version: str = "") ->
     progress.log(f"{len(names)} files, {len(names) - len(missing)} answered before")
     if not missing:
         return f"s3://{bucket}/{out}"
-    name = f"{deployment.place.prefix}-predict-{datetime.now(UTC):%Y%m%d-%H%M%S}"
-    manifest_key = f"{OUTPUTS}.manifests/{name}.json"
+    name = f"{deployment.place.name(PREDICTION_JOBS)}-{datetime.now(UTC):%Y%m%d-%H%M%S}"
+    manifest_key = f"{PREDICTIONS}.manifests/{name}.json"
     manifest = json.dumps([{"prefix": f"s3://{bucket}/{base}"}, *missing])
     objects.put_bytes(bucket, manifest_key, manifest.encode())
     jobs.start_prediction(
         jobs.Prediction(
             name=name,
-            role_arn=deployment["BatchRoleArn"],
-            image_uri=deployment["ImageUri"],
-            instance_type=deployment["JobInstanceType"],
+            role_arn=deployment[outputs.BATCH_ROLE_ARN],
+            image_uri=deployment[outputs.IMAGE_URI],
+            instance_type=deployment[outputs.JOB_INSTANCE_TYPE],
             model_uri=package.model_data_url,
             manifest_uri=f"s3://{bucket}/{manifest_key}",
             out_uri=f"s3://{bucket}/{out}",

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from lambdas.contract.names import STACKS
 from lambdas.ports import stacks
 from operate.errors import OperateError
 from operate.place import Place
-
-PARTS = ("foundation", "preprocessing", "learning", "endpoint", "serving", "operations")
 
 
 @dataclass(frozen=True)
@@ -34,6 +33,6 @@ class Deployment:
 def read(place: Place) -> Deployment:
     """Read the outputs of every stack of the stage."""
     outputs: dict[str, str] = {}
-    for part in PARTS:
-        outputs |= stacks.outputs(f"{place.prefix}-{part}")
+    for part in STACKS:
+        outputs |= stacks.outputs(place.name(part))
     return Deployment(place, outputs)

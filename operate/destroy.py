@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from lambdas.contract import outputs
+from lambdas.contract.names import ENDPOINT_STACK, PREDICT, STACKS
 from lambdas.ports import jobs, machines, models, objects, stacks
 from operate import deployment, follow
 from operate.deployment import Deployment
@@ -11,9 +13,8 @@ from operate.errors import OperateError
 from operate.place import Place
 
 Log = Callable[[str], None]
-MACHINES = ("PreprocessMachineArn", "LearnMachineArn", "ReleaseMachineArn")
 # The endpoint first, so that nothing answers or releases any more while the rest goes.
-ORDER = ("endpoint", "operations", "serving", "learning", "preprocessing", "foundation")
+ORDER = (ENDPOINT_STACK, *(part for part in reversed(STACKS) if part != ENDPOINT_STACK))
 STACK_SECONDS = 1800
 ATTEMPTS = 3  # logs of what was just deleted arrive late, in a bucket that was empty already
 BUCKET, GROUP = "AWS::S3::Bucket", "AWS::SageMaker::ModelPackageGroup"
@@ -26,7 +27,7 @@ def destroy(place: Place, log: Log = print) -> None:
     Raises OperateError, with the reasons, where a stack could not be deleted.
     """
     found = deployment.read(place)
-    names = [name for part in ORDER if stacks.exists(name := f"{place.prefix}-{part}")]
+    names = [name for part in ORDER if stacks.exists(name := place.name(part))]
     if not names:
         log(f"stage {place.stage} is not deployed: there is nothing to delete")
         return
@@ -34,21 +35,21 @@ def destroy(place: Place, log: Log = print) -> None:
     role_arn = stacks.role(names[-1])  # CDK's own: a release leaves its narrow one behind
     for name in names:
         _delete(name, role_arn, log)
-        if name.endswith("-endpoint") and found.get("EndpointName"):
-            swept = models.sweep(found["EndpointName"])
+        if name == place.name(ENDPOINT_STACK) and found.get(outputs.ENDPOINT_NAME):
+            swept = models.sweep(found[outputs.ENDPOINT_NAME])
             log(f"deleted {swept} models and endpoint configurations that releases retained")
     log("left: the CDK bootstrap stack and its assets (`cdk gc` deletes unused ones)")
 
 
 def _stop(found: Deployment, log: Log) -> None:
-    for key in MACHINES:
+    for key in outputs.MACHINES:
         if found.get(key):
             stopped = machines.stop_all(found[key])
             log(f"stopped {stopped} executions of {found[key].rsplit(':', 1)[1]}")
-    if found.get("PipelineName"):
-        stopped = models.stop_pipeline_executions(found["PipelineName"])
+    if found.get(outputs.PIPELINE_NAME):
+        stopped = models.stop_pipeline_executions(found[outputs.PIPELINE_NAME])
         log(f"stopped {stopped} executions of the pipeline")
-    stopped = jobs.stop_running(f"{found.place.prefix}-predict-")
+    stopped = jobs.stop_running(f"{found.place.name(PREDICT)}-")
     log(f"stopped {stopped} batch predictions")
 
 

@@ -6,6 +6,8 @@ import hashlib
 import json
 from typing import Any
 
+from lambdas.contract import keys, outputs
+from lambdas.contract import packages as registry
 from lambdas.ports import models, objects
 from operate import packages
 from operate.deployment import Deployment
@@ -19,7 +21,7 @@ def lineage(deployment: Deployment, version: str = "") -> dict[str, Any]:
     """
     package = packages.find(deployment, version)
     metadata = package.metadata
-    evaluation = json.loads(objects.read_uri(metadata["evaluation_uri"]))
+    evaluation = json.loads(objects.read_uri(metadata[registry.EVALUATION_URI]))
     dataset = _dataset(deployment, metadata)
     headline = ("accuracy", "macro_f1", "mae", "qwk", "within_one", "ece", "majority", "rows")
     return {
@@ -29,43 +31,50 @@ def lineage(deployment: Deployment, version: str = "") -> dict[str, Any]:
             "approval": package.approval,
             "registered": f"{package.created:%FT%TZ}",
             "artefact": package.model_data_url,
-            "image": metadata["image_uri"],
+            "image": metadata[registry.IMAGE_URI],
         },
         "serving": _serving(deployment, package.arn),
         "releases": _releases(deployment, package.arn),
         "evaluation": {
-            "uri": metadata["evaluation_uri"],
-            "report": metadata["report_uri"],
-            "model_card": metadata["model_card_uri"],
+            "uri": metadata[registry.EVALUATION_URI],
+            "report": metadata[registry.REPORT_URI],
+            "model_card": metadata[registry.MODEL_CARD_URI],
             "model_card_in_registry": package.card_status or "none",
-            "baseline": metadata["baseline_uri"],
+            "baseline": metadata[registry.BASELINE_URI],
             "gate": evaluation["gate"]["message"],
             **{name: evaluation[name] for name in headline if name in evaluation},
         },
         "code": {
-            "git_commit": metadata["git_commit"],
-            "configuration_sha256": metadata["configuration_digest"],
-            "text_rules": metadata["text_rules"],
+            "git_commit": metadata[registry.GIT_COMMIT],
+            "configuration_sha256": metadata[registry.CONFIGURATION_DIGEST],
+            "text_rules": metadata[registry.TEXT_RULES],
         },
-        "run": {"prefix": metadata["run_prefix"], **_tracking(metadata["run_prefix"])},
+        "run": {
+            "prefix": metadata[registry.RUN_PREFIX],
+            **_tracking(metadata[registry.RUN_PREFIX]),
+        },
         "dataset": dataset,
     }
 
 
 def _serving(deployment: Deployment, arn: str) -> dict[str, Any]:
     try:
-        endpoint, served = models.served_package(deployment["EndpointName"])
+        endpoint, served = models.served_package(deployment[outputs.ENDPOINT_NAME])
     except FileNotFoundError:
         return {"live": False}
     if served != arn:
         return {"live": False, "instead": served}
-    return {"live": True, "endpoint": deployment["EndpointName"], "config": endpoint.configuration}
+    return {
+        "live": True,
+        "endpoint": deployment[outputs.ENDPOINT_NAME],
+        "config": endpoint.configuration,
+    }
 
 
 def _releases(deployment: Deployment, arn: str) -> list[dict[str, Any]]:
-    bucket = deployment["ModelsBucket"]
+    bucket = deployment[outputs.MODELS_BUCKET]
     found = []
-    for key in objects.list_keys(bucket, "releases/"):
+    for key in objects.list_keys(bucket, keys.RELEASES):
         record = json.loads(objects.read(bucket, key))
         if record.get("model_package_arn") == arn and "outcome" in record:
             found.append({"record": f"s3://{bucket}/{key}", **record})
@@ -76,7 +85,7 @@ def _tracking(run_prefix: str) -> dict[str, Any]:
     """What the step Track left: the run in MLflow, or why there is none."""
     bucket, prefix = objects.split_uri(run_prefix)
     try:
-        body = objects.read(bucket, f"{prefix.rstrip('/')}/tracking/tracking.json")
+        body = objects.read(bucket, f"{prefix.rstrip('/')}/{keys.TRACKING}/{keys.TRACKING_FILE}")
     except FileNotFoundError:
         return {"tracking": "the run left no tracking.json"}
     return {"tracking": json.loads(body)}
@@ -84,21 +93,23 @@ def _tracking(run_prefix: str) -> dict[str, Any]:
 
 def _dataset(deployment: Deployment, metadata: dict[str, str]) -> dict[str, Any]:
     """The dataset's record; its manifest is read at its version and compared with its digest."""
-    bucket, key = objects.split_uri(metadata["dataset_manifest_uri"])
-    manifest = objects.read(bucket, key, metadata["dataset_version_id"] or None)
+    bucket, key = objects.split_uri(metadata[registry.DATASET_MANIFEST_URI])
+    manifest = objects.read(bucket, key, metadata[registry.DATASET_VERSION_ID] or None)
     digest = hashlib.sha256(manifest).hexdigest()
-    if digest != metadata["dataset_sha256"]:
+    if digest != metadata[registry.DATASET_SHA256]:
         raise OperateError(
-            f"{metadata['dataset_manifest_uri']} is not what the model learned from: its sha256 is "
-            f"{digest}, the package says {metadata['dataset_sha256']}"
+            f"{metadata[registry.DATASET_MANIFEST_URI]} is not what the model learned from: its "
+            f"sha256 is {digest}, the package says {metadata[registry.DATASET_SHA256]}"
         )
     record = json.loads(
-        objects.read(deployment["CuratedBucket"], f"datasets/{metadata['dataset_id']}/dataset.json")
+        objects.read(
+            deployment[outputs.CURATED_BUCKET], keys.dataset(metadata[registry.DATASET_ID])
+        )
     )
     return {
-        "id": metadata["dataset_id"],
-        "manifest": metadata["dataset_manifest_uri"],
-        "manifest_version_id": metadata["dataset_version_id"],
+        "id": metadata[registry.DATASET_ID],
+        "manifest": metadata[registry.DATASET_MANIFEST_URI],
+        "manifest_version_id": metadata[registry.DATASET_VERSION_ID],
         "manifest_sha256": digest,
         "parquet_objects": len(json.loads(manifest)) - 1,
         "detector": record.get("detector", ""),

@@ -8,6 +8,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from lambdas.contract import keys, learning, outputs, packages
+from lambdas.contract.keys import INCOMING
+from lambdas.contract.live import version
 from lambdas.ports import functions, machines, models, objects, parameters
 from lambdas.ports.api import Api
 from lambdas.ports.roles import assume_role
@@ -15,7 +18,6 @@ from operate import client, follow, inbox
 from operate.deployment import Deployment
 from operate.errors import OperateError
 from operate.progress import Progress
-from operate.upload import INCOMING
 
 PREPROCESS_SECONDS = 1800
 LEARN_SECONDS = 3600
@@ -30,8 +32,10 @@ def learn_now(deployment: Deployment, *, without_champion: bool) -> None:
     """
     journey = Journey(deployment, Progress())
     with journey.progress.step("learn", "Train, evaluate, track, gate, register"):
-        reason = "alone" if without_champion else "person"
-        journey.follow_learning(machines.start(deployment["LearnMachineArn"], {"reason": reason}))
+        reason = learning.WITHOUT_CHAMPION if without_champion else learning.PERSON
+        journey.follow_learning(
+            machines.start(deployment[outputs.LEARN_MACHINE_ARN], {"reason": reason})
+        )
 
 
 @dataclass
@@ -49,13 +53,13 @@ class Journey:
     @property
     def version(self) -> int:
         """The version of the registered package."""
-        return int(self.package_arn.rsplit("/", 1)[1])
+        return int(version(self.package_arn))
 
     def upload(self, path: Path) -> str:
         """Put the file into the raw bucket as a user would; the journey begins now."""
         key = f"{INCOMING}{path.name}"
         self.since = datetime.now(UTC).replace(microsecond=0)
-        objects.put_file(self.deployment["RawBucket"], key, path)
+        objects.put_file(self.deployment[outputs.RAW_BUCKET], key, path)
         self.progress.log(f"{path.name}, {path.stat().st_size / 1e6:.1f} MB → raw bucket, {key}")
         return key
 
@@ -65,7 +69,10 @@ class Journey:
         Raises OperateError with its reason where it failed.
         """
         arn = follow.started_since(
-            self.deployment["PreprocessMachineArn"], self.since, EVENT_SECONDS, "preprocessing"
+            self.deployment[outputs.PREPROCESS_MACHINE_ARN],
+            self.since,
+            EVENT_SECONDS,
+            "preprocessing",
         )
         done = follow.finished(arn, self.progress, PREPROCESS_SECONDS)
         if not done.succeeded:
@@ -79,13 +86,13 @@ class Journey:
         )
         if reasons := counts["rejected"]:
             counted = ", ".join(f"{reason} {n:,}" for reason, n in sorted(reasons.items()))
-            where = f"s3://{self.deployment['CuratedBucket']}/rejected/"
+            where = f"s3://{self.deployment[outputs.CURATED_BUCKET]}/{keys.REJECTED}"
             self.progress.log(f"rejected, with reasons, in {where}: {counted}")
 
     def learn(self) -> None:
         """Wait for the run of the Learn machine that the dataset starts, then `follow_learning`."""
         arn = follow.started_since(
-            self.deployment["LearnMachineArn"],
+            self.deployment[outputs.LEARN_MACHINE_ARN],
             self.since,
             EVENT_SECONDS,
             "a run of the Learn machine",
@@ -104,7 +111,7 @@ class Journey:
             raise OperateError(f"nothing was learned: {done.output.get('why', 'no reason')}")
         self.package_arn = done.output["model_package_arn"]
         package = models.describe_package(self.package_arn)
-        self.evaluation = json.loads(objects.read_uri(package.metadata["evaluation_uri"]))
+        self.evaluation = json.loads(objects.read_uri(package.metadata[packages.EVALUATION_URI]))
         self.progress.log(
             f"version {self.version}: accuracy {self.evaluation['accuracy']:.3f}, "
             f"macro-F1 {self.evaluation['macro_f1']:.3f} on {self.evaluation['rows']:,} hold-out "
@@ -115,7 +122,7 @@ class Journey:
     def keep_report(self, path: Path) -> None:
         """Copy the evaluation's page to this machine, for a browser."""
         package = models.describe_package(self.package_arn)
-        path.write_bytes(objects.read_uri(package.metadata["report_uri"]))
+        path.write_bytes(objects.read_uri(package.metadata[packages.REPORT_URI]))
 
     def release(self) -> None:
         """Wait for the Release machine that the approval has started.
@@ -123,18 +130,18 @@ class Journey:
         Raises OperateError with its reason where the version does not serve.
         """
         arn = follow.started_since(
-            self.deployment["ReleaseMachineArn"], self.since, EVENT_SECONDS, "a release"
+            self.deployment[outputs.RELEASE_MACHINE_ARN], self.since, EVENT_SECONDS, "a release"
         )
         done = follow.finished(arn, self.progress, RELEASE_SECONDS)
         if not done.succeeded:
             raise OperateError(f"the release ended {done.status}: {done.reason}")
-        live = parameters.read(self.deployment["LiveParameter"])
+        live = parameters.read(self.deployment[outputs.LIVE_PARAMETER])
         if live != self.package_arn:
             raise OperateError(f"the live record says {live}, not {self.package_arn}")
 
     def endpoint_status(self) -> str:
         """What SageMaker says of the endpoint."""
-        return models.describe_endpoint(self.deployment["EndpointName"]).status
+        return models.describe_endpoint(self.deployment[outputs.ENDPOINT_NAME]).status
 
     def ask(self, environment_file: Path) -> client.Answered:
         """Leave a client's credentials, and ask a few questions ourselves.
@@ -142,12 +149,14 @@ class Journey:
         Ours are asked with the probe's role: they count in no window of the monitor.
         Raises OperateError where the API does not answer 200.
         """
-        probe = assume_role(self.deployment["ProbeRoleArn"], session="make-run")
-        api = Api(self.deployment["ApiId"], self.deployment["ApiStage"], credentials=probe)
+        probe = assume_role(self.deployment[outputs.PROBE_ROLE_ARN], session="make-run")
+        api = Api(
+            self.deployment[outputs.API_ID], self.deployment[outputs.API_STAGE], credentials=probe
+        )
         client.write_environment(
             environment_file,
             api.base_url,
-            assume_role(self.deployment["ClientRoleArn"], session="client"),
+            assume_role(self.deployment[outputs.CLIENT_ROLE_ARN], session="client"),
         )
         answered = client.ask(api)
         if answered.status != 200:
@@ -157,13 +166,13 @@ class Journey:
 
     def check_drift(self) -> dict[str, Any]:
         """Run one monitor check now and return what it says."""
-        verdict = functions.invoke(self.deployment["MonitorFunction"], {})
+        verdict = functions.invoke(self.deployment[outputs.MONITOR_FUNCTION], {})
         self.progress.log(f"{verdict['verdict']}: {verdict.get('reason') or verdict['n']}")
         return verdict
 
     def alerts(self, kept: Path) -> list[inbox.Alert]:
         """Wait until the release has been told, then return every alert in the inbox."""
-        url = self.deployment["InboxUrl"]
+        url = self.deployment[outputs.INBOX_URL]
         box = inbox.Inbox(url, kept)
         follow.until(
             "an alert in the inbox", lambda: box.collect() or None, timeout_seconds=EVENT_SECONDS
@@ -173,7 +182,7 @@ class Journey:
         return box.alerts
 
     def _log_pipeline_steps(self) -> None:
-        execution = models.newest_pipeline_execution(self.deployment["PipelineName"])
+        execution = models.newest_pipeline_execution(self.deployment[outputs.PIPELINE_NAME])
         if execution is None or execution.started < self.since:
             return  # not yet the one of this journey
         steps = models.pipeline_steps(execution.arn)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from lambdas.contract import outputs
+from lambdas.contract.live import NONE
 from lambdas.ports import models, parameters
 from operate.deployment import Deployment
 from operate.errors import InputError
-
-NONE = "none"
 
 
 def find(deployment: Deployment, version: str = "") -> models.Package:
@@ -15,11 +15,11 @@ def find(deployment: Deployment, version: str = "") -> models.Package:
     Raises InputError where there is none.
     """
     if not version:
-        live = parameters.read(deployment["LiveParameter"])
+        live = parameters.read(deployment[outputs.LIVE_PARAMETER])
         if live == NONE:
             raise InputError("no model is live: name a version with VERSION=")
         return models.describe_package(live)
-    for package in models.packages(deployment["ModelPackageGroup"]):
+    for package in models.packages(deployment[outputs.MODEL_PACKAGE_GROUP]):
         if str(package.version) == version:
             return package
-    raise InputError(f"{deployment['ModelPackageGroup']} has no version {version}")
+    raise InputError(f"{deployment[outputs.MODEL_PACKAGE_GROUP]} has no version {version}")

@@ -7,7 +7,8 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from infra.stage import APP, stages
+from infra.stage import stages
+from lambdas.contract import names
 from operate.errors import InputError
 
 LOCAL = "local"
@@ -21,10 +22,9 @@ class Place:
     stage: str
     home: Path = HOME
 
-    @property
-    def prefix(self) -> str:
-        """What every physical name of the stage begins with."""
-        return f"{APP}-{self.stage}"
+    def name(self, part: str = "") -> str:
+        """The physical name of a part of the stage; without one, what all of them begin with."""
+        return names.name(self.stage, part)
 
     def enter(self) -> None:
         """Point every AWS client of this process at the stage.

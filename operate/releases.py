@@ -7,14 +7,17 @@ from datetime import UTC, datetime
 
 from rich.console import Console
 
+from lambdas.contract import keys, outputs, packages
+from lambdas.contract.live import NONE
+from lambdas.contract.live import version as version_of
+from lambdas.contract.names import ENDPOINT_STACK
+from lambdas.contract.releases import MODEL_PACKAGE_ARN, RELEASED
 from lambdas.ports import functions, machines, models, objects, parameters, stacks
 from operate import follow
 from operate.deployment import Deployment
 from operate.errors import InputError, OperateError
 from operate.progress import Progress
 
-NONE = "none"
-ASLEEP = "releases/asleep.json"
 SECONDS = 3600
 
 
@@ -25,24 +28,24 @@ def release(deployment: Deployment, version: str, *, force: bool = False) -> Non
     force: in spite of a guardrail alarm that rings already, at once and unguarded.
     Raises InputError where there is none, OperateError where the release failed.
     """
-    group = deployment["ModelPackageGroup"]
-    packages = models.packages(group)
+    group = deployment[outputs.MODEL_PACKAGE_GROUP]
+    listed = models.packages(group)
     if version:
-        found = [package for package in packages if str(package.version) == version]
+        found = [package for package in listed if str(package.version) == version]
     else:
-        found = [package for package in packages if package.approval == "PendingManualApproval"]
+        found = [package for package in listed if package.approval == packages.PENDING]
     if not found:
-        known = ", ".join(f"{p.version} ({p.approval})" for p in packages) or "none"
+        known = ", ".join(f"{p.version} ({p.approval})" for p in listed) or "none"
         wanted = f"version {version}" if version else "version that is pending"
         raise InputError(f"{group} has no {wanted}: known are {known}")
     since = datetime.now(UTC).replace(microsecond=0)
-    is_new = found[0].approval != "Approved"
+    is_new = found[0].approval != packages.APPROVED
     if is_new:
         models.approve(found[0].arn, "approved by make release")
     if force or not is_new:
         _start(deployment, found[0].arn, force=force)
         return
-    arn = follow.started_since(deployment["ReleaseMachineArn"], since, 60, "the release")
+    arn = follow.started_since(deployment[outputs.RELEASE_MACHINE_ARN], since, 60, "the release")
     _follow(arn, f"Release version {found[0].version}")
 
 
@@ -52,17 +55,17 @@ def rollback(deployment: Deployment, version: str, *, force: bool = False) -> No
     force: in spite of a guardrail alarm that rings, which is often why one goes back.
     Raises InputError where there is none to go back to.
     """
-    live = parameters.read(deployment["LiveParameter"])
+    live = parameters.read(deployment[outputs.LIVE_PARAMETER])
     if version:
         arns = [
             p.arn
-            for p in models.packages(deployment["ModelPackageGroup"])
+            for p in models.packages(deployment[outputs.MODEL_PACKAGE_GROUP])
             if str(p.version) == version
         ]
     else:
         arns = [arn for arn in _released(deployment) if arn != live]
     if not arns:
-        raise InputError(f"nothing to go back to: {live.rsplit('/', 1)[-1]} is the first version")
+        raise InputError(f"nothing to go back to: {version_of(live)} is the first version")
     _start(deployment, arns[0], force=force)
 
 
@@ -71,16 +74,19 @@ def sleep(deployment: Deployment) -> None:
 
     Raises InputError where nothing is live.
     """
-    live = parameters.read(deployment["LiveParameter"])
+    live = parameters.read(deployment[outputs.LIVE_PARAMETER])
     if live == NONE:
         raise InputError("no model is live: there is nothing to put to sleep")
     objects.put_bytes(
-        deployment["ModelsBucket"], ASLEEP, json.dumps({"model_package_arn": live}).encode()
+        deployment[outputs.MODELS_BUCKET],
+        keys.ASLEEP,
+        json.dumps({"model_package_arn": live}).encode(),
     )
-    name = f"{deployment.place.prefix}-endpoint"
-    stacks.update_parameters(name, {"ModelPackageArn": ""}, role_arn=deployment["EndpointRoleArn"])
+    name = deployment.place.name(ENDPOINT_STACK)
+    role_arn = deployment[outputs.ENDPOINT_ROLE_ARN]
+    stacks.update_parameters(name, {MODEL_PACKAGE_ARN: ""}, role_arn=role_arn)
     progress = Progress()
-    with progress.step("sleep", f"Take down version {live.rsplit('/', 1)[-1]}"):
+    with progress.step("sleep", f"Take down version {version_of(live)}"):
         status = follow.until("the update", lambda: stacks.settled(name), SECONDS)
     if status != "UPDATE_COMPLETE":
         raise OperateError(f"{name} is {status}; see its events in CloudFormation")
@@ -92,7 +98,7 @@ def wake(deployment: Deployment) -> None:
     Raises InputError where none was.
     """
     try:
-        record = json.loads(objects.read(deployment["ModelsBucket"], ASLEEP))
+        record = json.loads(objects.read(deployment[outputs.MODELS_BUCKET], keys.ASLEEP))
     except FileNotFoundError:
         raise InputError("no package was put to sleep by `make sleep`") from None
     # Nothing serves: an alarm that still rings for what slept has nothing to guard.
@@ -101,23 +107,23 @@ def wake(deployment: Deployment) -> None:
 
 def check_drift(deployment: Deployment) -> None:
     """Run one monitor check and print its verdict."""
-    verdict = functions.invoke(deployment["MonitorFunction"], {})
+    verdict = functions.invoke(deployment[outputs.MONITOR_FUNCTION], {})
     Console(highlight=False).print_json(json.dumps(verdict))
 
 
 def _released(deployment: Deployment) -> list[str]:
     """Packages that have gone live, newest first, each once."""
-    bucket = deployment["ModelsBucket"]
-    keys = sorted((k for k in objects.list_keys(bucket, "releases/") if k != ASLEEP), reverse=True)
-    records = [json.loads(objects.read(bucket, key)) for key in keys]
-    live = [r["model_package_arn"] for r in records if r["outcome"] == "released"]
+    bucket = deployment[outputs.MODELS_BUCKET]
+    found = (key for key in objects.list_keys(bucket, keys.RELEASES) if key != keys.ASLEEP)
+    records = [json.loads(objects.read(bucket, key)) for key in sorted(found, reverse=True)]
+    live = [r["model_package_arn"] for r in records if r["outcome"] == RELEASED]
     return list(dict.fromkeys(live))
 
 
 def _start(deployment: Deployment, package_arn: str, *, force: bool) -> None:
     event = {"model_package_arn": package_arn, **({"force": True} if force else {})}
-    arn = machines.start(deployment["ReleaseMachineArn"], event)
-    _follow(arn, f"Release version {package_arn.rsplit('/', 1)[-1]}")
+    arn = machines.start(deployment[outputs.RELEASE_MACHINE_ARN], event)
+    _follow(arn, f"Release version {version_of(package_arn)}")
 
 
 def _follow(arn: str, title: str) -> None:

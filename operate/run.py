@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 from types import FrameType
 
+from lambdas.contract.names import ENDPOINT_STACK
 from lambdas.ports import stacks
 from operate import cdk, deployment, source, summary
 from operate.errors import OperateError
@@ -167,7 +168,7 @@ def _serve(journey: Journey, cloud: LocalCloud, home: Path) -> None:
     )
     watch = Watch(journey.deployment, home)
     watch.news()
-    stack = f"{journey.deployment.place.prefix}-endpoint"
+    stack = journey.deployment.place.name(ENDPOINT_STACK)
     while cloud.alive():
         if not stacks.stands(stack):
             journey.progress.log_change("the stage was destroyed; Ctrl-C stops the local cloud too")

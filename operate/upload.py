@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from lambdas.contract import outputs
+from lambdas.contract.keys import INCOMING
 from lambdas.ports import objects
 from operate.deployment import Deployment
 from operate.errors import InputError
 from operate.source import choose
-
-INCOMING = "incoming/"
 
 
 def upload(deployment: Deployment, file: Path) -> str:
@@ -19,8 +19,8 @@ def upload(deployment: Deployment, file: Path) -> str:
     """
     path = choose(str(file), deployment.place.home)
     key = f"{INCOMING}{path.name}"
-    objects.put_file(deployment["RawBucket"], key, path)
-    return f"s3://{deployment['RawBucket']}/{key}"
+    objects.put_file(deployment[outputs.RAW_BUCKET], key, path)
+    return f"s3://{deployment[outputs.RAW_BUCKET]}/{key}"
 
 
 def refine_again(deployment: Deployment) -> int:
@@ -29,7 +29,7 @@ def refine_again(deployment: Deployment) -> int:
     Each becomes a new version of itself, so the newest dataset has it once.
     Raises InputError where there is none.
     """
-    bucket = deployment["RawBucket"]
+    bucket = deployment[outputs.RAW_BUCKET]
     keys = objects.list_keys(bucket, INCOMING)
     if not keys:
         raise InputError(f"s3://{bucket}/{INCOMING} holds no raw file: upload one first")

@@ -14,9 +14,9 @@ from aws_cdk import aws_sns as sns
 from constructs import Construct
 
 from infra.stage import Stage
+from lambdas.contract.metrics import NAMESPACE, STAGE
 
 RUNBOOKS = "docs/runbooks.md"
-NAMESPACE = "ReviewStars"
 MISSING = {
     "good": cloudwatch.TreatMissingData.NOT_BREACHING,
     "bad": cloudwatch.TreatMissingData.BREACHING,
@@ -90,6 +90,6 @@ def own_metric(stage: Stage, name: str, statistic: str) -> cloudwatch.Metric:
     return cloudwatch.Metric(
         namespace=NAMESPACE,
         metric_name=name,
-        dimensions_map={"stage": stage.label},
+        dimensions_map={STAGE: stage.label},
         statistic=statistic,
     )

@@ -17,9 +17,14 @@ from infra.blocks.statements import (
     may_write,
 )
 from infra.stage import Stage
+from lambdas.contract import keys
 
-INPUTS = ("predict/*", "reviews/*")  # raw files to be answered; what was curated to learn from
-OUTPUTS = "predictions/*"
+INPUTS = (
+    keys.anything(keys.PREDICT),
+    keys.anything(keys.REVIEWS),
+)  # raw files to be answered; what was curated to learn from
+OUTPUTS = keys.anything(keys.PREDICTIONS)
+MODELS = keys.anything(keys.RUNS)
 
 
 class Batch(Construct):
@@ -45,8 +50,8 @@ class Batch(Construct):
             *may_list(curated, *INPUTS, OUTPUTS),
             *may_read(curated, *INPUTS, OUTPUTS),
             *may_write(curated, OUTPUTS, in_parts=True),
-            *may_list(models, "runs/*"),
-            *may_read(models, "runs/*"),
+            *may_list(models, MODELS),
+            *may_read(models, MODELS),
             *(may_encrypt_volume(key.key_arn) if key else []),
             *(may_use_key(key, "kms:DescribeKey") if key else []),
             *may_log_jobs(stage, "ProcessingJobs"),

@@ -8,6 +8,7 @@ from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
 from infra.stage import Stage
+from lambdas.contract.keys import WORK
 
 ACCESS_LOG_DAYS = 365
 UNFINISHED_UPLOAD_DAYS = 7
@@ -22,7 +23,7 @@ class Buckets(Construct):
         self._key = key
         self.logs = self._access_logs()
         self.raw = self.add("Raw")
-        self.curated = self.add("Curated", expiring=("work/",))
+        self.curated = self.add("Curated", expiring=(WORK,))
         self.models = self.add("Models")
         self.observations = self.add("Observations")
         # `event_bridge_enabled=True` would add a custom resource, a Lambda function and a role.

@@ -13,8 +13,8 @@ from constructs import Construct
 
 from infra.blocks.guardrails import VARIANT, guarded, unguarded
 from infra.stage import Stage
-
-NONE = "none"  # the live record, and the release, where nothing is released
+from lambdas.contract.live import NONE
+from lambdas.contract.releases import AT_ONCE, CANARY, MODEL_PACKAGE_ARN, RELEASE, ROLLOUT
 
 
 class Endpoint(Construct):
@@ -27,10 +27,10 @@ class Endpoint(Construct):
     def __init__(self, scope: Construct, id: str, *, stage: Stage) -> None:
         super().__init__(scope, id)
         self._stage = stage
-        self._package = self._parameter("ModelPackageArn", "", "Released package; empty: none")
-        self._release = self._parameter("Release", NONE, "Short id of the release, part of names")
-        self._rollout = self._parameter("Rollout", "at_once", "How it goes out")
-        self._rollout.allowed_values = ["canary", "at_once"]
+        self._package = self._parameter(MODEL_PACKAGE_ARN, "", "Released package; empty: none")
+        self._release = self._parameter(RELEASE, NONE, "Short id of the release, part of names")
+        self._rollout = self._parameter(ROLLOUT, AT_ONCE, "How it goes out")
+        self._rollout.allowed_values = [CANARY, AT_ONCE]
         self._has_model = CfnCondition(
             self,
             "HasModel",
@@ -96,7 +96,7 @@ class Endpoint(Construct):
             canary = CfnCondition(
                 self,
                 "IsCanary",
-                expression=Fn.condition_equals(self._rollout.value_as_string, "canary"),
+                expression=Fn.condition_equals(self._rollout.value_as_string, CANARY),
             )
             canary.override_logical_id("IsCanary")
             either = [canary.logical_id, guarded(self._stage), unguarded()]

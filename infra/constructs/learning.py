@@ -27,9 +27,14 @@ from infra.blocks.statements import (
 from infra.machines import learning
 from infra.packaging.packages import Packages
 from infra.stage import Stage
+from lambdas.contract import keys
+from lambdas.contract.events import DATASET_READY
+from lambdas.contract.learning import DATASET, SCHEDULE
+from lambdas.contract.names import LEARN
 from lambdas.settings import LearnSettings
 
-CARDS = "runs/*/evaluation/model_card.json"  # what Evaluate leaves for the registry
+DATASETS, NO_CHAMPION = keys.anything(keys.DATASETS), keys.anything(keys.NO_CHAMPION)
+CARDS = f"{keys.RUNS}*/{keys.EVALUATION}/{keys.CARD}"  # what Evaluate leaves for the registry
 
 
 class Learning(Construct):
@@ -60,10 +65,10 @@ class Learning(Construct):
             "Prepare",
             handler="lambdas.learn.prepare.handler",
             may=[
-                may_list(curated, "datasets/*"),
-                may_read(curated, "datasets/*"),
-                may_list(models, "champion-none/*"),
-                may_write(models, "champion-none/*"),
+                may_list(curated, DATASETS),
+                may_read(curated, DATASETS),
+                may_list(models, NO_CHAMPION),
+                may_write(models, NO_CHAMPION),
                 self._may_look(),
             ],
             **common,
@@ -73,7 +78,7 @@ class Learning(Construct):
             "Conclude",
             handler="lambdas.learn.conclude.handler",
             may=[
-                may_list(curated, "datasets/*"),
+                may_list(curated, DATASETS),
                 may_list(models, CARDS),
                 may_read(models, CARDS),
                 self._may_conclude(),
@@ -84,7 +89,7 @@ class Learning(Construct):
             self,
             "Machine",
             stage=stage,
-            name="learn",
+            name=LEARN,
             definition=learning.definition(
                 learning.Parts(
                     prepare=self.prepare.arn,
@@ -111,7 +116,7 @@ class Learning(Construct):
         """See which executions run, what is live and where its artefact lies."""
         stage = self._stage
         return [
-            allow(["states:ListExecutions"], machine_arn(stage, "learn")),
+            allow(["states:ListExecutions"], machine_arn(stage, LEARN)),
             allow(["ssm:GetParameter"], stage.arn("ssm", f"parameter{stage.live_parameter}")),
             allow(["sagemaker:DescribeModelPackage"], self._packages()),
         ]
@@ -148,17 +153,17 @@ class Learning(Construct):
             "DatasetReady",
             rule_name=stage.name("dataset-ready"),
             event_pattern=events.EventPattern(
-                source=[stage.event_source], detail_type=["DatasetReady"]
+                source=[stage.event_source], detail_type=[DATASET_READY]
             ),
         )
-        rule.add_target(self._run_because("dataset"))
+        rule.add_target(self._run_because(DATASET))
         if stage.learning.schedule:
             events.Rule(
                 self,
                 "Schedule",
                 rule_name=stage.name("learn-schedule"),
                 schedule=events.Schedule.expression(stage.learning.schedule),
-                targets=[self._run_because("schedule")],
+                targets=[self._run_because(SCHEDULE)],
             )
 
     def _run_because(self, why: str) -> targets.SfnStateMachine:

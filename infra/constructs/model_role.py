@@ -10,6 +10,7 @@ from constructs import Construct
 
 from infra.blocks.statements import allow, may_read
 from infra.stage import Stage
+from lambdas.contract import keys
 
 
 class ModelRole(Construct):
@@ -35,7 +36,7 @@ class ModelRole(Construct):
         alarms = (stage.arn("cloudwatch", f"alarm:{name}") for name in stage.guardrails)
         log = stage.arn("logs", f"log-group:/aws/sagemaker/Endpoints/{stage.name()}")
         for statement in (
-            *may_read(models, "runs/*"),
+            *may_read(models, keys.anything(keys.RUNS)),
             *may_pull,
             allow(["cloudwatch:DescribeAlarms"], *alarms),
             allow(["logs:CreateLogGroup"], log),

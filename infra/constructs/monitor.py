@@ -16,6 +16,7 @@ from infra.blocks.function import FULL_CPU_MB, Function
 from infra.blocks.statements import allow, may_list, may_publish, may_read, may_write
 from infra.packaging.packages import Packages
 from infra.stage import Stage
+from lambdas.contract import keys
 from lambdas.settings import MonitorSettings
 
 TIMEOUT_SECONDS = 300
@@ -37,7 +38,7 @@ class Monitor(Construct):
         alerts_key: kms.IKey,
     ) -> None:
         super().__init__(scope, id)
-        seen = ("predictions/*", "feedback/*", "monitoring/*")
+        seen = tuple(map(keys.anything, (keys.PREDICTIONS, keys.FEEDBACK, keys.MONITORING)))
         self.check = Function(
             self,
             "Check",
@@ -48,9 +49,9 @@ class Monitor(Construct):
             may=[
                 may_list(observations, *seen),
                 may_read(observations, *seen),
-                may_write(observations, "monitoring/*"),
-                may_list(models, "runs/*"),
-                may_read(models, "runs/*"),
+                may_write(observations, keys.anything(keys.MONITORING)),
+                may_list(models, keys.anything(keys.RUNS)),
+                may_read(models, keys.anything(keys.RUNS)),
                 _may_see_live(stage),
                 _may_learn(settings.learn_machine_arn),
                 may_publish(settings.alert_topic_arn, alerts_key),

@@ -11,6 +11,7 @@ from constructs import Construct
 
 from infra.blocks.statements import allow, may_use_key
 from infra.stage import Stage
+from lambdas.contract import keys
 
 SECONDS = 60  # a record waits at most so long, or until there are so many
 MEBIBYTES = 5
@@ -34,13 +35,13 @@ class Observations(Construct):
         )
         for statement in self._may_deliver():
             self._role.add_to_policy(statement)
-        self.predictions = self._stream("predictions")
-        self.feedback = self._stream("feedback")
+        self.predictions = self._stream(keys.PREDICTIONS)
+        self.feedback = self._stream(keys.FEEDBACK)
 
     def _may_deliver(self) -> list[iam.PolicyStatement]:
         """What the service's guide asks for, but for reading objects: it never looks back."""
-        prefixes = ("predictions/*", "feedback/*", "failed/*")
-        objects = (self._bucket.arn_for_objects(prefix) for prefix in prefixes)
+        written = map(keys.anything, (keys.PREDICTIONS, keys.FEEDBACK, keys.FAILED))
+        objects = (self._bucket.arn_for_objects(key) for key in written)
         key = self._bucket.encryption_key
         return [
             allow(["s3:AbortMultipartUpload", "s3:PutObject"], *objects),
@@ -52,8 +53,9 @@ class Observations(Construct):
             allow(["logs:PutLogEvents"], self._log.log_group_arn),
         ]
 
-    def _stream(self, name: str) -> str:
-        """One delivery stream; returns its name."""
+    def _stream(self, prefix: str) -> str:
+        """One delivery stream, called as its prefix; returns its name."""
+        name = prefix.rstrip("/")
         by_hour = "!{timestamp:yyyy/MM/dd/HH}/"
         log = logs.LogStream(
             self,
@@ -65,8 +67,8 @@ class Observations(Construct):
         destination = firehose.CfnDeliveryStream.ExtendedS3DestinationConfigurationProperty(
             bucket_arn=self._bucket.bucket_arn,
             role_arn=self._role.role_arn,
-            prefix=f"{name}/{by_hour}",
-            error_output_prefix=f"failed/{name}/!{{firehose:error-output-type}}/{by_hour}",
+            prefix=f"{prefix}{by_hour}",
+            error_output_prefix=f"{keys.FAILED}{prefix}!{{firehose:error-output-type}}/{by_hour}",
             buffering_hints=firehose.CfnDeliveryStream.BufferingHintsProperty(
                 interval_in_seconds=SECONDS, size_in_m_bs=MEBIBYTES
             ),

@@ -29,9 +29,15 @@ from infra.blocks.statements import (
 from infra.machines import preprocessing
 from infra.packaging.packages import Packages
 from infra.stage import Stage
+from lambdas.contract import keys
+from lambdas.contract.metrics import REJECTED_SHARE
+from lambdas.contract.names import PREPROCESS
 from lambdas.settings import PreprocessSettings
 
-INCOMING = "incoming/"
+RAW = keys.anything(keys.INCOMING)
+SOURCES, WORK, REVIEWS, REJECTED, DATASETS = map(
+    keys.anything, (keys.SOURCES, keys.WORK, keys.REVIEWS, keys.REJECTED, keys.DATASETS)
+)
 # Of a shard of zeros each byte is set aside as six: 256 MB become 1,465 MiB, the most there can be.
 WORKER_DISK_MB = 2_048
 EVENT_HOURS = 24  # an event that could not start the machine for so long is kept as lost
@@ -64,7 +70,7 @@ class Preprocessing(Construct):
             self,
             "Plan",
             handler="lambdas.preprocess.plan.handler",
-            may=[may_read(raw, f"{INCOMING}*", versions=True), may_write(curated, "work/*")],
+            may=[may_read(raw, RAW, versions=True), may_write(curated, WORK)],
             timeout_seconds=900,  # a large .gz is cut into shards here
             **common,
         )
@@ -73,9 +79,9 @@ class Preprocessing(Construct):
             "Worker",
             handler="lambdas.preprocess.worker.handler",
             may=[
-                may_read(raw, f"{INCOMING}*", versions=True),
-                may_read(curated, "work/*"),
-                may_write(curated, "reviews/*", "rejected/*", "work/*"),
+                may_read(raw, RAW, versions=True),
+                may_read(curated, WORK),
+                may_write(curated, REVIEWS, REJECTED, WORK),
             ],
             timeout_seconds=900,
             disk_mb=WORKER_DISK_MB,
@@ -86,9 +92,9 @@ class Preprocessing(Construct):
             "Finish",
             handler="lambdas.preprocess.finish.handler",
             may=[
-                may_list(curated, "sources/*", "work/*", "datasets/*", "reviews/*", "rejected/*"),
-                may_read(curated, "sources/*", "work/*"),
-                may_write(curated, "sources/*", "datasets/*"),
+                may_list(curated, SOURCES, WORK, DATASETS, REVIEWS, REJECTED),
+                may_read(curated, SOURCES, WORK),
+                may_write(curated, SOURCES, DATASETS),
                 may_put_events(stage),
             ],
             timeout_seconds=300,
@@ -98,7 +104,7 @@ class Preprocessing(Construct):
             self,
             "Machine",
             stage=stage,
-            name="preprocess",
+            name=PREPROCESS,
             definition=preprocessing.definition(
                 preprocessing.Parts(
                     plan=self.plan.arn,
@@ -111,7 +117,7 @@ class Preprocessing(Construct):
             ),
             may=[
                 may_invoke(self.plan.arn, self.worker.arn, self.finish.arn),
-                may_read(curated, "work/*"),
+                may_read(curated, WORK),
                 may_publish(alert_topic_arn, alerts_key),
                 _may_run_children(stage),
             ],
@@ -130,7 +136,7 @@ class Preprocessing(Construct):
                 detail_type=["Object Created"],
                 detail={
                     "bucket": {"name": [raw.bucket_name]},
-                    "object": {"key": [{"prefix": INCOMING}]},
+                    "object": {"key": [{"prefix": keys.INCOMING}]},
                 },
             ),
         )
@@ -161,7 +167,7 @@ class Preprocessing(Construct):
 
     def rejected_share(self) -> cloudwatch.Metric:
         """Records set aside, of all read of one file (0 to 1): the worst of the period."""
-        return own_metric(self._stage, "RejectedShare", "Maximum")
+        return own_metric(self._stage, REJECTED_SHARE, "Maximum")
 
     def events_lost(self) -> cloudwatch.Metric:
         """Raw objects whose event started nothing (a number that stays until someone looks)."""
@@ -170,9 +176,9 @@ class Preprocessing(Construct):
 
 def _may_run_children(stage: Stage) -> list[iam.PolicyStatement]:
     """A Distributed Map starts executions of its own machine."""
-    name = stage.name("preprocess")
+    name = stage.name(PREPROCESS)
     return [
-        allow(["states:StartExecution"], machine_arn(stage, "preprocess")),
+        allow(["states:StartExecution"], machine_arn(stage, PREPROCESS)),
         allow(
             ["states:DescribeExecution", "states:StopExecution"],
             stage.arn("states", f"execution:{name}:*"),

@@ -13,6 +13,7 @@ from infra.blocks.function import Function
 from infra.blocks.statements import allow
 from infra.packaging.packages import Packages
 from infra.stage import Stage
+from lambdas.contract.metrics import MODEL_ERRORS, OBSERVATIONS_DROPPED, SERVER_ERRORS
 from lambdas.settings import RatingsSettings
 
 TIMEOUT_SECONDS = 29  # the gateway waits no longer
@@ -55,12 +56,12 @@ class Ratings(Construct):
 
     def server_error_share(self) -> cloudwatch.Metric:
         """Answers of 5xx, of all (0 to 1); 503 where no model is deployed counts as none."""
-        return own_metric(self._stage, "ServerErrors", "Average")
+        return own_metric(self._stage, SERVER_ERRORS, "Average")
 
     def model_errors(self) -> cloudwatch.Metric:
         """Requests on which the model failed."""
-        return own_metric(self._stage, "ModelErrors", "Sum")
+        return own_metric(self._stage, MODEL_ERRORS, "Sum")
 
     def dropped_observations(self) -> cloudwatch.Metric:
         """Observations that no stream took; their predictions were answered."""
-        return own_metric(self._stage, "ObservationsDropped", "Sum")
+        return own_metric(self._stage, OBSERVATIONS_DROPPED, "Sum")

@@ -20,6 +20,9 @@ from infra.constructs.narrow_role import NarrowRole
 from infra.machines import release
 from infra.packaging.packages import Packages
 from infra.stage import Stage
+from lambdas.contract import keys, packages
+from lambdas.contract.events import RELEASE_REQUESTED
+from lambdas.contract.names import RELEASE
 from lambdas.settings import ReleaseSettings
 
 GOLDEN_SECONDS = 240  # five tries of 30 s, and the waits between them
@@ -54,11 +57,13 @@ class Release(Construct):
         self.verify = self._function("verify", [self._may_see_served(), self._may_see_stack()])
         self.golden = self._function(
             "golden",
-            [[may_ask, self._may_see_package()], may_read(models, "runs/*")],
+            [[may_ask, self._may_see_package()], may_read(models, keys.anything(keys.RUNS))],
             timeout_seconds=GOLDEN_SECONDS,
             role_name=stage.role_name("golden"),
         )
-        self.record = self._function("record", [may_write(models, "releases/*"), self._may_sweep()])
+        self.record = self._function(
+            "record", [may_write(models, keys.anything(keys.RELEASES)), self._may_sweep()]
+        )
         self.role = NarrowRole(self, "Endpoint", stage=stage).role
         self.machine = self._machine(alert_topic_arn, alerts_key)
         self.lost = LostEvents(self, "Lost", stage=stage, name="release-lost")
@@ -85,7 +90,7 @@ class Release(Construct):
             self,
             "Machine",
             stage=self._stage,
-            name="release",
+            name=RELEASE,
             definition=release.definition(parts),
             may=[
                 may_invoke(validate, verify, golden, record),
@@ -158,7 +163,7 @@ class Release(Construct):
                 detail_type=["SageMaker Model Package State Change"],
                 detail={
                     "ModelPackageGroupName": [self._stage.name()],
-                    "ModelApprovalStatus": ["Approved"],
+                    "ModelApprovalStatus": [packages.APPROVED],
                     "UpdatedModelPackageFields": ["ModelApprovalStatus"],
                 },
             ),
@@ -166,9 +171,7 @@ class Release(Construct):
         )
         self._rule(
             "Requested",
-            events.EventPattern(
-                source=[self._stage.event_source], detail_type=["ReleaseRequested"]
-            ),
+            events.EventPattern(source=[self._stage.event_source], detail_type=[RELEASE_REQUESTED]),
             "$.detail.model_package_arn",
         )
 

@@ -24,7 +24,10 @@ from infra.constructs.image import Image
 from infra.constructs.tracking import Tracking
 from infra.pipeline import pipeline
 from infra.stage import Stage
+from lambdas.contract import keys
 
+RUNS, NO_CHAMPION = keys.anything(keys.RUNS), keys.anything(keys.NO_CHAMPION)
+ROWS = (keys.anything(keys.REVIEWS), keys.anything(keys.DATASETS))
 SAGEMAKER = "sagemaker.amazonaws.com"
 
 
@@ -86,11 +89,11 @@ class Training(Construct):
         """What the program's jobs touch; each step reads and writes its own run."""
         curated, models = self._buckets
         return [
-            may_list(curated, "reviews/*", "datasets/*"),
-            may_read(curated, "reviews/*", "datasets/*"),
-            may_list(models, "runs/*", "champion-none/*"),
-            may_read(models, "runs/*", "champion-none/*"),
-            may_write(models, "runs/*", in_parts=True),
+            may_list(curated, *ROWS),
+            may_read(curated, *ROWS),
+            may_list(models, RUNS, NO_CHAMPION),
+            may_read(models, RUNS, NO_CHAMPION),
+            may_write(models, RUNS, in_parts=True),
             may_encrypt_volume(_key_arn(models)),
             may_log_jobs(self._stage, *logs),
             self.image.may_pull(),
@@ -116,7 +119,7 @@ class Training(Construct):
             ],
             may_pass(self.jobs.role_arn, SAGEMAKER),
             may_pass(self.sender.role_arn, SAGEMAKER),
-            may_read(models, "runs/*"),
+            may_read(models, RUNS),
             may_use_key(models.encryption_key, "kms:DescribeKey") if models.encryption_key else [],
         ]
 

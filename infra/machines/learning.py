@@ -10,6 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from infra.machines.states import State, call, caught, explained, invoke, publish, put_event
+from lambdas.contract.events import RELEASE_REQUESTED
+from lambdas.contract.learning import DATASET, PERSON, REGISTERED
 
 POLL_SECONDS = 15  # a run of some hours stays far below 25,000 events
 PACKAGE = "$.concluded.model_package_arn"
@@ -53,13 +55,13 @@ def _prepare(parts: Parts) -> dict[str, State]:
             "Type": "Choice",
             "Choices": [
                 {"Variable": "$.reason", "IsPresent": False, "Next": "AssumePerson"},
-                {"Variable": "$.reason", "StringEquals": "dataset", "Next": "WaitForFiles"},
+                {"Variable": "$.reason", "StringEquals": DATASET, "Next": "WaitForFiles"},
             ],
             "Default": "PrepareRun",
         },
         "AssumePerson": {
             "Type": "Pass",
-            "Result": "person",
+            "Result": PERSON,
             "ResultPath": "$.reason",
             "Next": "PrepareRun",
         },
@@ -132,7 +134,7 @@ def _follow(parts: Parts) -> dict[str, State]:
             "Choices": [
                 {
                     "Variable": "$.concluded.outcome",
-                    "StringEquals": "registered",
+                    "StringEquals": REGISTERED,
                     "Next": "RequestRelease" if parts.releases else "NotifyPending",
                 }
             ],
@@ -148,7 +150,7 @@ def _hand_over(parts: Parts) -> dict[str, State]:
         detail: State = {"model_package_arn.$": PACKAGE}
         name = "RequestRelease"
         registered = put_event(
-            parts.event_source, "ReleaseRequested", detail, Next="CheckNewerDataset"
+            parts.event_source, RELEASE_REQUESTED, detail, Next="CheckNewerDataset"
         )
     else:
         name = "NotifyPending"
@@ -174,7 +176,7 @@ def _hand_over(parts: Parts) -> dict[str, State]:
             "ErrorPath": "$.concluded.outcome",
             "CausePath": "$.concluded.reason",
         },
-        "LearnAgain": {"Type": "Pass", "Parameters": {"reason": "dataset"}, "Next": "PrepareRun"},
+        "LearnAgain": {"Type": "Pass", "Parameters": {"reason": DATASET}, "Next": "PrepareRun"},
     }
 
 

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from infra.machines.states import State, call, caught, explained, invoke, publish
+from lambdas.contract import releases
 
 WAIT_SECONDS = 15
 BUSY_SECONDS = 30  # the stack is busy with another release or a deploy
@@ -79,7 +80,7 @@ def _decide(parts: Parts) -> dict[str, State]:
         },
         "SetOwnParameter": {
             "Type": "Pass",
-            "Parameters": {"ParameterKey": "Release", "ParameterValue.$": "$.release.id"},
+            "Parameters": {"ParameterKey": releases.RELEASE, "ParameterValue.$": "$.release.id"},
             "ResultPath": "$.own_parameter",
             "Next": "SetEmptyPlan",
         },
@@ -103,14 +104,18 @@ def _decide(parts: Parts) -> dict[str, State]:
         "CheckPlan": {
             "Type": "Choice",
             "Choices": [
-                {"Variable": "$.plan.action", "StringEquals": "release", "Next": "UpdateStack"},
-                {"Variable": "$.plan.action", "StringEquals": "serving", "Next": "AlreadyServing"},
+                {"Variable": "$.plan.action", "StringEquals": releases.GO, "Next": "UpdateStack"},
+                {
+                    "Variable": "$.plan.action",
+                    "StringEquals": releases.SERVING,
+                    "Next": "AlreadyServing",
+                },
             ],
             "Default": "KeepRefusal",
         },
         # The same event twice, or nothing to do: no fault, and no alert.
         "AlreadyServing": _end_with("$.plan.reason"),
-        "KeepRefusal": _fail_with("refused", "$.plan.reason"),
+        "KeepRefusal": _fail_with(releases.REFUSED, "$.plan.reason"),
     }
 
 
@@ -120,9 +125,9 @@ def _update(parts: Parts) -> dict[str, State]:
         "UpdateStack": _update_stack(
             parts,
             {
-                "ModelPackageArn": "$.model_package_arn",
-                "Release": "$.release.id",
-                "Rollout": "$.plan.rollout",
+                releases.MODEL_PACKAGE_ARN: "$.model_package_arn",
+                releases.RELEASE: "$.release.id",
+                releases.ROLLOUT: "$.plan.rollout",
             },
             ResultPath="$.update",
             Next="WaitForStack",
@@ -148,13 +153,13 @@ def _update(parts: Parts) -> dict[str, State]:
             parts, "$.model_package_arn", "KeepRollbackReason", "KeepRollback"
         ),
         "KeepRollback": _fail_with(
-            "failed", "States.Format('the update was rolled back, and {}', $.error.Cause)"
+            releases.FAILED, "States.Format('the update was rolled back, and {}', $.error.Cause)"
         ),
         "KeepRollbackReason": _fail_with(
-            "failed", "States.Format('the update was rolled back: {}', $.seen.reason)"
+            releases.FAILED, "States.Format('the update was rolled back: {}', $.seen.reason)"
         ),
         "KeepStuckStack": _fail_with(
-            "failed",
+            releases.FAILED,
             f"States.Format('{parts.stack_name} is {{}}: run `cdk rollback Endpoint`, then "
             "release again', $.stack.status)",
         ),
@@ -186,7 +191,7 @@ def _prove(parts: Parts) -> dict[str, State]:
         "KeepDifference": _keep("$.golden.reason", "DescribeStackAgain"),
         "RecordRelease": _record(
             parts,
-            "released",
+            releases.RELEASED,
             "$.golden.reason",
             Next="NotifyReleased",
             Catch=caught("KeepNotRecorded"),
@@ -231,7 +236,11 @@ def _go_back(parts: Parts) -> dict[str, State]:
         },
         "RestoreFormer": _update_stack(
             parts,
-            {"ModelPackageArn": former, "Release": "$.release.back", "Rollout": "at_once"},
+            {
+                releases.MODEL_PACKAGE_ARN: former,
+                releases.RELEASE: "$.release.back",
+                releases.ROLLOUT: releases.AT_ONCE,
+            },
             ResultPath=None,
             Next="WaitForRestore",
             Catch=caught("CheckRestoreError"),
@@ -261,7 +270,7 @@ def _go_back(parts: Parts) -> dict[str, State]:
         "KeepWhatServes": _keep(
             "States.Format('{}; now {}', $.so_far.reason, $.seen.reason)", "KeepFailure"
         ),
-        "KeepFailure": _fail_with("failed", "$.so_far.reason"),
+        "KeepFailure": _fail_with(releases.FAILED, "$.so_far.reason"),
     }
 
 
@@ -271,7 +280,11 @@ def _end(parts: Parts) -> dict[str, State]:
     return {
         "KeepSuperseded": _keep(overtaken, "RecordSuperseded"),
         "RecordSuperseded": _record(
-            parts, "superseded", "$.so_far.reason", Next="Overtaken", Catch=caught("Overtaken")
+            parts,
+            releases.SUPERSEDED,
+            "$.so_far.reason",
+            Next="Overtaken",
+            Catch=caught("Overtaken"),
         ),
         "Overtaken": _end_with("$.so_far.reason"),
         "RecordFailure": _record(

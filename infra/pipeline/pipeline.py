@@ -24,18 +24,9 @@ from infra.pipeline.definition import (
     result,
 )
 from infra.stage import Stage
+from lambdas.contract import keys, packages
+from lambdas.contract import pipeline as names
 
-# What the Learn machine passes: `lambdas/learn/plan.py` sends these names and no others.
-PARAMETERS = (
-    "DatasetManifestUri",
-    "DatasetId",
-    "DatasetVersionId",
-    "DatasetSha256",
-    "TextRules",
-    "ChampionModelUri",
-    "ConfigurationDigest",
-    "GitCommit",
-)
 MODEL = result("Train.ModelArtifacts.S3ModelArtifacts")
 CACHE_DAYS = 30
 
@@ -72,12 +63,12 @@ def definition(stage: Stage, resources: Resources) -> Json:
 def _parameters(stage: Stage, resources: Resources) -> list[Json]:
     approved = stage.learning.approve == "automatic"
     defaults = {
-        "ChampionModelUri": f"s3://{resources.models_bucket}/champion-none/",
-        "ModelApprovalStatus": "Approved" if approved else "PendingManualApproval",
+        names.CHAMPION_MODEL_URI: f"s3://{resources.models_bucket}/{keys.NO_CHAMPION}",
+        names.MODEL_APPROVAL_STATUS: packages.APPROVED if approved else packages.PENDING,
     }
-    names = [*PARAMETERS, "ModelApprovalStatus"]
+    wanted = [*names.SENT, names.MODEL_APPROVAL_STATUS]
     optional = {name: {"DefaultValue": value} for name, value in defaults.items()}
-    return [{"Name": name, "Type": "String", **optional.get(name, {})} for name in names]
+    return [{"Name": name, "Type": "String", **optional.get(name, {})} for name in wanted]
 
 
 class Steps:
@@ -101,14 +92,14 @@ class Steps:
                 },
                 "HyperParameters": {
                     "folds": str(self.stage.learning.folds),
-                    "dataset_id": parameter("DatasetId"),
-                    "dataset_manifest_uri": parameter("DatasetManifestUri"),
-                    "dataset_sha256": parameter("DatasetSha256"),
-                    "git_commit": parameter("GitCommit"),
-                    "image_uri": uses.image_uri,
+                    packages.DATASET_ID: parameter(names.DATASET_ID),
+                    packages.DATASET_MANIFEST_URI: parameter(names.DATASET_MANIFEST_URI),
+                    packages.DATASET_SHA256: parameter(names.DATASET_SHA256),
+                    packages.GIT_COMMIT: parameter(names.GIT_COMMIT),
+                    packages.IMAGE_URI: uses.image_uri,
                 },
                 "InputDataConfig": [
-                    channel("dataset", parameter("DatasetManifestUri"), "ManifestFile")
+                    channel("dataset", parameter(names.DATASET_MANIFEST_URI), "ManifestFile")
                 ],
                 "OutputDataConfig": {
                     "S3OutputPath": self._run("model"),
@@ -133,16 +124,16 @@ class Steps:
         ]
         inputs = [
             job_input("model", MODEL),
-            job_input("dataset", parameter("DatasetManifestUri"), "ManifestFile"),
-            job_input("champion", parameter("ChampionModelUri")),
+            job_input("dataset", parameter(names.DATASET_MANIFEST_URI), "ManifestFile"),
+            job_input("champion", parameter(names.CHAMPION_MODEL_URI)),
         ]
         report = {
             "PropertyFileName": "Evaluation",
             "OutputName": "evaluation",
-            "FilePath": "evaluation.json",
+            "FilePath": keys.EVALUATION_FILE,
         }
         return {
-            **self._processing("Evaluate", arguments, inputs=inputs, output="evaluation"),
+            **self._processing("Evaluate", arguments, inputs=inputs, output=keys.EVALUATION),
             "PropertyFiles": [report],
             **self._cache(),
         }
@@ -153,10 +144,12 @@ class Steps:
             "track",
             *("--run", folder("model")),
             *("--evaluation", folder("evaluation")),
-            *("--dataset", f"{folder('dataset')}/dataset.json"),
+            *("--dataset", f"{folder('dataset')}/{keys.DATASET_FILE}"),
         ]
         dataset = joined(
-            f"s3://{self.resources.curated_bucket}/datasets", parameter("DatasetId"), ""
+            f"s3://{self.resources.curated_bucket}/{keys.DATASETS.rstrip('/')}",
+            parameter(names.DATASET_ID),
+            "",
         )
         inputs = [
             job_input("model", MODEL),
@@ -168,7 +161,7 @@ class Steps:
             "MLFLOW_EXPERIMENT_NAME": self.stage.name(),
             "PIPELINE_EXECUTION_ID": EXECUTION,
         }
-        step = self._processing("Track", arguments, inputs=inputs, output="tracking")
+        step = self._processing("Track", arguments, inputs=inputs, output=keys.TRACKING)
         step["Arguments"] |= {
             "RoleArn": self.resources.tracking_role_arn,
             "NetworkConfig": {"EnableNetworkIsolation": False},
@@ -181,7 +174,7 @@ class Steps:
         passed = from_file("Evaluate", "Evaluation", "gate.passed")
         message = from_file("Evaluate", "Evaluation", "gate.message")
         refused = {
-            "Name": "Refused",
+            "Name": names.REFUSED,
             "Type": "Fail",
             "Arguments": {"ErrorMessage": joined("Refused:", message, on=" ")},
         }
@@ -202,14 +195,14 @@ class Steps:
         evaluation = output_uri("Evaluate", "evaluation")
         metrics = {
             "ContentType": "application/json",
-            "S3Uri": joined(evaluation, "evaluation.json"),
+            "S3Uri": joined(evaluation, keys.EVALUATION_FILE),
         }
         return {
             "Name": "Register",
             "Type": "RegisterModel",
             "Arguments": {
                 "ModelPackageGroupName": uses.model_package_group,
-                "ModelApprovalStatus": parameter("ModelApprovalStatus"),
+                "ModelApprovalStatus": parameter(names.MODEL_APPROVAL_STATUS),
                 "InferenceSpecification": {
                     "Containers": [{"Image": uses.image_uri, "ModelDataUrl": MODEL}],
                     "SupportedContentTypes": ["application/json"],
@@ -218,16 +211,16 @@ class Steps:
                 },
                 "ModelMetrics": {"ModelQuality": {"Statistics": metrics}},
                 "CustomerMetadataProperties": {
-                    "dataset_id": parameter("DatasetId"),
-                    "dataset_manifest_uri": parameter("DatasetManifestUri"),
-                    "dataset_version_id": parameter("DatasetVersionId"),
-                    "dataset_sha256": parameter("DatasetSha256"),
-                    "text_rules": parameter("TextRules"),
-                    "git_commit": parameter("GitCommit"),
-                    "configuration_digest": parameter("ConfigurationDigest"),
-                    "image_uri": uses.image_uri,
-                    "run_prefix": self._run(),
-                    "evaluation_prefix": evaluation,
+                    packages.DATASET_ID: parameter(names.DATASET_ID),
+                    packages.DATASET_MANIFEST_URI: parameter(names.DATASET_MANIFEST_URI),
+                    packages.DATASET_VERSION_ID: parameter(names.DATASET_VERSION_ID),
+                    packages.DATASET_SHA256: parameter(names.DATASET_SHA256),
+                    packages.TEXT_RULES: parameter(names.TEXT_RULES),
+                    packages.GIT_COMMIT: parameter(names.GIT_COMMIT),
+                    packages.CONFIGURATION_DIGEST: parameter(names.CONFIGURATION_DIGEST),
+                    packages.IMAGE_URI: uses.image_uri,
+                    packages.RUN_PREFIX: self._run(),
+                    packages.EVALUATION_PREFIX: evaluation,
                 },
             },
         }
@@ -261,7 +254,9 @@ class Steps:
 
     def _run(self, *parts: str) -> Json:
         """A place of this execution's own in the models bucket."""
-        return joined(f"s3://{self.resources.models_bucket}/runs", EXECUTION, *parts)
+        return joined(
+            f"s3://{self.resources.models_bucket}/{keys.RUNS.rstrip('/')}", EXECUTION, *parts
+        )
 
     def _instance(self) -> Json:
         return {

@@ -10,6 +10,7 @@ from infra.blocks.deployment import stack_properties
 from infra.blocks.guardrails import endpoint_alarms
 from infra.constructs.endpoint import Endpoint
 from infra.stage import Stage
+from lambdas.contract import outputs
 
 
 class EndpointStack(cdk.Stack):
@@ -35,5 +36,5 @@ class EndpointStack(cdk.Stack):
             alert_topic_arn=alert_topic_arn,
             alarms=endpoint_alarms(stage),
         )
-        cdk.CfnOutput(self, "EndpointName", value=stage.name())
-        cdk.CfnOutput(self, "LiveParameter", value=stage.live_parameter)
+        cdk.CfnOutput(self, outputs.ENDPOINT_NAME, value=stage.name())
+        cdk.CfnOutput(self, outputs.LIVE_PARAMETER, value=stage.live_parameter)

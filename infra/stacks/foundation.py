@@ -13,6 +13,7 @@ from infra.constructs.audit import Audit
 from infra.constructs.buckets import Buckets
 from infra.constructs.keys import Keys
 from infra.stage import Stage
+from lambdas.contract import outputs
 
 
 class FoundationStack(cdk.Stack):
@@ -45,15 +46,15 @@ class FoundationStack(cdk.Stack):
             self._by_name(stage, name) for name in ("Raw", "Curated", "Models", "Observations")
         )
         for name, bucket in (
-            ("RawBucket", buckets.raw),
-            ("CuratedBucket", buckets.curated),
-            ("ModelsBucket", buckets.models),
-            ("ObservationsBucket", buckets.observations),
+            (outputs.RAW_BUCKET, buckets.raw),
+            (outputs.CURATED_BUCKET, buckets.curated),
+            (outputs.MODELS_BUCKET, buckets.models),
+            (outputs.OBSERVATIONS_BUCKET, buckets.observations),
         ):
             cdk.CfnOutput(self, name, value=bucket.bucket_name)
-        cdk.CfnOutput(self, "AlertTopicArn", value=alerts.topic.topic_arn)
+        cdk.CfnOutput(self, outputs.ALERT_TOPIC_ARN, value=alerts.topic.topic_arn)
         if alerts.inbox:
-            cdk.CfnOutput(self, "InboxUrl", value=alerts.inbox.queue_url)
+            cdk.CfnOutput(self, outputs.INBOX_URL, value=alerts.inbox.queue_url)
 
     def _by_name(self, stage: Stage, name: str) -> s3.IBucket:
         return s3.Bucket.from_bucket_attributes(

@@ -15,6 +15,7 @@ from infra.constructs.training import Training
 from infra.packaging.packages import Packages
 from infra.source import Source
 from infra.stage import Stage
+from lambdas.contract import outputs
 from lambdas.settings import LearnSettings
 
 
@@ -69,9 +70,9 @@ class LearningStack(cdk.Stack):
             alerts_key=alerts_key,
         )
         self.image = training.image
-        cdk.CfnOutput(self, "BatchRoleArn", value=batch.role.role_arn)
-        cdk.CfnOutput(self, "ImageUri", value=training.image.uri)
-        cdk.CfnOutput(self, "JobInstanceType", value=stage.learning.instance_type)
-        cdk.CfnOutput(self, "LearnMachineArn", value=self.learning.machine.arn)
-        cdk.CfnOutput(self, "PipelineName", value=training.pipeline.ref)
-        cdk.CfnOutput(self, "ModelPackageGroup", value=stage.name())
+        cdk.CfnOutput(self, outputs.BATCH_ROLE_ARN, value=batch.role.role_arn)
+        cdk.CfnOutput(self, outputs.IMAGE_URI, value=training.image.uri)
+        cdk.CfnOutput(self, outputs.JOB_INSTANCE_TYPE, value=stage.learning.instance_type)
+        cdk.CfnOutput(self, outputs.LEARN_MACHINE_ARN, value=self.learning.machine.arn)
+        cdk.CfnOutput(self, outputs.PIPELINE_NAME, value=training.pipeline.ref)
+        cdk.CfnOutput(self, outputs.MODEL_PACKAGE_GROUP, value=stage.name())

@@ -13,7 +13,7 @@ from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
-from infra.blocks.alarms import NAMESPACE, Alarm, Alarms
+from infra.blocks.alarms import Alarm, Alarms
 from infra.blocks.deployment import stack_properties
 from infra.blocks.guardrails import endpoint_metric
 from infra.blocks.machine import machine_arn
@@ -21,6 +21,8 @@ from infra.constructs.dashboard import Dashboard
 from infra.constructs.monitor import Monitor
 from infra.packaging.packages import Packages
 from infra.stage import Stage
+from lambdas.contract import outputs
+from lambdas.contract.names import LEARN
 from lambdas.settings import MonitorSettings
 
 
@@ -76,9 +78,8 @@ class OperationsStack(cdk.Stack):
                 models_bucket=models.bucket_name,
                 live_parameter=stage.live_parameter,
                 alert_topic_arn=alert_topic_arn,
-                learn_machine_arn=machine_arn(stage, "learn"),
+                learn_machine_arn=machine_arn(stage, LEARN),
                 drift_config=json.dumps(drift, separators=(",", ":")),
-                metrics_namespace=NAMESPACE,
                 alarms_needed=stage.monitoring.alarms_needed,
                 alarms_of=stage.monitoring.alarms_of,
                 settle_minutes=stage.monitoring.settle_minutes,
@@ -96,7 +97,7 @@ class OperationsStack(cdk.Stack):
             alarms=first_alarms(signals, monitor),
         )
         Dashboard(self, "Dashboard", stage=stage, graphs=graphs(stage, signals))
-        cdk.CfnOutput(self, "MonitorFunction", value=monitor.check.function.function_name)
+        cdk.CfnOutput(self, outputs.MONITOR_FUNCTION, value=monitor.check.function.function_name)
 
 
 def first_alarms(signals: Signals, monitor: Monitor) -> list[Alarm]:

@@ -12,9 +12,8 @@ from infra.constructs.preprocessing import Preprocessing
 from infra.packaging.packages import Packages
 from infra.source import Source
 from infra.stage import Stage
+from lambdas.contract import outputs
 from lambdas.settings import PreprocessSettings
-
-NAMESPACE = "ReviewStars"
 
 
 class PreprocessingStack(cdk.Stack):
@@ -52,11 +51,10 @@ class PreprocessingStack(cdk.Stack):
                 detector=stage.data.detector,
                 keep_columns=",".join(stage.data.keep_columns),
                 code_version=source.commit,
-                metrics_namespace=NAMESPACE,
             ),
             raw=raw,
             curated=curated,
             alert_topic_arn=alert_topic_arn,
             alerts_key=alerts_key,
         )
-        cdk.CfnOutput(self, "PreprocessMachineArn", value=self.preprocessing.machine.arn)
+        cdk.CfnOutput(self, outputs.PREPROCESS_MACHINE_ARN, value=self.preprocessing.machine.arn)

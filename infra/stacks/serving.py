@@ -7,7 +7,7 @@ from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
-from infra.blocks.alarms import NAMESPACE, Alarm, Alarms
+from infra.blocks.alarms import Alarm, Alarms
 from infra.blocks.deployment import stack_properties
 from infra.constructs.client import Client
 from infra.constructs.observations import Observations
@@ -16,6 +16,7 @@ from infra.constructs.ratings_api import FEEDBACK, MODEL, RATE, RatingsApi
 from infra.constructs.release import Release
 from infra.packaging.packages import Packages
 from infra.stage import Stage
+from lambdas.contract import outputs
 from lambdas.settings import RatingsSettings, ReleaseSettings
 
 
@@ -53,7 +54,6 @@ class ServingStack(cdk.Stack):
                 predictions_stream=streams.predictions,
                 feedback_stream=streams.feedback,
                 capture_words=stage.api.capture_words,
-                metrics_namespace=NAMESPACE,
                 probe_roles=",".join(stage.role_name(role) for role in ("golden", "probe")),
             ),
             may_observe=[streams.may_predict(), streams.may_tell()],
@@ -74,7 +74,6 @@ class ServingStack(cdk.Stack):
                 models_bucket=models.bucket_name,
                 model_package_group=stage.name(),
                 name_prefix=stage.name(),
-                metrics_namespace=NAMESPACE,
                 api_id=api.rest.rest_api_id,
                 api_stage=stage.label,
                 alarm_names=",".join(stage.guardrails),
@@ -100,12 +99,12 @@ class ServingStack(cdk.Stack):
             ],
         )
         for key, value in (
-            ("ApiId", api.rest.rest_api_id),
-            ("ApiStage", stage.label),
-            ("ApiUrl", api.url),
-            ("ClientRoleArn", client.role.role_arn),
-            ("ProbeRoleArn", probe.role.role_arn),
-            ("ReleaseMachineArn", self.release.machine.arn),
-            ("EndpointRoleArn", self.release.role.role_arn),
+            (outputs.API_ID, api.rest.rest_api_id),
+            (outputs.API_STAGE, stage.label),
+            (outputs.API_URL, api.url),
+            (outputs.CLIENT_ROLE_ARN, client.role.role_arn),
+            (outputs.PROBE_ROLE_ARN, probe.role.role_arn),
+            (outputs.RELEASE_MACHINE_ARN, self.release.machine.arn),
+            (outputs.ENDPOINT_ROLE_ARN, self.release.role.role_arn),
         ):
             cdk.CfnOutput(self, key, value=value)

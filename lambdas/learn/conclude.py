@@ -7,7 +7,8 @@ from typing import Any
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from lambdas.learn.plan import newest, step_of
+from lambdas.contract import keys, learning, packages, pipeline
+from lambdas.learn.plan import failed_step, newest
 from lambdas.ports import models, objects
 from lambdas.settings import LearnSettings
 
@@ -20,7 +21,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Say registered, refused or failed, and whether a newer dataset came meanwhile."""
     arn, dataset_id = event["pipeline_execution_arn"], event["dataset_id"]
     steps = models.pipeline_steps(arn)
-    latest = newest(objects.list_keys(settings.curated_bucket, "datasets/"))
+    latest = newest(objects.list_keys(settings.curated_bucket, keys.DATASETS))
     answer: dict[str, Any] = {
         "newer_dataset": latest is not None and latest > dataset_id,
         "pipeline_execution_arn": arn,
@@ -33,13 +34,13 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
         logger.info("registered", extra={"model_package_arn": package_arn})
         return {
             **answer,
-            "outcome": "registered",
+            "outcome": learning.REGISTERED,
             "model_package_arn": package_arn,
             "model_card": has_card,
         }
-    reason = step_of([(step.name, step.status, step.failure) for step in steps])
-    refused = any(step.name == "Refused" for step in steps)
-    outcome = "refused" if refused else "failed"
+    reason = failed_step([(step.name, step.status, step.failure) for step in steps])
+    refused = any(step.name == pipeline.REFUSED for step in steps)
+    outcome = learning.REFUSED if refused else learning.FAILED
     logger.warning("no model", extra={"outcome": outcome, "reason": reason})
     return {**answer, "outcome": outcome, "reason": reason}
 
@@ -49,17 +50,19 @@ def _complete(package_arn: str) -> bool:
 
     A cached Evaluate wrote under an earlier run: only its own prefix is sure.
     """
-    evaluation = models.describe_package(package_arn).metadata["evaluation_prefix"].rstrip("/")
+    evaluation = (
+        models.describe_package(package_arn).metadata[packages.EVALUATION_PREFIX].rstrip("/")
+    )
     models.add_metadata(
         package_arn,
         {
-            "evaluation_uri": f"{evaluation}/evaluation.json",
-            "report_uri": f"{evaluation}/report.html",
-            "model_card_uri": f"{evaluation}/model_card.md",
-            "baseline_uri": f"{evaluation}/baseline/",
+            packages.EVALUATION_URI: f"{evaluation}/{keys.EVALUATION_FILE}",
+            packages.REPORT_URI: f"{evaluation}/{keys.REPORT}",
+            packages.MODEL_CARD_URI: f"{evaluation}/{keys.CARD_PAGE}",
+            packages.BASELINE_URI: f"{evaluation}/{keys.BASELINE}",
         },
     )
-    return _put_card(package_arn, f"{evaluation}/model_card.json")
+    return _put_card(package_arn, f"{evaluation}/{keys.CARD}")
 
 
 def _put_card(package_arn: str, uri: str) -> bool:

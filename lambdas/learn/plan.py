@@ -1,4 +1,4 @@
-"""What decides a run: which one goes on, on what, against whom. Pure."""
+"""What decides a run: which one may, on what, against whom. Pure."""
 
 from __future__ import annotations
 
@@ -7,10 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from lambdas.contract import keys, learning, packages, pipeline
 from reviews.errors import ConfigurationError
-
-NONE = "none"  # the live record where no model is released
-ALONE = "alone"  # the reason of a run that a person wants without a champion
 
 
 @dataclass(frozen=True)
@@ -48,14 +46,13 @@ class Dataset:
         return dataset
 
 
-def newest(keys: Sequence[str]) -> str | None:
+def newest(listed: Sequence[str]) -> str | None:
     """The newest dataset among keys under `datasets/`: ids begin with the time of listing."""
-    ids = [key.split("/")[1] for key in keys if key.endswith("/dataset.json")]
-    return max(ids, default=None)
+    return max(filter(None, map(keys.dataset_id, listed)), default=None)
 
 
-def goes_on(own: str, running: Sequence[tuple[str, float]]) -> bool:
-    """Whether the execution of this name is the earliest of those that run.
+def is_earliest(own: str, running: Sequence[tuple[str, float]]) -> bool:
+    """Whether the execution of this name is the earliest of those that run: only that one goes on.
 
     running: names with their start (epoch seconds); names break a tie.
     """
@@ -71,22 +68,22 @@ def why_refused(
     refused; events come twice, and a schedule comes whether anything is new or not.
     """
     learned = f"dataset {dataset.id} is what the live model has learned from"
-    is_old = dataset.manifest_sha256 == live.get("dataset_sha256")
+    is_old = dataset.manifest_sha256 == live.get(packages.DATASET_SHA256)
     by_the_same = (image_uri, configuration) == (
-        live.get("image_uri"),
-        live.get("configuration_digest"),
+        live.get(packages.IMAGE_URI),
+        live.get(packages.CONFIGURATION_DIGEST),
     )
-    if reason == "drift" and is_old:
+    if reason == learning.DRIFT and is_old:
         return f"drift, but {learned}: upload recent reviews first"
-    if reason in ("dataset", "schedule") and is_old and by_the_same:
+    if reason in (learning.DATASET, learning.SCHEDULE) and is_old and by_the_same:
         return f"{learned}, by the same code and settings"
     return ""
 
 
 def token(dataset_id: str, configuration_digest: str, image_uri: str, execution_name: str) -> str:
     """The ClientRequestToken of a run: the same run, asked for twice, starts once."""
-    words = "\n".join((dataset_id, configuration_digest, image_uri, execution_name))
-    return hashlib.sha256(words.encode()).hexdigest()
+    parts = "\n".join((dataset_id, configuration_digest, image_uri, execution_name))
+    return hashlib.sha256(parts.encode()).hexdigest()
 
 
 def parameters(
@@ -94,24 +91,24 @@ def parameters(
 ) -> list[dict[str, str]]:
     """The pipeline's parameters, as StartPipelineExecution takes them."""
     values = {
-        "DatasetManifestUri": dataset.manifest_uri,
-        "DatasetId": dataset.id,
-        "DatasetVersionId": dataset.manifest_version_id,
-        "DatasetSha256": dataset.manifest_sha256,
-        "TextRules": dataset.text_rules,
-        "ChampionModelUri": champion_uri,
-        "ConfigurationDigest": configuration_digest,
-        "GitCommit": git_commit,
+        pipeline.DATASET_MANIFEST_URI: dataset.manifest_uri,
+        pipeline.DATASET_ID: dataset.id,
+        pipeline.DATASET_VERSION_ID: dataset.manifest_version_id,
+        pipeline.DATASET_SHA256: dataset.manifest_sha256,
+        pipeline.TEXT_RULES: dataset.text_rules,
+        pipeline.CHAMPION_MODEL_URI: champion_uri,
+        pipeline.CONFIGURATION_DIGEST: configuration_digest,
+        pipeline.GIT_COMMIT: git_commit,
     }
     return [{"Name": name, "Value": value} for name, value in values.items()]
 
 
-def step_of(statuses: Sequence[tuple[str, str, str]]) -> str:
+def failed_step(statuses: Sequence[tuple[str, str, str]]) -> str:
     """The sentence of what failed: (name, status, reason) of each step, in order.
 
     The Fail step's own message stands for itself; any other step is named.
     """
     for name, status, reason in statuses:
         if status == "Failed":
-            return reason if name == "Refused" else f"step {name} failed: {reason}"
+            return reason if name == pipeline.REFUSED else f"step {name} failed: {reason}"
     return "the pipeline failed without naming a step"

@@ -8,11 +8,11 @@ from typing import Any
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
+from lambdas.contract import keys, learning
+from lambdas.contract.live import NONE
 from lambdas.learn.plan import (
-    ALONE,
-    NONE,
     Dataset,
-    goes_on,
+    is_earliest,
     newest,
     parameters,
     token,
@@ -24,8 +24,7 @@ from lambdas.settings import LearnSettings
 
 settings = LearnSettings.from_env()
 logger = Logger(service="learn")
-NO_CHAMPION = "champion-none/"
-NO_CHAMPION_WORDS = b"Nothing is live: this prefix stands for the missing champion.\n"
+NO_CHAMPION_NOTE = b"Nothing is live: this prefix stands for the missing champion.\n"
 
 
 @logger.inject_lambda_context
@@ -35,7 +34,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
         (execution.name, execution.started.timestamp())
         for execution in machines.executions(event["machine_arn"], "RUNNING")
     ]
-    if not goes_on(event["execution_name"], running):
+    if not is_earliest(event["execution_name"], running):
         logger.info("another run goes on", extra={"running": len(running)})
         return {"proceed": False, "why": "an earlier run is going on"}
     dataset = _dataset(event.get("dataset_id"))
@@ -47,23 +46,23 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     if why := why_refused(event["reason"], dataset, learned, settings.image_uri, digest):
         logger.info("nothing new", extra={"dataset_id": dataset.id})
         return {"proceed": False, "why": why}
-    rival = None if event["reason"] == ALONE else live_package
-    champion = rival.model_data_url if rival else _no_champion()
+    champion = None if event["reason"] == learning.WITHOUT_CHAMPION else live_package
+    champion_uri = champion.model_data_url if champion else _no_champion()
     logger.info("a run begins", extra={"dataset_id": dataset.id, "reason": event["reason"]})
     return {
         "proceed": True,
         "dataset_id": dataset.id,
         "token": token(dataset.id, digest, settings.image_uri, event["execution_name"]),
-        "parameters": parameters(dataset, champion, digest, settings.git_commit),
+        "parameters": parameters(dataset, champion_uri, digest, settings.git_commit),
     }
 
 
 def _dataset(wanted: str | None) -> Dataset | None:
     bucket = settings.curated_bucket
-    id = wanted or newest(objects.list_keys(bucket, "datasets/"))
+    id = wanted or newest(objects.list_keys(bucket, keys.DATASETS))
     if id is None:
         return None
-    return Dataset.read(json.loads(objects.read(bucket, f"datasets/{id}/dataset.json")))
+    return Dataset.read(json.loads(objects.read(bucket, keys.dataset(id))))
 
 
 def _live() -> models.Package | None:
@@ -75,6 +74,6 @@ def _live() -> models.Package | None:
 def _no_champion() -> str:
     """A prefix that holds no model: the pipeline always has a champion to look for."""
     bucket = settings.models_bucket
-    if not objects.list_keys(bucket, NO_CHAMPION):
-        objects.put_bytes(bucket, f"{NO_CHAMPION}README", NO_CHAMPION_WORDS)
-    return f"s3://{bucket}/{NO_CHAMPION}"
+    if not objects.list_keys(bucket, keys.NO_CHAMPION):
+        objects.put_bytes(bucket, f"{keys.NO_CHAMPION}README", NO_CHAMPION_NOTE)
+    return f"s3://{bucket}/{keys.NO_CHAMPION}"

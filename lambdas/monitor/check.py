@@ -12,6 +12,8 @@ import msgspec
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
+from lambdas.contract import keys, learning, packages
+from lambdas.contract.live import NONE
 from lambdas.monitor import notification, observation_reader
 from lambdas.monitor.metrics import emit
 from lambdas.ports import machines, models, objects, parameters, topics
@@ -27,8 +29,7 @@ from monitoring.windows import State, Window
 settings = MonitorSettings.from_env()
 rules = DriftSettings.from_json(settings.drift_config)
 logger = Logger(service="monitor")
-STATE_KEY = "monitoring/state.json"
-NONE, STARTED = "none", "started"
+STARTED = "started"
 
 
 @dataclass(frozen=True)
@@ -54,10 +55,10 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     package = models.describe_package(live)
     before = _state()
     seen, state = _look(before, live, until)
-    baseline = _baseline(package.metadata.get("baseline_uri", ""))
+    baseline = _baseline(package.metadata.get(packages.BASELINE_URI, ""))
     observed = Observations.from_records(seen.window.records, seen.unreadable)
     verdict = drift.check(baseline, observed, rules)
-    quality = _quality(seen.window, now, package.metadata.get("evaluation_uri", ""))
+    quality = _quality(seen.window, now, package.metadata.get(packages.EVALUATION_URI, ""))
     page = report.html(
         verdict,
         baseline=baseline,
@@ -67,7 +68,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     )
     report_uri = _write(until, verdict, quality, page)
     version = str(package.version)
-    emit(settings.metrics_namespace, settings.stage, version, verdict, seen.judged)
+    emit(settings.stage, version, verdict, seen.judged)
     learning = ""
     if seen.judged:
         state = windows.close(state, seen.window, verdict.verdict)
@@ -79,7 +80,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
             learning, state = _learn(state, now)
         if is_news or learning == STARTED:
             _tell(verdict, version, report_uri, learning)
-    _put(STATE_KEY, state.to_json())  # last: what is not closed is judged again
+    _put(keys.MONITOR_STATE, state.to_json())  # last: what is not closed is judged again
     answer = {"verdict": verdict.verdict, "n": verdict.n, "reason": verdict.reason}
     logger.info("checked", extra={**answer, "learning": learning, "report_uri": report_uri})
     return {
@@ -97,7 +98,7 @@ def _moment(text: str | None) -> datetime | None:
 
 def _state() -> State:
     try:
-        return State.from_json(objects.read(settings.observations_bucket, STATE_KEY))
+        return State.from_json(objects.read(settings.observations_bucket, keys.MONITOR_STATE))
     except FileNotFoundError:
         return State()
 
@@ -105,7 +106,7 @@ def _state() -> State:
 def _look(state: State, package: str, until: datetime) -> tuple[Seen, State]:
     """The next window; where it must still fill, what is there of it."""
     start = windows.horizon(state, package, until, rules.window)
-    found = observation_reader.lines(settings.observations_bucket, "predictions", start, until)
+    found = observation_reader.lines(settings.observations_bucket, keys.PREDICTIONS, start, until)
     records, unreadable = read_records(found)
     cut, state = windows.cut(records, state, package=package, until=until, settings=rules.window)
     if cut is not None:
@@ -128,7 +129,7 @@ def _baseline(uri: str) -> Baseline | None:
 
 def _quality(window: Window, now: datetime, evaluation_uri: str) -> Quality | None:
     """What true stars say of this window's predictions; None where none came back."""
-    found = observation_reader.lines(settings.observations_bucket, "feedback", window.start, now)
+    found = observation_reader.lines(settings.observations_bucket, keys.FEEDBACK, window.start, now)
     told, _ = feedback.read_feedback(found)
     if not told:
         return None
@@ -150,7 +151,7 @@ def _about(package: str, window: Window) -> dict[str, str]:
 
 def _write(until: datetime, verdict: Verdict, quality: Quality | None, page: str) -> str:
     """Write drift.json and report.html and return the address of the report."""
-    folder = f"monitoring/{until:%Y%m%dT%H%M%SZ}"
+    folder = f"{keys.MONITORING}{until:%Y%m%dT%H%M%SZ}"
     content = verdict.to_mapping() | ({"feedback": quality.to_mapping()} if quality else {})
     _put(f"{folder}/drift.json", msgspec.json.format(msgspec.json.encode(content), indent=1))
     _put(f"{folder}/report.html", page.encode(), "text/html; charset=utf-8")
@@ -167,8 +168,8 @@ def _learn(state: State, now: datetime) -> tuple[str, State]:
     why_not = notification.why_not_learn(state, len(running), now, settings.cool_down_hours)
     if why_not:
         return f"not started: {why_not}", state
-    name = f"drift-{now:%Y%m%dT%H%M%SZ}"
-    machines.start(settings.learn_machine_arn, {"reason": "drift"}, name)
+    name = f"{learning.DRIFT}-{now:%Y%m%dT%H%M%SZ}"
+    machines.start(settings.learn_machine_arn, {"reason": learning.DRIFT}, name)
     return STARTED, msgspec.structs.replace(state, learn_started=now)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
+from lambdas.contract.names import name
 from monitoring.advice import ADVICE
 from monitoring.drift import Verdict
 from monitoring.windows import Judged, State, is_alarming
@@ -31,7 +32,7 @@ def why_not_learn(state: State, running: int, now: datetime, cool_down_hours: in
 
 def subject(stage: str, version: str) -> str:
     """The head of the message."""
-    return f"review-stars-{stage}: drift, model version {version}"
+    return f"{name(stage)}: drift, model version {version}"
 
 
 def message(verdict: Verdict, report_uri: str, learning: str) -> str:

@@ -14,16 +14,16 @@ HOUR = timedelta(hours=1)  # a stream files what it holds under the hour of its 
 def span(prefix: str, start: datetime, end: datetime) -> tuple[str, str]:
     """The keys between which every record of (start, end] stands. Pure.
 
-    Keys are `<prefix>/YYYY/MM/DD/HH/...`, by UTC, so they sort by time.
+    Keys are `<prefix>YYYY/MM/DD/HH/...`, by UTC, so they sort by time.
     """
     first, last = start - HOUR, end + 2 * HOUR
-    return f"{prefix}/{first:%Y/%m/%d/%H}", f"{prefix}/{last:%Y/%m/%d/%H}"
+    return f"{prefix}{first:%Y/%m/%d/%H}", f"{prefix}{last:%Y/%m/%d/%H}"
 
 
 def lines(bucket: str, prefix: str, start: datetime, end: datetime) -> Iterator[bytes]:
     """The lines of every object that may hold records of (start, end]."""
     first, last = span(prefix, start, end)
-    for stored in objects.list_objects(bucket, f"{prefix}/", first):
+    for stored in objects.list_objects(bucket, prefix, first):
         if stored.key >= last:
             return
         yield from objects.read(bucket, stored.key).splitlines()

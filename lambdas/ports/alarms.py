@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from lambdas.ports.clients import client
 
 
-def ringing(names: Sequence[str]) -> list[str]:
+def in_alarm(names: Sequence[str]) -> list[str]:
     """Those of the named alarms that are in ALARM now."""
     if not names:
         return []

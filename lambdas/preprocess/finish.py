@@ -1,4 +1,4 @@
-"""Last step: the source adds up, a new dataset lists it, and whoever learns is told."""
+"""Last step: the source adds up, a new dataset lists it, and an event starts the Learn machine."""
 
 from __future__ import annotations
 
@@ -11,6 +11,9 @@ from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
+from lambdas.contract import keys, metrics
+from lambdas.contract.events import DATASET_READY
+from lambdas.contract.events import source as event_source
 from lambdas.ports import events, objects
 from lambdas.preprocess import dataset
 from lambdas.preprocess.dataset import Dataset, SourceRecord
@@ -22,8 +25,8 @@ from reviews.errors import NotReadyError
 
 settings = PreprocessSettings.from_env()
 logger = Logger(service="preprocess")
-metrics = Metrics(namespace=settings.metrics_namespace)
-metrics.set_default_dimensions(stage=settings.stage)
+emitter = Metrics(namespace=metrics.NAMESPACE)
+emitter.set_default_dimensions(**{metrics.STAGE: settings.stage})
 options = options_of(settings)
 made = Made.of_options(options, settings.code_version)
 READERS = 16  # at a time, of small objects
@@ -44,7 +47,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     _measure(refined.counts)
     listed = _list()
     detail = {"dataset_id": listed.id, "manifest_uri": listed.manifest_uri}
-    events.publish(f"review-stars.{settings.stage}", "DatasetReady", detail)
+    events.publish(event_source(settings.stage), DATASET_READY, detail)
     logger.info("dataset ready", extra={"source_id": source.id, **detail})
     return {**detail, "counts": refined.counts}
 
@@ -66,7 +69,7 @@ def _results(shards: list[Shard]) -> dict[int, Result]:
 
 def _stored(source: Source) -> set[str]:
     """What workers have written of a source, and is still there."""
-    prefixes = (f"reviews/{source.id}/", f"rejected/{source.id}/")
+    prefixes = (f"{keys.REVIEWS}{source.id}/", f"{keys.REJECTED}{source.id}/")
     return {
         key for prefix in prefixes for key in objects.list_keys(settings.curated_bucket, prefix)
     }
@@ -89,35 +92,35 @@ def _list() -> Dataset:
 def _now() -> datetime:
     """The time, but later than every dataset that is there: other clocks may be ahead."""
     now = datetime.now(UTC)
-    after = f"datasets/{dataset.id_head(now)}"
-    ahead = objects.list_keys(settings.curated_bucket, "datasets/", after=after)
+    after = f"{keys.DATASETS}{dataset.id_head(now)}"
+    ahead = objects.list_keys(settings.curated_bucket, keys.DATASETS, after=after)
     return dataset.later_than(ahead[-1].split("/")[1]) if ahead else now
 
 
 def _sources() -> dict[str, str]:
     """Every source record by its key, with its ETag."""
-    found = objects.list_objects(settings.curated_bucket, "sources/")
+    found = objects.list_objects(settings.curated_bucket, keys.SOURCES)
     return {stored.key: stored.etag for stored in found}
 
 
-def _write(listed_at: datetime, keys: list[str]) -> Dataset:
+def _write(listed_at: datetime, records: list[str]) -> Dataset:
     bucket = settings.curated_bucket
     with ThreadPoolExecutor(READERS) as pool:
-        bodies = list(pool.map(lambda key: objects.read(bucket, key), keys))
-    records = dataset.newest(msgspec.json.decode(body, type=SourceRecord) for body in bodies)
-    manifest = dataset.manifest(bucket, records)
+        bodies = list(pool.map(lambda key: objects.read(bucket, key), records))
+    found = dataset.newest(msgspec.json.decode(body, type=SourceRecord) for body in bodies)
+    manifest = dataset.manifest(bucket, found)
     id = dataset.dataset_id(listed_at, manifest)
-    key = f"datasets/{id}/manifest.json"
+    key = keys.manifest(id)
     version = objects.put_bytes(bucket, key, manifest, "application/json")
     described = dataset.describe(
-        records,
+        found,
         id=id,
         listed_at=listed_at,
         manifest=manifest,
         manifest_uri=f"s3://{bucket}/{key}",
         manifest_version_id=version,
     )
-    _put(f"datasets/{id}/dataset.json", described)  # last: it makes the dataset be there
+    _put(keys.dataset(id), described)  # last: it makes the dataset be there
     return described
 
 
@@ -127,13 +130,13 @@ def _put(key: str, content: msgspec.Struct) -> None:
 
 
 def _measure(counts: dict[str, Any]) -> None:
-    aside = sum(counts["rejected"].values())
+    rejected = sum(counts["rejected"].values())
     for name, value in (
-        ("RecordsRead", counts["read"]),
-        ("RecordsKept", counts["kept"]),
-        ("RecordsDuplicate", counts["duplicates"]),
-        ("RecordsSetAside", aside),
+        (metrics.RECORDS_READ, counts["read"]),
+        (metrics.RECORDS_KEPT, counts["kept"]),
+        (metrics.RECORDS_DUPLICATE, counts["duplicates"]),
+        (metrics.RECORDS_REJECTED, rejected),
     ):
-        metrics.add_metric(name, MetricUnit.Count, value)
-    metrics.add_metric("RejectedShare", MetricUnit.NoUnit, aside / counts["read"])
-    metrics.flush_metrics()
+        emitter.add_metric(name, MetricUnit.Count, value)
+    emitter.add_metric(metrics.REJECTED_SHARE, MetricUnit.NoUnit, rejected / counts["read"])
+    emitter.flush_metrics()

@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from lambdas.contract.keys import REJECTED
 from lambdas.preprocess.shards import Shard
 from lambdas.preprocess.source import Source, result_key
 from lambdas.settings import PreprocessSettings
@@ -16,7 +17,7 @@ from reviews.counts import Counts
 from reviews.errors import CountMismatchError, PartialFailureError, UnreadableSourceError
 from reviews.refine import Options
 
-MOST_NAMED = 20  # shards in one sentence
+MAX_NAMED = 20  # shards in one sentence
 
 
 def options_of(settings: PreprocessSettings) -> Options:
@@ -100,7 +101,7 @@ def add_up(
     if counts.kept == 0:
         raise UnreadableSourceError(
             f"{source.uri}: none of {counts.read:,} lines is a review ({_reasons(counts)}); they "
-            f"stand under rejected/{source.id}/ in the curated bucket. A line is a JSON object "
+            f"stand under {REJECTED}{source.id}/ in the curated bucket. A line is a JSON object "
             "with `rating` and `text`"
         )
     ordered = [results[shard.shard] for shard in shards]
@@ -132,8 +133,8 @@ def _check_all_there(
     if only and only.failure in failed.values():
         raise UnreadableSourceError(f"{source.uri}: {only.failure}")
     both = dict(sorted({**failed, **miscounted}.items()))
-    named = "; ".join(f"{n}: {why}" for n, why in list(both.items())[:MOST_NAMED])
-    more = f"; and {len(both) - MOST_NAMED} more" if len(both) > MOST_NAMED else ""
+    named = "; ".join(f"{n}: {why}" for n, why in list(both.items())[:MAX_NAMED])
+    more = f"; and {len(both) - MAX_NAMED} more" if len(both) > MAX_NAMED else ""
     words = f"{source.uri}: {len(both)} of {len(shards)} shards failed ({named}{more})"
     raise PartialFailureError(words, shards=tuple(both)) if failed else CountMismatchError(words)
 

@@ -7,6 +7,8 @@ from hashlib import blake2b
 
 import msgspec
 
+from lambdas.contract.keys import REJECTED, REVIEWS, SOURCES, WORK
+
 NO_VERSION = "null"  # what S3 calls the version of an object in a bucket without versions
 
 
@@ -35,12 +37,12 @@ class Source(msgspec.Struct, frozen=True):
     @property
     def record_key(self) -> str:
         """Where it stands, once refined, for every later dataset."""
-        return f"sources/{self.key_hash}/{self._plain_version}.json"
+        return f"{SOURCES}{self.key_hash}/{self._plain_version}.json"
 
     @property
     def shards_key(self) -> str:
         """The lines that its workers are started with."""
-        return f"work/{self.id}/shards.jsonl"
+        return f"{WORK}{self.id}/shards.jsonl"
 
     @property
     def _plain_version(self) -> str:
@@ -49,19 +51,19 @@ class Source(msgspec.Struct, frozen=True):
 
 def part_key(source_id: str, shard: int) -> str:
     """A piece of a large .gz, cut out for one worker."""
-    return f"work/{source_id}/parts/{shard:05d}.jsonl.gz"
+    return f"{WORK}{source_id}/parts/{shard:05d}.jsonl.gz"
 
 
 def result_key(source_id: str, shard: int) -> str:
     """What a worker leaves last."""
-    return f"work/{source_id}/results/{shard:05d}.json"
+    return f"{WORK}{source_id}/results/{shard:05d}.json"
 
 
 def parquet_key(source_id: str, shard: int) -> str:
     """The curated rows of a shard."""
-    return f"reviews/{source_id}/{shard:05d}.parquet"
+    return f"{REVIEWS}{source_id}/{shard:05d}.parquet"
 
 
 def rejected_key(source_id: str, shard: int) -> str:
     """The lines of a shard that were set aside."""
-    return f"rejected/{source_id}/{shard:05d}.jsonl"
+    return f"{REJECTED}{source_id}/{shard:05d}.jsonl"

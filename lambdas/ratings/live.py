@@ -5,10 +5,10 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
+from lambdas.contract.live import NONE
 from lambdas.ports.endpoint import NotDeployedError
 from reviews.errors import NotReadyError
 
-NONE = "none"
 SECONDS = 10.0
 NONE_SECONDS = 1.0  # a first release must be seen at once
 RELEASE_SECONDS = 30.0  # the endpoint serves a new model before the record names it: look often
@@ -54,8 +54,3 @@ class Live:
                 raise
         is_settled = self._package != NONE and self._clock() >= self._settled_at
         self._until = self._clock() + (SECONDS if is_settled else NONE_SECONDS)
-
-
-def version(package_arn: str) -> str:
-    """The version at the end of a package's ARN."""
-    return package_arn.rsplit("/", 1)[-1]

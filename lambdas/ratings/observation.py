@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from lambdas.ratings.live import version
+from lambdas.contract.live import version
 from lambdas.ratings.rating import Answered
 from lambdas.ratings.request import Feedback, Question
 

@@ -14,11 +14,20 @@ from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.data_classes import APIGatewayProxyEvent, event_source
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
+from lambdas.contract.live import version
+from lambdas.contract.metrics import (
+    MODEL_ERRORS,
+    NAMESPACE,
+    OBSERVATIONS_DROPPED,
+    REQUESTS,
+    SERVER_ERRORS,
+    STAGE,
+)
 from lambdas.ports import delivery, endpoint, parameters
 from lambdas.ports.clients import client
 from lambdas.ratings import observation, rating
 from lambdas.ratings.documents import openapi, page
-from lambdas.ratings.live import Live, version
+from lambdas.ratings.live import Live
 from lambdas.ratings.observation import Caller
 from lambdas.ratings.problem import (
     MethodError,
@@ -37,8 +46,8 @@ CAPTURE_SECONDS = 0.15
 settings = RatingsSettings.from_env()
 probe_roles = frozenset(filter(None, settings.probe_roles.split(",")))
 logger = Logger(service="ratings")
-metrics = Metrics(namespace=settings.metrics_namespace)
-metrics.set_default_dimensions(stage=settings.stage)
+metrics = Metrics(namespace=NAMESPACE)
+metrics.set_default_dimensions(**{STAGE: settings.stage})
 live = Live(lambda: parameters.read(settings.live_parameter))
 capture = delivery.Offer(settings.predictions_stream, CAPTURE_SECONDS)
 # Made now, while nobody waits.
@@ -58,10 +67,10 @@ def handler(event: APIGatewayProxyEvent, context: LambdaContext) -> Response:
         error = caught
         response = problem(error, event.request_context.request_id or "")
         _tell(error, response["statusCode"])
-    metrics.add_metric("Requests", MetricUnit.Count, 1)
+    metrics.add_metric(REQUESTS, MetricUnit.Count, 1)
     if event.path not in OPEN:
         is_failed = error is not None and is_ours(error)
-        metrics.add_metric("ServerErrors", MetricUnit.Count, int(is_failed))
+        metrics.add_metric(SERVER_ERRORS, MetricUnit.Count, int(is_failed))
     return response
 
 
@@ -83,7 +92,7 @@ def rate(event: APIGatewayProxyEvent) -> Response:
     )
     if dropped := capture(list(lines)):
         logger.warning("observations dropped", extra={"dropped": dropped})
-        metrics.add_metric("ObservationsDropped", MetricUnit.Count, dropped)
+        metrics.add_metric(OBSERVATIONS_DROPPED, MetricUnit.Count, dropped)
     return answer(rating.to_caller(question, answered, request_id, version(package)))
 
 
@@ -153,7 +162,7 @@ def _caller(event: APIGatewayProxyEvent) -> Caller:
 def _tell(error: Exception, status: int) -> None:
     """Log an error: its words where they are ours, else only where it came from."""
     if isinstance(error, ModelError):
-        metrics.add_metric("ModelErrors", MetricUnit.Count, 1)
+        metrics.add_metric(MODEL_ERRORS, MetricUnit.Count, 1)
     if isinstance(error, ReviewStarsError):
         write = logger.warning if is_ours(error) else logger.info
         write(str(error), extra={"status": status, "error": type(error).__name__})

@@ -6,10 +6,10 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from lambdas.contract import packages
+from lambdas.contract.live import NONE, version
+from lambdas.contract.releases import AT_ONCE, CANARY, GO, REFUSE, SERVING
 from lambdas.ports.models import Package
-
-NONE = "none"
-APPROVED = "Approved"
 
 
 @dataclass(frozen=True)
@@ -26,40 +26,40 @@ def decide(
     group: str,
     live: str,
     served: str,
-    ringing: Sequence[str],
+    alarming: Sequence[str],
     force: bool,
 ) -> Decision:
     """What to do with the package that was asked for.
 
     live: the live record; served: the package that the endpoint serves, empty where none does;
-    ringing: guardrail alarms in ALARM; force: go on in spite of them.
+    alarming: guardrail alarms in ALARM; force: go on in spite of them.
     """
     if package is None:
-        return Decision("refuse", "there is no such model package")
+        return Decision(REFUSE, "there is no such model package")
     if package.group != group:
-        return Decision("refuse", f"the package is of group {package.group}, not {group}")
-    if package.approval != APPROVED:
-        return Decision("refuse", f"version {package.version} is {package.approval}, not Approved")
-    if package.status != "Completed":
-        return Decision("refuse", f"version {package.version} is {package.status}, not Completed")
-    if "evaluation_uri" not in package.metadata and "run_prefix" not in package.metadata:
-        return Decision("refuse", f"version {package.version} has no record of its gate")
+        return Decision(REFUSE, f"the package is of group {package.group}, not {group}")
+    if package.approval != packages.APPROVED:
+        return Decision(REFUSE, f"version {package.version} is {package.approval}, not Approved")
+    if package.status != packages.COMPLETED:
+        return Decision(REFUSE, f"version {package.version} is {package.status}, not Completed")
+    if not {packages.EVALUATION_URI, packages.RUN_PREFIX} & set(package.metadata):
+        return Decision(REFUSE, f"version {package.version} has no record of its gate")
     if live == package.arn and served == package.arn:
-        return Decision("serving", f"version {package.version} is served already")
-    if ringing and not force:
-        names = ", ".join(ringing)
-        return Decision("refuse", f"in ALARM before the rollout: {names}; FORCE=1 overrides")
-    return Decision("release", f"version {package.version} goes out")
+        return Decision(SERVING, f"version {package.version} is served already")
+    if alarming and not force:
+        names = ", ".join(alarming)
+        return Decision(REFUSE, f"in ALARM before the rollout: {names}; FORCE=1 overrides")
+    return Decision(GO, f"version {package.version} goes out")
 
 
 def rollout(package_arn: str, live: str, *, force: bool) -> str:
     """`canary`, or `at_once` for a first release, for an undo, and where it is forced.
 
-    An alarm that rings already must not undo an undo.
+    An alarm that is in ALARM already must not undo an undo.
     """
     if force or live == NONE or int(version(package_arn)) < int(version(live)):
-        return "at_once"
-    return "canary"
+        return AT_ONCE
+    return CANARY
 
 
 def stale(names: Sequence[str], prefix: str, keep: Sequence[str]) -> list[str]:
@@ -71,8 +71,3 @@ def stale(names: Sequence[str], prefix: str, keep: Sequence[str]) -> list[str]:
     form = re.compile(rf"{re.escape(prefix)}-([0-9]+)-[0-9a-f]{{6}}-[0-9a-z]+")
     found = {name: form.fullmatch(name) for name in names}
     return sorted(name for name, match in found.items() if match and match[1] not in keep)
-
-
-def version(package_arn: str) -> str:
-    """The version at the end of a package's ARN."""
-    return package_arn.rsplit("/", 1)[-1]

@@ -1,4 +1,4 @@
-"""The end of a release: its record, what may be deleted, and what a person is told."""
+"""The end of a release: its record, what may be deleted, and the message for people."""
 
 from __future__ import annotations
 
@@ -10,14 +10,18 @@ from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
+from lambdas.contract import keys
+from lambdas.contract.live import version
+from lambdas.contract.metrics import NAMESPACE, STAGE, release
+from lambdas.contract.releases import RELEASED
 from lambdas.ports import models, objects
-from lambdas.release.decide import stale, version
+from lambdas.release.decide import stale
 from lambdas.settings import ReleaseSettings
 
 settings = ReleaseSettings.from_env()
 logger = Logger(service="release")
-metrics = Metrics(namespace=settings.metrics_namespace)
-metrics.set_default_dimensions(stage=settings.stage)
+metrics = Metrics(namespace=NAMESPACE)
+metrics.set_default_dimensions(**{STAGE: settings.stage})
 
 
 @logger.inject_lambda_context
@@ -34,15 +38,15 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
         "reason": event.get("reason", ""),
         "execution": event["execution"],
     }
-    name = f"{now:%Y%m%dT%H%M%SZ}-{event['execution'].rsplit(':', 1)[-1]}"
+    key = keys.release(f"{now:%Y%m%dT%H%M%SZ}-{event['execution'].rsplit(':', 1)[-1]}")
     body = json.dumps(record, indent=2).encode()
-    objects.put_bytes(settings.models_bucket, f"releases/{name}.json", body, "application/json")
-    metrics.add_metric(f"Release{outcome.capitalize()}", MetricUnit.Count, 1)
+    objects.put_bytes(settings.models_bucket, key, body, "application/json")
+    metrics.add_metric(release(outcome), MetricUnit.Count, 1)
     message = f"version {version(arn)} {outcome}: {record['reason']}"
-    if outcome == "released":
+    if outcome == RELEASED:
         message += _sweep(arn, record["previous_package_arn"])
     logger.info(message)
-    return {"message": message, "record": f"releases/{name}.json"}
+    return {"message": message, "record": key}
 
 
 def _sweep(live: str, previous: str) -> str:

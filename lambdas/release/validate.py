@@ -1,4 +1,4 @@
-"""Before a release: is the package what it must be, and is the house quiet?"""
+"""Before a release: is the package what it must be, and is no guardrail in ALARM?"""
 
 from __future__ import annotations
 
@@ -7,8 +7,10 @@ from typing import Any
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
+from lambdas.contract.live import NONE
+from lambdas.contract.releases import REFUSE
 from lambdas.ports import alarms, models, parameters, stacks
-from lambdas.release.decide import NONE, decide, rollout
+from lambdas.release.decide import decide, rollout
 from lambdas.settings import ReleaseSettings
 
 settings = ReleaseSettings.from_env()
@@ -25,14 +27,14 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
         group=settings.model_package_group,
         live=live,
         served=_served(),
-        ringing=alarms.ringing([name for name in settings.alarm_names.split(",") if name]),
+        alarming=alarms.in_alarm([name for name in settings.alarm_names.split(",") if name]),
         force=force,
     )
     stack = stacks.status(settings.endpoint_stack)
     reason = decision.reason
     action = decision.action
     if stack == "UPDATE_ROLLBACK_FAILED":
-        action = "refuse"
+        action = REFUSE
         reason = f"{settings.endpoint_stack} is {stack}: run `cdk rollback Endpoint` first"
     logger.info(action, extra={"model_package_arn": arn, "reason": reason})
     return {

@@ -7,8 +7,8 @@ from typing import Any
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
+from lambdas.contract.live import version
 from lambdas.ports import models, stacks
-from lambdas.release.decide import version
 from lambdas.settings import ReleaseSettings
 
 settings = ReleaseSettings.from_env()

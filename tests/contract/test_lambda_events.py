@@ -106,7 +106,6 @@ def test_an_object_event_is_planned_by_the_fields_that_infra_hands_on(
         languages="en",
         detector="py3langid-25",
         code_version="commit",
-        metrics_namespace="ReviewStars",
     )
     plan = load("lambdas.preprocess.plan", settings, monkeypatch)
     asked: list[tuple[str, ...]] = []
@@ -139,7 +138,6 @@ def test_an_answer_has_the_form_that_the_gateway_takes(
         predictions_stream="p",
         feedback_stream="f",
         capture_words=False,
-        metrics_namespace="ReviewStars",
     )
     rate = load("lambdas.ratings.rate", settings, monkeypatch)
     answer = rate.handler({**PROXY, "path": path}, CONTEXT)

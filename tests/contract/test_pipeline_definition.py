@@ -17,9 +17,9 @@ import pytest
 from botocore.model import Shape
 from botocore.validate import ParamValidator
 
-from infra.pipeline import pipeline
 from infra.pipeline.pipeline import Resources, definition
 from infra.stage import Stage, stages
+from lambdas.contract import pipeline as names
 
 Json = dict[str, Any]
 SAGEMAKER = botocore.session.get_session().get_service_model("sagemaker")
@@ -236,7 +236,7 @@ def test_the_definition_has_the_form_of_pipelines(stage: str) -> None:
 def test_no_parameter_is_idle() -> None:
     body = made()
     used = {r.partition(".")[2] for r in references(body["Steps"]) if r.startswith("Parameters.")}
-    assert used == {*pipeline.PARAMETERS, "ModelApprovalStatus"}
+    assert used == {*names.SENT, names.MODEL_APPROVAL_STATUS}
 
 
 def step(body: Json, name: str) -> Json:

@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 
 from infra.constructs.image import FULL, ROOMS, content_hash
-from infra.pipeline import pipeline
 from infra.pipeline.pipeline import Resources, definition
 from infra.source import ROOT
 from infra.stage import Stage
+from lambdas.contract import pipeline as names
 from lambdas.settings import LearnSettings
 
 from .policies import Statement, statements
@@ -79,7 +79,7 @@ def test_the_learn_machine_passes_the_parameters_that_the_pipeline_takes(
     templates: Templates,
 ) -> None:
     parameters = {parameter["Name"]: parameter for parameter in deployed(templates)["Parameters"]}
-    assert set(parameters) == {*pipeline.PARAMETERS, "ModelApprovalStatus"}
+    assert set(parameters) == {*names.SENT, names.MODEL_APPROVAL_STATUS}
     optional = {name for name, body in parameters.items() if "DefaultValue" in body}
     assert optional == {"ChampionModelUri", "ModelApprovalStatus"}
 

@@ -6,7 +6,7 @@ import json
 
 from aws_cdk.assertions import Match
 
-from infra.blocks.alarms import NAMESPACE
+from lambdas.contract.metrics import NAMESPACE
 
 from .policies import statements
 from .synthesis import Templates, text

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from lambdas.learn.plan import goes_on, newest, step_of, token
+from lambdas.learn.plan import failed_step, is_earliest, newest, token
 from lambdas.ports.machines import Execution
 from lambdas.ports.models import Package, Step
 from lambdas.settings import LearnSettings
@@ -119,7 +119,9 @@ def test_the_live_model_is_the_champion(prepare: Prepare, s3: Any) -> None:
 def test_a_person_may_want_a_run_without_the_champion(prepare: Prepare, s3: Any) -> None:
     put_dataset(s3, NEW)
     prepare.live = ARN
-    champion = {p["Name"]: p["Value"] for p in prepare("alone")["parameters"]}["ChampionModelUri"]
+    champion = {p["Name"]: p["Value"] for p in prepare("without_champion")["parameters"]}[
+        "ChampionModelUri"
+    ]
     assert champion == f"s3://{MODELS}/champion-none/"
 
 
@@ -132,7 +134,7 @@ def test_rows_made_in_two_ways_are_not_learned_from(prepare: Prepare, s3: Any, m
         prepare()
 
 
-def test_only_the_earliest_of_several_runs_goes_on(prepare: Prepare, s3: Any) -> None:
+def test_only_the_earliest_of_several_runs_is_earliest(prepare: Prepare, s3: Any) -> None:
     put_dataset(s3, NEW)
     prepare.running.append(Execution("arn", "other", "RUNNING", NOW - timedelta(seconds=1)))
     assert prepare()["proceed"] is False
@@ -168,10 +170,10 @@ def test_what_the_live_model_has_learned_is_not_learned_again(
         prepare.metadata[name] = known
 
 
-def test_who_goes_on_of_those_that_start_in_one_moment() -> None:
-    assert goes_on("a", [("a", 1.0), ("b", 1.0)])
-    assert not goes_on("b", [("a", 1.0), ("b", 1.0)])
-    assert goes_on("a", [])
+def test_who_is_earliest_of_those_that_start_in_one_moment() -> None:
+    assert is_earliest("a", [("a", 1.0), ("b", 1.0)])
+    assert not is_earliest("b", [("a", 1.0), ("b", 1.0)])
+    assert is_earliest("a", [])
 
 
 def test_a_token_is_that_of_one_run() -> None:
@@ -287,4 +289,4 @@ def test_a_card_that_is_refused_is_a_fault(
 
 
 def test_a_failed_step_is_named_and_the_gate_speaks_for_itself() -> None:
-    assert step_of([("A", "Succeeded", "")]) == "the pipeline failed without naming a step"
+    assert failed_step([("A", "Succeeded", "")]) == "the pipeline failed without naming a step"

@@ -42,7 +42,6 @@ SETTINGS = MonitorSettings(
     alert_topic_arn="topic",
     learn_machine_arn="learn",
     drift_config=json.dumps(RULES),
-    metrics_namespace="ReviewStars",
     alarms_needed=1,
     alarms_of=1,
     cool_down_hours=0,
@@ -251,7 +250,7 @@ def test_true_stars_judge_the_model(stage: Stage) -> None:
 
 
 def test_a_span_holds_every_hour_that_a_record_may_be_filed_under() -> None:
-    first, last = observation_reader.span("p", NOW - timedelta(hours=1), NOW)
+    first, last = observation_reader.span("p/", NOW - timedelta(hours=1), NOW)
     for hours in (-2, -1, 0, 1):
         key = f"p/{NOW + timedelta(hours=hours):%Y/%m/%d/%H}/stream"
         assert first < key < last, key

@@ -207,8 +207,8 @@ def test_only_the_named_alarms_that_ring_are_told() -> None:
         found = [{"AlarmName": name} for name in ("one", "other")]
         asked = {"AlarmNames": ["one", "two"], "StateValue": "ALARM"}
         stub.add_response("describe_alarms", {"MetricAlarms": found}, asked)
-        assert alarms.ringing(["one", "two"]) == ["one"]
-    assert alarms.ringing([]) == []
+        assert alarms.in_alarm(["one", "two"]) == ["one"]
+    assert alarms.in_alarm([]) == []
 
 
 def test_a_machine_is_started_listed_and_stopped(aws: None) -> None:

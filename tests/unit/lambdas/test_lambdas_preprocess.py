@@ -37,7 +37,6 @@ class Machine:
             languages="en",
             detector=detector,
             code_version="commit",
-            metrics_namespace="ReviewStars",
         )
         names = ("plan", "worker", "finish")
         made = [load(f"lambdas.preprocess.{name}", settings) for name in names]

@@ -94,7 +94,6 @@ SETTINGS = RatingsSettings(
     predictions_stream="predictions",
     feedback_stream="feedback",
     capture_words=False,
-    metrics_namespace="ReviewStars",
     probe_roles="golden,probe",
 )
 

@@ -29,7 +29,6 @@ SETTINGS = ReleaseSettings(
     models_bucket=MODELS,
     model_package_group=GROUP,
     name_prefix=GROUP,
-    metrics_namespace="ReviewStars",
     api_id="api",
     api_stage="local",
     alarm_names="one,two",
@@ -50,7 +49,7 @@ def decision(found: Package | None = None, **changes: Any) -> tuple[str, str]:
         "group": GROUP,
         "live": f"{ARN}/1",
         "served": f"{ARN}/1",
-        "ringing": [],
+        "alarming": [],
         "force": False,
     }
     made = decide(found, **(asked | changes))
@@ -83,10 +82,10 @@ def test_an_unsound_package_is_refused_by_name(found: Package | None, word: str)
 
 
 def test_a_ringing_guardrail_holds_a_release_up_unless_it_is_forced() -> None:
-    action, reason = decision(package(), ringing=["api-errors"])
+    action, reason = decision(package(), alarming=["api-errors"])
     assert action == "refuse"
     assert "api-errors" in reason
-    assert decision(package(), ringing=["api-errors"], force=True)[0] == "release"
+    assert decision(package(), alarming=["api-errors"], force=True)[0] == "release"
 
 
 @pytest.mark.parametrize(
@@ -240,7 +239,7 @@ def test_a_wedged_stack_is_recognised_before_anything_is_touched(
     monkeypatch.setattr(module.parameters, "read", lambda _: f"{ARN}/1")
     monkeypatch.setattr(module.models, "describe_package", lambda _: package())
     monkeypatch.setattr(module.models, "served_package", lambda _: served)
-    monkeypatch.setattr(module.alarms, "ringing", lambda names: [] if len(names) == 2 else names)
+    monkeypatch.setattr(module.alarms, "in_alarm", lambda names: [] if len(names) == 2 else names)
     monkeypatch.setattr(module.stacks, "status", lambda _: status)
     answer = module.handler({"model_package_arn": f"{ARN}/2"}, Context())
     assert answer["previous_package_arn"] == f"{ARN}/1"

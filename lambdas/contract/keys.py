@@ -1,0 +1,65 @@
+"""Where everything lies in the four buckets: keys, and the prefixes that grants are made of."""
+
+from __future__ import annotations
+
+# raw
+INCOMING = "incoming/"
+
+# curated
+SOURCES = "sources/"  # a record of every refined source
+WORK = "work/"  # what workers hand to each other; goes after the retention
+REVIEWS = "reviews/"
+REJECTED = "rejected/"
+DATASETS = "datasets/"
+PREDICT = "predict/"  # raw files for batch jobs to answer
+PREDICTIONS = "predictions/"  # their answers here; what the API predicted in `observations`
+
+# models
+RUNS = "runs/"
+EVALUATION = "evaluation"  # the folder of a run into which Evaluate writes
+TRACKING = "tracking"  # and Track
+NO_CHAMPION = "champion-none/"  # stands for the missing champion
+RELEASES = "releases/"
+ASLEEP = f"{RELEASES}asleep.json"
+
+# observations, with PREDICTIONS
+FEEDBACK = "feedback/"
+MONITORING = "monitoring/"
+MONITOR_STATE = f"{MONITORING}state.json"
+FAILED = "failed/"  # what a stream could not deliver
+
+# What Evaluate leaves in its folder, and others look for.
+EVALUATION_FILE = "evaluation.json"
+REPORT = "report.html"
+CARD = "model_card.json"
+CARD_PAGE = "model_card.md"
+BASELINE = "baseline/"
+TRACKING_FILE = "tracking.json"
+DATASET_FILE = "dataset.json"
+
+
+def anything(prefix: str) -> str:
+    """Every key under a prefix, as grants and conditions of policies say it."""
+    return f"{prefix}*"
+
+
+def dataset(id: str) -> str:
+    """The record of a dataset, written last: it makes the dataset be there."""
+    return f"{DATASETS}{id}/{DATASET_FILE}"
+
+
+def manifest(id: str) -> str:
+    """The Parquet objects of a dataset, in SageMaker's form."""
+    return f"{DATASETS}{id}/manifest.json"
+
+
+def dataset_id(key: str) -> str | None:
+    """The id of the dataset whose record a key is; None for any other key."""
+    head, _, id_and_file = key.partition(DATASETS)
+    id, _, file = id_and_file.partition("/")
+    return id if not head and file == DATASET_FILE else None
+
+
+def release(name: str) -> str:
+    """The record of one release."""
+    return f"{RELEASES}{name}.json"

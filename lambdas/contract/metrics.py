@@ -1,0 +1,37 @@
+"""The metrics that our functions write: alarms and graphs watch them by these names.
+
+An alarm on a name that nobody writes is silent for ever, and no deploy says so.
+"""
+
+from __future__ import annotations
+
+NAMESPACE = "ReviewStars"
+STAGE, MODEL_VERSION, TEST = "stage", "model_version", "test"  # dimensions; alarms use the first
+
+# preprocess
+RECORDS_READ = "RecordsRead"
+RECORDS_KEPT = "RecordsKept"
+RECORDS_DUPLICATE = "RecordsDuplicate"
+RECORDS_REJECTED = "RecordsRejected"
+REJECTED_SHARE = "RejectedShare"  # of all that one file holds, 0 to 1
+
+# ratings
+REQUESTS = "Requests"
+SERVER_ERRORS = "ServerErrors"  # 0 or 1 a request, so that its average is a share
+MODEL_ERRORS = "ModelErrors"
+OBSERVATIONS_DROPPED = "ObservationsDropped"
+
+# monitor, by stage
+DRIFT_CHECKS = "DriftChecks"
+WINDOW_ROWS = "WindowRows"
+DRIFTING_WINDOWS = "DriftingWindows"
+INSUFFICIENT_WINDOWS = "InsufficientWindows"
+# monitor, by stage, version and test
+DRIFT_STATISTIC = "DriftStatistic"
+DRIFT_P_VALUE = "DriftPValue"
+DRIFT_ALARM = "DriftAlarm"
+
+
+def release(outcome: str) -> str:
+    """How often a release ended so (`lambdas.contract.releases`)."""
+    return f"Release{outcome.capitalize()}"

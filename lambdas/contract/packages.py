@@ -1,0 +1,28 @@
+"""A package in the registry: the keys of its metadata, and SageMaker's words for its approval.
+
+The first keys are those of `Provenance`, which a model carries inside itself too.
+"""
+
+from __future__ import annotations
+
+# metadata that Register writes
+DATASET_ID = "dataset_id"
+DATASET_MANIFEST_URI = "dataset_manifest_uri"
+DATASET_VERSION_ID = "dataset_version_id"
+DATASET_SHA256 = "dataset_sha256"
+TEXT_RULES = "text_rules"
+GIT_COMMIT = "git_commit"
+CONFIGURATION_DIGEST = "configuration_digest"
+IMAGE_URI = "image_uri"
+RUN_PREFIX = "run_prefix"
+EVALUATION_PREFIX = "evaluation_prefix"
+# pointers that conclude adds
+EVALUATION_URI = "evaluation_uri"
+REPORT_URI = "report_uri"
+MODEL_CARD_URI = "model_card_uri"
+BASELINE_URI = "baseline_uri"
+
+# SageMaker's own words for its approval and its status
+APPROVED = "Approved"
+PENDING = "PendingManualApproval"
+COMPLETED = "Completed"

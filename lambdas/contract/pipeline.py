@@ -1,0 +1,27 @@
+"""The training pipeline: the parameters of a run, and the step that others look for."""
+
+from __future__ import annotations
+
+DATASET_MANIFEST_URI = "DatasetManifestUri"
+DATASET_ID = "DatasetId"
+DATASET_VERSION_ID = "DatasetVersionId"
+DATASET_SHA256 = "DatasetSha256"
+TEXT_RULES = "TextRules"
+CHAMPION_MODEL_URI = "ChampionModelUri"
+CONFIGURATION_DIGEST = "ConfigurationDigest"
+GIT_COMMIT = "GitCommit"
+MODEL_APPROVAL_STATUS = "ModelApprovalStatus"  # the stage's own: no run sends it
+
+# What the Learn machine sends, all of it and no more.
+SENT = (
+    DATASET_MANIFEST_URI,
+    DATASET_ID,
+    DATASET_VERSION_ID,
+    DATASET_SHA256,
+    TEXT_RULES,
+    CHAMPION_MODEL_URI,
+    CONFIGURATION_DIGEST,
+    GIT_COMMIT,
+)
+
+REFUSED = "Refused"  # the step that ends a run whose gate refused
