@@ -24,7 +24,7 @@ def test_a_function_carries_what_it_imports_and_no_other_function() -> None:
         assert {"lambdas/__init__.py", "lambdas/settings.py", "reviews/errors.py"} <= found
         others = [f"lambdas/{other}/" for other in FUNCTIONS if other != function]
         assert not [name for name in found if name.startswith(tuple(others))]
-        assert not [name for name in found if "requirements" in name or "package" in name]
+        assert not [name for name in found if "requirements" in name or "infra" in name]
 
 
 def test_rooms_go_only_where_they_are_imported() -> None:
