@@ -1,4 +1,4 @@
-"""What the streaming form costs: accuracy on the file itself, memory and speed on a million rows.
+"""What the streaming mode costs: accuracy on the file itself, memory and speed on a million rows.
 
 python bench/streaming.py [--data FILE] [--rows 1000000] [--noise 0.1] [--out FILE]
 
@@ -91,14 +91,14 @@ def again(table: pa.Table, number: int, noise: float) -> pa.Table:
     )
 
 
-def train(data: Path, out: Path, form: str) -> dict[str, float]:
+def train(data: Path, out: Path, mode: str) -> dict[str, float]:
     """CPU seconds and peak memory of one training, and its progress on the way."""
     command = [sys.executable, "-m", "training", "train", "--data", str(data), "--out", str(out)]
-    process = subprocess.Popen([*command, "--form", form], cwd=ROOT)
+    process = subprocess.Popen([*command, "--mode", mode], cwd=ROOT)
     _, status, usage = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
-        raise SystemExit(f"train --form {form} ended with {process.returncode}")
+        raise SystemExit(f"train --mode {mode} ended with {process.returncode}")
     size = sum(f.stat().st_size for f in out.rglob("*") if f.is_file())
     return {
         "cpu_seconds": usage.ru_utime + usage.ru_stime,
@@ -139,9 +139,9 @@ def main() -> int:
     with TemporaryDirectory(prefix="bench-streaming-") as place:
         folder = Path(place)
         small = apart(curate, asked.data, folder / "small")
-        for form in ("memory", "streaming"):
-            cost = train(small, folder / form, form)
-            found[form] = cost | apart(judge, folder / form, small)
+        for mode in ("memory", "streaming"):
+            cost = train(small, folder / mode, mode)
+            found[mode] = cost | apart(judge, folder / mode, small)
         large = apart(multiply, small, folder / "large", asked.rows, asked.noise)
         found["large"] = train(large, folder / "million", "auto")
         found["large"] |= apart(judge, folder / "million", small)

@@ -8,23 +8,23 @@ import msgspec
 from msgspec import Meta
 
 from training.errors import ConfigurationError
-from training.model.decision import Rule
+from training.model.decision import DecisionRule
 
 DEFAULT_PATH = Path(__file__).resolve().parent.parent / "configs" / "model.yaml"
 
-OVERRIDES = ("folds", "seed", "family", "balance", "form")  # what a job may set by itself
+OVERRIDES = ("folds", "seed", "family", "balance", "mode")  # what a job may set by itself
 
 Count = Annotated[int, Meta(ge=1)]
 Positive = Annotated[float, Meta(gt=0)]
 Share = Annotated[float, Meta(ge=0, le=1)]
 Family = Literal["views", "plain"]
-Form = Literal["auto", "memory", "streaming"]
+Mode = Literal["auto", "memory", "streaming"]
 Balance = Literal["none", "undersample", "weights"]
 BALANCES: tuple[Balance, ...] = ("none", "undersample", "weights")
 
 
 class Space(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One n-gram space: which n-grams it knows, and how hard its heads are held back."""
+    """One n-gram space: which n-grams it knows, and how its classifiers are regularised."""
 
     min_rows: Count
     max_bigrams: Annotated[int, Meta(ge=0)]
@@ -55,7 +55,7 @@ class Streaming(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Settings of the `views` family where the rows do not fit into memory."""
 
     memory_gigabytes: Positive
-    slots: Annotated[int, Meta(ge=10, le=22)]
+    hash_bits: Annotated[int, Meta(ge=10, le=22)]
     max_ngrams: Count
     batch_rows: Count
     learning_rate: Positive
@@ -65,7 +65,7 @@ class Streaming(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Stacking(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Settings of the nets over the heads' scores."""
+    """Settings of the nets over the classifiers' scores."""
 
     hidden: Count
     nets: Count
@@ -94,7 +94,7 @@ class Topics(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Evaluation(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Settings of how a model is judged, apart from the gate."""
 
-    most_rows: Count
+    max_rows: Count
 
 
 class Artefact(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -108,13 +108,13 @@ class ModelConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The whole of `configs/model.yaml`. `gate` is read by `training.evaluation.gate`."""
 
     family: Family
-    form: Form
+    mode: Mode
     languages: Annotated[tuple[str, ...], Meta(min_length=1)]
     seed: Annotated[int, Meta(ge=0, lt=2**31)]
     folds: Annotated[int, Meta(ge=2, le=20)]
     balance: Balance
-    least_rows: Count
-    rules: Annotated[tuple[Rule, ...], Meta(min_length=1)]
+    min_training_rows: Count
+    decision_rules: Annotated[tuple[DecisionRule, ...], Meta(min_length=1)]
     accuracy_slack: Share
     views: Views
     streaming: Streaming

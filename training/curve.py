@@ -42,7 +42,7 @@ def learning_curve(
         figures = headline(rows.rating, stars)
         point = {"share": share, "rows": about["rows"]["training"]}
         points.append(point | {name: figures[name] for name in HEADLINE})
-        progress.say(f"{point['rows']:,} rows: accuracy {figures['accuracy']:.4f}")
+        progress.log(f"{point['rows']:,} rows: accuracy {figures['accuracy']:.4f}")
     return {"points": points}
 
 

@@ -67,7 +67,7 @@ def evaluate(
     wanted = config.load(settings)
     gate_settings = gate.GateSettings.from_mapping(wanted.gate)
     buckets = None if all_rows else range(HOLD_OUT_BUCKETS)
-    rows, total = dataset.sample(data, wanted.evaluation.most_rows, buckets)
+    rows, total = dataset.sample(data, wanted.evaluation.max_rows, buckets)
     with archive.opened(model) as folder:
         judged = StarModel.load(folder)
         if judged.detector != told_by:
@@ -82,7 +82,7 @@ def evaluate(
             raise TrainingError("no row of the hold-out is in a language that the model learned")
         figures = assess(everything, scored)
         figures["scope"] = "all rows" if all_rows else "hold-out"
-        figures["drawn_from"] = total if total > wanted.evaluation.most_rows else 0
+        figures["drawn_from"] = total if total > wanted.evaluation.max_rows else 0
         figures["scorer"] = parity_checks.check(judged, folder, scored.rows, scored.probabilities)
         weights = top_words.gather(judged, scored.rows, scored.stars)
         folds = read_json(folder / "training.json")

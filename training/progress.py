@@ -6,22 +6,22 @@ import time
 
 
 class Progress:
-    """Says each step with the seconds since the start, wall and CPU. Nothing of it is stored."""
+    """Logs each step with the seconds since the start, wall and CPU. Nothing of it is stored."""
 
     def __init__(self, quiet: bool = False) -> None:
         self.quiet = quiet
         self.wall, self.cpu = time.perf_counter(), time.process_time()
 
-    def say(self, words: str) -> None:
+    def log(self, message: str) -> None:
         """Print one line."""
         if not self.quiet:
             wall = time.perf_counter() - self.wall
             cpu = time.process_time() - self.cpu
-            print(f"{wall:6.1f} s  {cpu:6.1f} CPU s  {words}", flush=True)
+            print(f"{wall:6.1f} s  {cpu:6.1f} CPU s  {message}", flush=True)
 
-    def finish(self, words: str) -> None:
+    def finish(self, message: str) -> None:
         """Print the last line, with the most memory that was held."""
-        self.say(f"{words}; at most {peak_megabytes():.0f} MB of memory")
+        self.log(f"{message}; at most {peak_megabytes():.0f} MB of memory")
 
 
 def peak_megabytes() -> float:

@@ -13,7 +13,7 @@ import msgspec
 from training.config import OVERRIDES
 from training.errors import ConfigurationError
 
-LONGEST_REASON = 1024  # characters that SageMaker keeps
+MAX_REASON_CHARACTERS = 1024  # characters that SageMaker keeps
 PROVENANCE = (
     "dataset_id",
     "dataset_manifest_uri",
@@ -77,7 +77,7 @@ def telling_failure(name: str) -> Iterator[None]:
         folder = root() / "output"
         folder.mkdir(parents=True, exist_ok=True)
         reason = f"{type(error).__name__}: {error}"
-        (folder / name).write_text(reason[:LONGEST_REASON], encoding="utf-8")
+        (folder / name).write_text(reason[:MAX_REASON_CHARACTERS], encoding="utf-8")
         raise
 
 

@@ -1,9 +1,8 @@
 """`train`: curated reviews in, a model's folder out.
 
-Read from top to bottom: rows, n-grams, heads, nets, rule, topics, baseline, golden set, seal.
-Rows, n-grams, heads and nets come from `training.fit.in_memory`, in memory or from a stream.
-The hold-out is never fitted to; the baseline and the golden set are made from it. The same rows
-and seed give the same bytes, whatever the files they came in.
+Read from top to bottom: rows, vocabulary, classifiers, nets, decision rule, projection, baseline,
+golden set, manifest. The hold-out is never fitted to; the baseline and the golden set are made
+from it. The same rows and seed give the same bytes, whatever the files they came in.
 """
 
 from collections.abc import Mapping
@@ -22,12 +21,15 @@ from training.config import BALANCES, Balance, ModelConfig
 from training.data import dataset
 from training.data.dataset import Rows
 from training.evaluation.metrics import HEADLINE, headline
-from training.features.tokens import IntArray
+from training.features.tokens import FloatArray
+from training.fit.choose_mode import load_training_set
+from training.fit.choose_rule import candidates, choose
 from training.fit.golden import write_golden
-from training.fit.in_memory import Material, gathered
-from training.fit.ordinal import Fitted
-from training.model.artefact import Parts, seal, write_parts
-from training.model.decision import Rule, candidates, choose
+from training.fit.stacking import fit_nets
+from training.fit.training_set import FittedClassifiers, TrainingSet
+from training.model.artefact import Parts, write_manifest, write_parts
+from training.model.decision import DecisionRule
+from training.model.scorer import Classifiers, Stack, softmax
 from training.model.star_model import StarModel
 from training.progress import Progress
 
@@ -35,12 +37,16 @@ REPORTED = (*HEADLINE, "majority", "ece", "log_loss")
 
 
 @dataclass(frozen=True)
-class Learned:
-    """What one way of balancing came to: the fit, the rule chosen, and its figures."""
+class Fit:
+    """What was fitted to the training set under one way of balancing, and how good it is.
 
-    fitted: Fitted
-    rule: Rule
-    figures: dict[str, Any]
+    metrics: out of fold, what training.json holds.
+    """
+
+    classifiers: dict[str, Classifiers]
+    nets: Stack | None
+    decision_rule: DecisionRule
+    metrics: dict[str, Any]
 
 
 def train(
@@ -60,126 +66,140 @@ def train(
     detector = dataset.detector(data)
     language.find_detector(detector)  # the golden set will ask it
     with (
-        threadpool_limits(limits=1),  # one core, and the same sums on every machine like it
-        gathered(data, config, progress) as material,
+        # Sums that BLAS splits among threads differ in their last bits from machine to machine;
+        # on these sizes more threads cost more than they bring.
+        threadpool_limits(limits=1),
+        load_training_set(data, config, progress) as training_set,  # rows and vocabulary
     ):
-        learned = _learn(material, config, config.balance, progress)
-        figures = dict(learned.figures)
+        fit = _fit(training_set, config, config.balance, progress)
+        metrics = dict(fit.metrics)
         if compare_balance:
-            figures["balance"] = _compare(material, config, learned, progress)
-        parts = material.parts(learned.fitted)
-        progress.say("topics")
-        about = _about(material, parts, learned.rule, config, detector, provenance or {})
-        model = _write(out, parts, about, figures, material.hold_out, config, progress)
+            metrics["balance"] = _compare_balances(training_set, config, fit, progress)
+        progress.log("projection")
+        projection = training_set.fit_projection()
+        parts = training_set.parts(fit.classifiers, fit.nets, projection)
+        write_parts(out, parts)
+        about = _describe(training_set, parts, fit.decision_rule, detector, provenance or {})
+        model = StarModel(parts, fit.decision_rule, about)
+        _write_baseline(out / "baseline", model, training_set.hold_out, config)
+        golden = out / "golden.jsonl"
+        questions = write_golden(golden, model, training_set.hold_out, config.artefact.golden_rows)
+        progress.log(f"baseline of {len(training_set.hold_out):,} rows, {questions} golden rows")
+        _write_json(out / "training.json", metrics)
+        write_manifest(out, about, config.artefact.max_megabytes)
+    model = StarModel.load(out)  # what was written is what will be read
     progress.finish(f"model {model.version} in {out}")
     return model
 
 
-def _learn(
-    material: Material, config: ModelConfig, balance: Balance, progress: Progress
-) -> Learned:
-    fitted = material.fit(balance)
-    sample = material.sample
-    rules = candidates(config.rules, sample.rating)
-    rule = choose(rules, sample.rating, fitted.probabilities, config.accuracy_slack)
-    figures = _figures(rules, rule, sample.rating, sample.folds(config.folds), fitted)
-    mean = figures["mean"]
-    progress.say(
-        f"folds, rule {rule.label}: accuracy {mean['accuracy']:.4f}, macro-F1 "
+def _fit(
+    training_set: TrainingSet, config: ModelConfig, balance: Balance, progress: Progress
+) -> Fit:
+    fitted = training_set.fit(balance)
+    nets, probabilities = _fit_nets(fitted, training_set, config, balance)
+    ratings = training_set.sample.rating
+    rules = candidates(config.decision_rules, ratings)
+    rule = choose(rules, ratings, probabilities, config.accuracy_slack)
+    metrics = _out_of_fold_metrics(training_set.sample, config.folds, rules, rule, probabilities)
+    mean = metrics["mean"]
+    progress.log(
+        f"out of fold, decision rule {rule.label}: accuracy {mean['accuracy']:.4f}, macro-F1 "
         f"{mean['macro_f1']:.4f}, MAE {mean['mae']:.4f}, QWK {mean['qwk']:.4f}"
     )
-    return Learned(fitted, rule, figures)
+    return Fit(fitted.by_view, nets, rule, metrics)
 
 
-def _figures(
-    rules: list[Rule], rule: Rule, ratings: IntArray, fold_of: IntArray, fitted: Fitted
+def _fit_nets(
+    fitted: FittedClassifiers, training_set: TrainingSet, config: ModelConfig, balance: Balance
+) -> tuple[Stack | None, FloatArray]:
+    """The nets, if the family has any, and (n, 5) out-of-fold probabilities of the sample."""
+    if config.family == "plain":
+        return None, softmax(fitted.scores)
+    return fit_nets(fitted, training_set.examples(balance), config.stacking, config.seed)
+
+
+def _out_of_fold_metrics(
+    sample: Rows,
+    fold_count: int,
+    rules: list[DecisionRule],
+    chosen: DecisionRule,
+    probabilities: FloatArray,
 ) -> dict[str, Any]:
-    """Out-of-fold figures: of each fold by the chosen rule, and of each rule over all folds."""
+    """Metrics of each fold by the chosen rule, and of each rule over all folds."""
 
-    def measure(chosen: Rule, rows: Any) -> dict[str, float]:
-        p = fitted.probabilities[rows]
-        found = headline(ratings[rows], chosen.decide(p), p)
+    def measure(rule: DecisionRule, rows: Any) -> dict[str, float]:
+        p = probabilities[rows]
+        found = headline(sample.rating[rows], rule.decide(p), p)
         return {name: found[name] for name in REPORTED}
 
+    fold_of = sample.folds(fold_count)
     folds = []
     for fold in np.unique(fold_of).tolist():
         rows = np.flatnonzero(fold_of == fold)
-        folds.append({"fold": fold, "rows": len(rows), **measure(rule, rows)})
+        folds.append({"fold": fold, "rows": len(rows), **measure(chosen, rows)})
     columns = {name: [fold[name] for fold in folds] for name in REPORTED}
     return {
-        "rule": rule.label,
+        "rule": chosen.label,
         "folds": folds,
         "mean": {name: float(np.mean(values)) for name, values in columns.items()},
         "spread": {name: float(np.std(values, ddof=1)) for name, values in columns.items()}
         if len(folds) > 1
         else {},
-        "rules": [{"rule": r.label, **measure(r, slice(None))} for r in rules],
+        "rules": [{"rule": rule.label, **measure(rule, slice(None))} for rule in rules],
     }
 
 
-def _compare(
-    material: Material, config: ModelConfig, learned: Learned, progress: Progress
+def _compare_balances(
+    training_set: TrainingSet, config: ModelConfig, configured: Fit, progress: Progress
 ) -> list[dict[str, Any]]:
     """The same family under every way of balancing, judged on all rows, out of fold."""
     table = []
     for balance in BALANCES:
         if balance == config.balance:
-            found = learned
+            fit = configured
         else:
-            progress.say(f"balance {balance}, for comparison")
-            found = _learn(material, config, balance, progress)
-        rows = int((material.weigh(balance) > 0).sum())
-        entry = {"balance": balance, "rows": rows, "rule": found.rule.label}
-        table.append({**entry, **found.figures["mean"]})
+            progress.log(f"balance {balance}, for comparison")
+            fit = _fit(training_set, config, balance, progress)
+        rows = int((training_set.weigh(balance) > 0).sum())
+        entry = {"balance": balance, "rows": rows, "rule": fit.decision_rule.label}
+        table.append({**entry, **fit.metrics["mean"]})
     return table
 
 
-def _write(
-    out: Path,
-    parts: Parts,
-    about: dict[str, Any],
-    figures: Mapping[str, Any],
-    hold_out: Rows,
-    config: ModelConfig,
-    progress: Progress,
-) -> StarModel:
-    write_parts(out, parts)
-    model = StarModel(parts, about["rule"], about)
+def _write_baseline(folder: Path, model: StarModel, hold_out: Rows, config: ModelConfig) -> None:
     _, observations = model.observe(
         hold_out.title, hold_out.text, languages=hold_out.language.tolist(), markup=hold_out.markup
     )
-    Baseline.from_observations(observations, config.languages).save(out / "baseline")
-    questions = write_golden(out / "golden.jsonl", model, hold_out, config.artefact.golden_rows)
-    progress.say(f"baseline of {len(hold_out):,} rows, {questions} golden questions")
-    text = msgspec.json.format(msgspec.json.encode(figures), indent=1)
-    (out / "training.json").write_bytes(text + b"\n")
-    seal(out, about, config.artefact.max_megabytes)
-    return StarModel.load(out)  # what was written is what will be read
+    Baseline.from_observations(observations, config.languages).save(folder)
 
 
-def _about(
-    material: Material,
+def _write_json(path: Path, content: Mapping[str, Any]) -> None:
+    path.write_bytes(msgspec.json.format(msgspec.json.encode(content), indent=1) + b"\n")
+
+
+def _describe(
+    training_set: TrainingSet,
     parts: Parts,
-    rule: Rule,
-    config: ModelConfig,
+    rule: DecisionRule,
     detector: str,
     provenance: Mapping[str, str],
 ) -> dict[str, Any]:
-    """model.json, but for the digests."""
+    """model.json, but for versions and digests."""
+    config = training_set.config
     return {
         "family": config.family,
-        "form": material.form,
+        "mode": training_set.mode,
         "languages": config.languages,
         "detector": detector,
-        "rule": rule,
+        "decision_rule": rule,
         "text_rules": TEXT_RULES,
-        "views": tuple(parts.heads),
+        "views": tuple(parts.classifiers),
         "edge_tokens": parts.edge_tokens,
-        "slots": parts.slots,
+        "hash_bits": parts.hash_bits,
         "ngrams": len(parts.ngrams),
         "nets": len(parts.stack.nets) if parts.stack else 0,
         "clip": parts.stack.clip if parts.stack else 0.0,
-        "rows": material.census.told(),
+        "rows": training_set.row_counts.to_dict(),
         "provenance": dict(sorted(provenance.items())),
         "configuration": msgspec.to_builtins(config),
     }

@@ -100,7 +100,7 @@ def test_the_model_in_service_passes_the_full_gate(trained, electronics: Path, t
 
 
 def test_streaming_costs_little_accuracy(trained, electronics: Path, tmp_path: Path):
-    settings = config.load().with_overrides({"form": "streaming"})
+    settings = config.load().with_overrides({"mode": "streaming"})
     train(electronics, tmp_path, settings, progress=Progress(quiet=True))
     streamed = StarModel.load(tmp_path)
     rows = dataset.read(electronics, streamed.languages, range(20))
@@ -115,7 +115,7 @@ def test_the_artefact_stays_small(trained):
 def test_the_fast_scorer_equals_the_plain_pipeline_on_real_words(trained, electronics: Path):
     rows = dataset.read(electronics, None, range(2))
     model = StarModel.load(trained)
-    parts = artefact.read_parts(trained, artefact.read_head(trained, "1"))
+    parts = artefact.read_parts(trained, artefact.read_manifest(trained, "1"))
     titles, texts = rows.title[:1000], rows.text[:1000]
     slow = reference.probabilities(parts, titles, texts)
     assert np.abs(model.probabilities(titles, texts) - slow).max() < 1e-6

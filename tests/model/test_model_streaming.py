@@ -1,4 +1,4 @@
-"""The streaming form: the same model in constant memory, and nothing but the form differs."""
+"""The streaming mode: the same model in constant memory, and nothing but the mode differs."""
 
 import filecmp
 import json
@@ -13,7 +13,7 @@ from training import config
 from training.data import dataset
 from training.errors import TrainingError
 from training.evaluation import metrics, parity_checks
-from training.fit import in_memory
+from training.fit.choose_mode import load_training_set
 from training.model import artefact
 from training.model.artefact import FILES
 from training.model.star_model import StarModel
@@ -23,7 +23,7 @@ from training.progress import Progress
 @pytest.fixture(scope="module")
 def streamed(tmp_path_factory: pytest.TempPathFactory, data: Path, fit_model) -> Path:
     out = tmp_path_factory.mktemp("streamed")
-    fit_model(data, out, form="streaming")
+    fit_model(data, out, mode="streaming")
     return out
 
 
@@ -43,7 +43,7 @@ def test_other_files_in_another_order_with_copies_give_the_same_bytes(
     order = np.random.default_rng(3).permutation(len(corpus["rating"])).tolist()
     save_corpus(tmp_path / "data" / "deep" / "b.parquet", corpus, order[:1500])
     save_corpus(tmp_path / "data" / "a.parquet", corpus, order[1200:])
-    fit_model(tmp_path / "data", tmp_path / "model", form="streaming")
+    fit_model(tmp_path / "data", tmp_path / "model", mode="streaming")
     names = (*FILES, "model.json")
     same, differ, missing = filecmp.cmpfiles(streamed, tmp_path / "model", names, shallow=False)
     assert (sorted(same), differ, missing) == (sorted(names), [], [])
@@ -56,7 +56,7 @@ def test_the_hold_out_never_reaches_a_fit(streamed, corpus, tmp_path, fit_model,
             changed["rating"][i] = 6 - changed["rating"][i]
             changed["text"][i] += " hidden words hidden words"
     data = save_corpus(tmp_path / "data" / "0.parquet", changed)
-    fit_model(data, tmp_path / "model", form="streaming")
+    fit_model(data, tmp_path / "model", mode="streaming")
     for name in ("weights.npz", "training.json"):
         assert filecmp.cmp(streamed / name, tmp_path / "model" / name, shallow=False)
 
@@ -92,17 +92,17 @@ def test_it_still_knows_what_it_never_read(streamed: Path):
     assert seen.oov_share.tolist() == [0.0, 1.0]
 
 
-def test_the_head_says_how_it_was_trained(streamed: Path, folder: Path):
-    heads = [msgspec.json.decode((f / "model.json").read_bytes()) for f in (streamed, folder)]
-    assert [head["form"] for head in heads] == ["streaming", "memory"]
-    assert [head["slots"] for head in heads] == [20, 0]
-    assert heads[0]["rows"] == heads[1]["rows"]
+def test_the_manifest_says_how_it_was_trained(streamed: Path, folder: Path):
+    manifests = [msgspec.json.decode((f / "model.json").read_bytes()) for f in (streamed, folder)]
+    assert [manifest["mode"] for manifest in manifests] == ["streaming", "memory"]
+    assert [manifest["hash_bits"] for manifest in manifests] == [20, 0]
+    assert manifests[0]["rows"] == manifests[1]["rows"]
     assert (streamed / "vocabulary.txt").read_bytes() == b""
 
 
 @pytest.mark.parametrize("balance", ["undersample", "weights"])
 def test_other_balances_speak_for_rare_stars(streamed, data, tmp_path, fit_model, balance):
-    other = fit_model(data, tmp_path, form="streaming", balance=balance)
+    other = fit_model(data, tmp_path, mode="streaming", balance=balance)
     texts = ["i use the lens every day. shipping took three days!"]
     usual = StarModel.load(streamed).probabilities([""], texts)[0]
     assert other.probabilities([""], texts)[0][4] < usual[4]
@@ -110,7 +110,7 @@ def test_other_balances_speak_for_rare_stars(streamed, data, tmp_path, fit_model
 
 def test_samples_may_be_smaller_than_the_rows(data: Path, tmp_path: Path, corpus, fit_model):
     few = {"vocabulary_rows": 900, "stacking_rows": 700, "hold_out_rows": 100, "batch_rows": 64}
-    model = fit_model(data, tmp_path, form="streaming", streaming=few)
+    model = fit_model(data, tmp_path, mode="streaming", streaming=few)
     figures = json.loads((tmp_path / "training.json").read_text())
     assert sum(fold["rows"] for fold in figures["folds"]) == 700
     assert json.loads((tmp_path / "baseline/baseline.json").read_text())["rows"] == 100
@@ -118,37 +118,37 @@ def test_samples_may_be_smaller_than_the_rows(data: Path, tmp_path: Path, corpus
     assert model.decide(model.probabilities(["excellent"], ["love it! perfect."])).tolist() == [5]
 
 
-class Said(Progress):
+class Logged(Progress):
     def __init__(self) -> None:
         super().__init__()
         self.lines: list[str] = []
 
-    def say(self, words: str) -> None:
-        self.lines.append(words)
+    def log(self, message: str) -> None:
+        self.lines.append(message)
 
 
 @pytest.mark.parametrize(
-    ("gigabytes", "form", "chosen", "said"),
+    ("gigabytes", "mode", "chosen", "logged"),
     [
         (4.0, "auto", "memory", r"about 0\.0 GB in memory: learning in memory$"),
         (1e-6, "auto", "streaming", r"GB in memory, more than 1e-06: streaming, hashed n-grams$"),
-        (4.0, "streaming", "streaming", r"GB in memory: streaming, .* \(as asked\)$"),
-        (1e-6, "memory", "memory", r"GB in memory: learning in memory \(as asked\)$"),
+        (4.0, "streaming", "streaming", r"GB in memory: streaming, .* \(as configured\)$"),
+        (1e-6, "memory", "memory", r"GB in memory: learning in memory \(as configured\)$"),
     ],
 )
-def test_the_form_follows_from_the_size_and_is_said(data: Path, gigabytes, form, chosen, said):
-    settings = config.load().with_overrides({"form": form})
+def test_the_mode_follows_from_the_size_and_is_logged(data: Path, gigabytes, mode, chosen, logged):
+    settings = config.load().with_overrides({"mode": mode})
     streaming = msgspec.structs.replace(settings.streaming, memory_gigabytes=gigabytes)
-    progress = Said()
+    progress = Logged()
     settings = msgspec.structs.replace(settings, streaming=streaming)
-    with in_memory.gathered(data, settings, progress) as found:
-        assert found.form == chosen
-    assert any(re.search(said, line) for line in progress.lines)
+    with load_training_set(data, settings, progress) as found:
+        assert found.mode == chosen
+    assert any(re.search(logged, line) for line in progress.lines)
 
 
 def test_plain_does_not_stream_and_says_so(data: Path, tmp_path: Path, fit_model):
     with pytest.raises(TrainingError, match="plain family cannot stream"):
-        fit_model(data, tmp_path, form="streaming", family="plain")
+        fit_model(data, tmp_path, mode="streaming", family="plain")
 
 
 @pytest.mark.parametrize(
@@ -166,16 +166,18 @@ def test_rows_that_no_model_can_come_of_are_said(
     spoiled = corpus | {name: [value] * 2000 for name, value in changes.items()}
     data = save_corpus(tmp_path / "data" / "0.parquet", spoiled)
     with pytest.raises(TrainingError, match=said):
-        fit_model(data, tmp_path / "model", form="streaming")
+        fit_model(data, tmp_path / "model", mode="streaming")
     assert not (tmp_path / "model" / "model.json").exists()
 
 
-@pytest.mark.parametrize("slots", [-1, 3, 19, 21, 40, 10**9])
-def test_another_number_of_slots_is_refused(streamed: Path, tmp_path: Path, slots):
+@pytest.mark.parametrize("hash_bits", [-1, 3, 19, 21, 40, 10**9])
+def test_another_number_of_buckets_is_refused(streamed: Path, tmp_path: Path, hash_bits):
     for name in (*FILES, "model.json"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_bytes((streamed / name).read_bytes())
-    head = msgspec.json.decode((tmp_path / "model.json").read_bytes())
-    (tmp_path / "model.json").write_bytes(msgspec.json.encode(head | {"slots": slots}))
+    manifest = msgspec.json.decode((tmp_path / "model.json").read_bytes())
+    manifest["hash_bits"] = hash_bits
+    manifest["sha256"] = artefact._digest(manifest)
+    (tmp_path / "model.json").write_bytes(msgspec.json.encode(manifest))
     with pytest.raises(artefact.ArtefactError):
         StarModel.load(tmp_path)

@@ -50,7 +50,7 @@ def test_the_hold_out_never_reaches_a_fit(folder, corpus, tmp_path: Path, fit_mo
 
 
 def test_the_fast_scorer_equals_the_plain_pipeline(folder, model, corpus):
-    parts = artefact.read_parts(folder, artefact.read_head(folder, "1"))
+    parts = artefact.read_parts(folder, artefact.read_manifest(folder, "1"))
     titles, texts = corpus["title"][:300], corpus["text"][:300]
     plain = reference.probabilities(parts, titles, texts)
     assert np.abs(model.probabilities(titles, texts) - plain).max() < 1e-6
@@ -86,12 +86,16 @@ def test_training_json_has_folds_and_rules(folder):
     assert all(fold["accuracy"] > fold["majority"] for fold in figures["folds"])
 
 
-def test_the_head_tells_where_the_model_comes_from(folder):
-    head = msgspec.json.decode((folder / "model.json").read_bytes())
-    assert head["configuration"]["folds"] == 3
-    assert head["rows"]["languages"]["de"] == 40
-    assert head["rows"]["training"] + head["rows"]["hold_out"] <= head["rows"]["read"] == 2000
-    assert not any("time" in key or "date" in key for key in head)
+def test_the_manifest_says_where_the_model_comes_from(folder):
+    manifest = msgspec.json.decode((folder / "model.json").read_bytes())
+    assert manifest["configuration"]["folds"] == 3
+    assert manifest["rows"]["languages"]["de"] == 40
+    assert (
+        manifest["rows"]["training"] + manifest["rows"]["hold_out"]
+        <= manifest["rows"]["read"]
+        == 2000
+    )
+    assert not any("time" in key or "date" in key for key in manifest)
 
 
 def test_plain_is_one_regression(data, tmp_path: Path, fit_model):
@@ -101,8 +105,8 @@ def test_plain_is_one_regression(data, tmp_path: Path, fit_model):
     assert plain.decide(p).tolist() == [5, 1]
     parts = plain.explain("excellent", "love it", 5)
     assert parts[0].words in ("excellent", "love it", "love")
-    head = artefact.read_head(tmp_path, "1")
-    slow = reference.probabilities(artefact.read_parts(tmp_path, head), ["ok"], ["it broke"])
+    manifest = artefact.read_manifest(tmp_path, "1")
+    slow = reference.probabilities(artefact.read_parts(tmp_path, manifest), ["ok"], ["it broke"])
     assert np.abs(slow - plain.probabilities(["ok"], ["it broke"])).max() < 1e-6
 
 

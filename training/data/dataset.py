@@ -28,7 +28,7 @@ NULLABLE = {True: 1, False: 0, None: -1}
 
 @dataclass(frozen=True)
 class Rows:
-    """Columns of n reviews, row i in each of the same one; words are cleaned.
+    """Columns of n reviews, row i in each of the same one; text and title are cleaned.
 
     rating: (n,) 1 to 5. title, text: n strings. language: (n,) codes.
     verified_purchase: (n,) 1 yes, 0 no, -1 unknown. markup: (n,) bool.
@@ -91,8 +91,8 @@ def read(
     return once_each(join(parts))
 
 
-def sample(folder: Path, most: int, buckets: Collection[int] | None = None) -> tuple[Rows, int]:
-    """At most so many rows, in memory for no more than three times as many, and how many there are.
+def sample(folder: Path, max_rows: int, buckets: Collection[int] | None = None) -> tuple[Rows, int]:
+    """Some rows, in memory for no more than three times as many, and how many there are.
 
     Keys are hashes, so the rows with the lowest ones are a random sample, and always the same.
     buckets: only these; None: all. Counted are rows as they stand in the files, copies too.
@@ -107,13 +107,13 @@ def sample(folder: Path, most: int, buckets: Collection[int] | None = None) -> t
             rows = rows.take(rows.review_key <= limit)
         held.append(rows)
         count += len(rows)
-        if count > 2 * most:
-            held = [once_each(join(held)).take(np.arange(most))]
-            count, limit = most, held[0].review_key[-1]
+        if count > 2 * max_rows:
+            held = [once_each(join(held)).take(np.arange(max_rows))]
+            count, limit = max_rows, held[0].review_key[-1]
     if not held:
         raise DatasetError(f"no row in the Parquet files below {folder}")
     rows = once_each(join(held))
-    return rows.take(np.arange(min(most, len(rows)))), total
+    return rows.take(np.arange(min(max_rows, len(rows)))), total
 
 
 def _chosen(rows: Rows, languages: Collection[str] | None, buckets: Collection[int] | None) -> Rows:
@@ -154,10 +154,10 @@ def files(folder: Path) -> list[Path]:
 
 
 def detector(folder: Path) -> str:
-    """The language detector that told all rows below a folder: a model must be asked by the same.
+    """The detector of the languages of all rows below a folder; a model must be asked by the same.
 
     Raises DatasetError where files differ, or were cleaned by other text rules than this
-    program's: no model can be learned from, or judged by, words of two kinds.
+    program's: no model can be learned from, or judged by, text of two kinds.
     """
     found: dict[str, str] = {}
     for path in files(folder):
@@ -175,8 +175,8 @@ def detector(folder: Path) -> str:
             )
         found.setdefault(provenance.detector, path.name)
     if len(found) > 1:
-        told_by = ", ".join(f"{path} by {name}" for name, path in found.items())
-        raise DatasetError(f"languages were told in {told_by}: {REFINE_AGAIN}")
+        detectors = ", ".join(f"{path} by {name}" for name, path in found.items())
+        raise DatasetError(f"languages were detected in {detectors}: {REFINE_AGAIN}")
     return next(iter(found))
 
 

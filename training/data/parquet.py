@@ -7,7 +7,7 @@ from typing import Any
 from training.errors import DatasetError
 
 MAGIC = b"PAR1"
-LEAST_BYTES = 12  # magic, length of the footer, magic
+MIN_BYTES = 12  # magic, length of the footer, magic
 
 
 def read_batches(path: Path, batch_rows: int) -> Iterator[Any]:
@@ -31,9 +31,9 @@ def read_footer(path: Path) -> bytes:
             size = file.seek(0, 2)
             file.seek(max(0, size - 8))
             length, magic = int.from_bytes(file.read(4), "little"), file.read(4)
-            if begins and magic == MAGIC and LEAST_BYTES <= length + LEAST_BYTES <= size:
+            if begins and magic == MAGIC and MIN_BYTES <= length + MIN_BYTES <= size:
                 file.seek(size - 8 - length)
                 return file.read(length)
     except OSError:
-        pass  # told like any other file that is not whole
+        pass  # reported below, like any other file that is not whole
     raise DatasetError(f"{path.name} is no whole Parquet file")

@@ -11,7 +11,7 @@ from training.data.parquet import read_footer
 from training.errors import DatasetError
 
 STOP, TRUE, FALSE, BYTE, I16, I32, I64, DOUBLE, BINARY, LIST, SET, MAP, STRUCT = range(13)
-MOST_NESTED = 16  # a footer has six levels; a broken one could go on for ever
+MAX_NESTED = 16  # a footer has six levels; a broken one could go on for ever
 
 
 class Footer(NamedTuple):
@@ -49,7 +49,7 @@ class _Thrift:
 
     def struct(self) -> dict[int, Any]:
         self.depth += 1
-        if self.depth > MOST_NESTED:
+        if self.depth > MAX_NESTED:
             raise ValueError("nested too deep")
         fields: dict[int, Any] = {}
         number = 0

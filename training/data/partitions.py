@@ -1,8 +1,8 @@
-"""Rows on disk in the order of their keys: what memory holds where there are few.
+"""Rows on disk, partitioned by the first bits of their keys.
 
-Every row is laid into the file of its key's first bits, so each file, read and sorted alone, is
-the next part of the whole. A key is a hash: this shuffles, brings copies of a review together,
-and gives one order whatever the files that the rows came in.
+Each partition, read and sorted alone, is the next part of all rows in the order of their keys. A
+key is a hash: this shuffles, brings copies of a review together, and gives one order whatever the
+files that the rows came in.
 """
 
 from collections.abc import Iterable, Iterator
@@ -15,45 +15,48 @@ from numpy.typing import NDArray
 
 from training.data.dataset import Rows, once_each
 
-PART_ROWS = 1 << 14  # rows of a file, about: 30 MB in memory
-MOST_BITS = 8  # files that are open at a time: 2 ** 8
+PARTITION_ROWS = 1 << 14  # about: 30 MB in memory
+MAX_BITS = 8  # files that are open at a time: 2 ** 8
 KEY_BITS = 64
-CHUNK_BYTES = 1 << 24
+CHUNK_BYTES = 1 << 24  # of a partition that is partitioned again
 
 _Record = tuple[int, str, str, int, str, bool, int, int]  # the fields of Rows, in order
 _encode = msgspec.json.Encoder().encode_lines
 _decode = msgspec.json.Decoder(_Record).decode_lines
 
 
-def deal(batches: Iterable[Rows], folder: Path, rows: int, used_bits: int = 0) -> list[Path]:
-    """Lay rows into files below `folder`, about PART_ROWS in each; gives them in order.
+def partition_rows(
+    batches: Iterable[Rows], folder: Path, expected_rows: int, used_bits: int = 0
+) -> list[Path]:
+    """Write rows into partitions below `folder`, about PARTITION_ROWS in each.
 
-    rows: how many are to come, about. used_bits: first bits of the keys that are all the same.
+    used_bits: first bits of the keys that are all the same. Returns the partitions in order.
     """
-    bits = min(MOST_BITS, KEY_BITS - used_bits, (rows // PART_ROWS).bit_length())
+    bits = min(MAX_BITS, KEY_BITS - used_bits, (expected_rows // PARTITION_ROWS).bit_length())
     folder.mkdir(parents=True)
     paths = [folder / f"{place:03d}.jsonl" for place in range(1 << bits)]
-    dealt = np.zeros(len(paths), np.int64)
+    row_counts = np.zeros(len(paths), np.int64)
     with ExitStack() as stack:
         files = [stack.enter_context(path.open("wb")) for path in paths]
         for batch in batches:
             place = _places(batch.review_key, used_bits, bits)
-            dealt += np.bincount(place, minlength=len(paths))
+            row_counts += np.bincount(place, minlength=len(paths))
             for number in np.unique(place).tolist():
                 files[number].write(_lines(batch.take(place == number)))
     found: list[Path] = []
-    for path, count in zip(paths, dealt.tolist(), strict=True):
-        if count > 4 * PART_ROWS and used_bits + bits < KEY_BITS:  # more than was told, or a level
-            found += deal(_chunks(path), path.with_suffix(""), count, used_bits + bits)
+    for path, count in zip(paths, row_counts.tolist(), strict=True):
+        if count > 4 * PARTITION_ROWS and used_bits + bits < KEY_BITS:
+            # More rows came than were expected, or than MAX_BITS can divide: one level more.
+            found += partition_rows(_chunks(path), path.with_suffix(""), count, used_bits + bits)
             path.unlink()
         else:
             found.append(path)
     return found
 
 
-def read(parts: Iterable[Path]) -> Iterator[Rows]:
-    """The rows of dealt files, a file at a time, each review once."""
-    for path in parts:
+def read(partitions: Iterable[Path]) -> Iterator[Rows]:
+    """The rows of one partition at a time, each review once."""
+    for path in partitions:
         yield once_each(_rows(_decode(path.read_bytes())))
 
 

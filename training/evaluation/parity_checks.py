@@ -48,7 +48,7 @@ def check(
 
 
 def _reference(folder: Path, rows: Rows, probabilities: NDArray[np.float64]) -> dict[str, Any]:
-    parts = artefact.read_parts(folder, artefact.read_head(folder, TEXT_RULES))
+    parts = artefact.read_parts(folder, artefact.read_manifest(folder, TEXT_RULES))
     return _difference(reference.probabilities(parts, rows.title, rows.text), probabilities)
 
 

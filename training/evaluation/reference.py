@@ -13,7 +13,7 @@ import numpy as np
 
 from training.features.tokens import COUNTS, FloatArray, keys_of, plain_tokens
 from training.model.artefact import Parts
-from training.model.scorer import Heads, Stack
+from training.model.scorer import Classifiers, Stack
 
 LEAST_TOKENS = 3  # a first or last sentence reaches past a stop that comes earlier
 CAPITALS = re.compile(r"[A-Z]{3,}")
@@ -24,7 +24,7 @@ def probabilities(parts: Parts, titles: Sequence[str], texts: Sequence[str]) -> 
     words = [(plain_tokens(a), plain_tokens(b)) for a, b in zip(titles, texts, strict=True)]
     scores = [
         _scores(parts, heads, [_view(name, a, b, parts.edge_tokens) for a, b in words])
-        for name, heads in parts.heads.items()
+        for name, heads in parts.classifiers.items()
     ]
     counts = np.array([_counts(a, b) for a, b in zip(titles, texts, strict=True)])
     logits = scores[0] if parts.stack is None else _stack(parts.stack, np.hstack([*scores, counts]))
@@ -50,7 +50,7 @@ def _view(name: str, title: list[str], text: list[str], edge_tokens: int) -> lis
     return [text]
 
 
-def _scores(parts: Parts, heads: Heads, documents: list[list[list[str]]]) -> FloatArray:
+def _scores(parts: Parts, heads: Classifiers, documents: list[list[list[str]]]) -> FloatArray:
     from sklearn.feature_extraction.text import CountVectorizer, TfidfTransformer
 
     lookup = parts.lookup()
@@ -58,9 +58,9 @@ def _scores(parts: Parts, heads: Heads, documents: list[list[list[str]]]) -> Flo
     def ngrams(stretches: list[list[str]]) -> Sequence[str | int]:
         pairs = [f"{a} {b}" for s in stretches for a, b in pairwise(s)]
         found = [token for s in stretches for token in s] + pairs
-        return lookup.find(keys_of(found)).tolist() if parts.slots else found
+        return lookup.find(keys_of(found)).tolist() if parts.hash_bits else found
 
-    names: Sequence[str | int] = range(1 << parts.slots) if parts.slots else parts.ngrams
+    names: Sequence[str | int] = range(1 << parts.hash_bits) if parts.hash_bits else parts.ngrams
     vocabulary = {names[number]: i for i, number in enumerate(heads.ngrams.tolist())}
     counts = CountVectorizer(analyzer=ngrams, vocabulary=vocabulary).transform(documents)
     weighting = TfidfTransformer(sublinear_tf=True)

@@ -1,4 +1,4 @@
-"""From words to numbers: a whole batch of reviews at a time, on its UTF-8 bytes.
+"""From text to tokens, and tokens to numbers: a batch of reviews at a time, on its UTF-8 bytes.
 
 A token is a run of bytes of one kind: a word, `!?`, dots, the characters of emoticons; every
 other sign stands alone. TOKEN says the same as a pattern; a test holds the two equal. A token
@@ -24,7 +24,7 @@ BLANK, WORD, SHOUT, DOTS, FACE, SINGLE, APOSTROPHE = range(7)
 LETTER = r"(?:[a-z0-9_]|[^\x00-\x7f])"
 TOKEN = re.compile(
     rf"{LETTER}+(?:'{LETTER}+)*|[!?]+|\.+|[-:;=()/|]+|[^\x00-\x20\x7f]"
-)  # of folded, lower-cased words
+)  # of folded, lower-cased text
 COUNTS = (
     "text_length",  # characters
     "title_length",
@@ -40,8 +40,8 @@ QUOTES = str.maketrans(
     {"’": "'", "‘": "'", "`": "'", "“": '"', "”": '"', "«": '"', "»": '"'}
     | {"–": "-", "—": "-", "、": ",", "。": ".", "·": " ", "•": " ", "¡": "!", "¿": "?"}
 )
-# Signs that are words by themselves: scripts without blanks, symbols, emoji.
-ALONE = re.compile(
+# Signs that are tokens by themselves: scripts without blanks, symbols, emoji.
+STANDS_ALONE = re.compile(
     "([\u0e00-\u0eff\u1780-\u17ff\u2190-\u2bff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff"
     "\U0001f000-\U0003ffff])"
 )
@@ -70,9 +70,9 @@ LOWER[65:91] += 32
 
 # A token's hash is the polynomial of its bytes at BASE, modulo 2**64, then mixed. BASE is odd, so
 # it has an inverse, and differences of one running sum give the polynomial of every token.
-BASE = 0x9E3779B97F4A7C15
-MIX = np.uint64(0xFF51AFD7ED558CCD)
-PAIR = np.uint64(0xC2B2AE3D27D4EB4F)
+BASE = 0x9E3779B97F4A7C15  # 2**64 over the golden ratio, odd: bits well spread
+MIX = np.uint64(0xFF51AFD7ED558CCD)  # murmur3's finaliser
+PAIR = np.uint64(0xC2B2AE3D27D4EB4F)  # xxh64's second prime: a b and b a must differ
 HALF = np.uint64(32)
 
 
@@ -111,7 +111,7 @@ class Tokens(NamedTuple):
     counts: FloatArray
     content: bytes
 
-    def words(self, token: int, length: int) -> str:
+    def spell(self, token: int, length: int) -> str:
         """The n-gram of `length` tokens that begins at one, as the vocabulary spells it."""
         parts = (
             self.content[self.start[i] : self.end[i]].lower() for i in range(token, token + length)
@@ -119,20 +119,20 @@ class Tokens(NamedTuple):
         return b" ".join(parts).decode()
 
 
-def fold(words: str) -> str:
-    """Words with one kind of quotes and dashes; signs that are words stand alone.
+def fold(text: str) -> str:
+    """The text with one kind of quotes and dashes; signs that are tokens stand alone.
 
     ASCII stays as it is. Its capitals are kept, for they are counted; others are lowered.
     """
-    if words.isascii():
-        return words.replace("`", "'") if "`" in words else words
-    words = FOREIGN.sub(lambda run: run.group().lower(), words.translate(QUOTES))
-    return ALONE.sub(r" \1 ", words)
+    if text.isascii():
+        return text.replace("`", "'") if "`" in text else text
+    text = FOREIGN.sub(lambda run: run.group().lower(), text.translate(QUOTES))
+    return STANDS_ALONE.sub(r" \1 ", text)
 
 
-def plain_tokens(words: str) -> list[str]:
+def plain_tokens(text: str) -> list[str]:
     """The tokens of one string, by the pattern: the readable definition."""
-    return TOKEN.findall(fold(words).translate(ASCII_LOWER))
+    return TOKEN.findall(fold(text).translate(ASCII_LOWER))
 
 
 ASCII_LOWER = {code: code + 32 for code in range(65, 91)}
@@ -140,11 +140,13 @@ ASCII_LOWER = {code: code + 32 for code in range(65, 91)}
 
 def tokenise(titles: Sequence[str], texts: Sequence[str]) -> Tokens:
     """The tokens of a batch of cleaned reviews, and what is counted in them."""
-    encoded = [fold(words).encode("utf-8", "replace") for words in (*titles, *texts)]
+    encoded = [fold(string).encode("utf-8", "replace") for string in (*titles, *texts)]
     # Where each string begins, and where one after the last would.
-    borders = np.array([*accumulate((len(e) + 1 for e in encoded), initial=1)])
-    content = b"\n".join((b"", *encoded, b"", b"", b""))  # blanks around every string
-    data = np.frombuffer(content, np.uint8)
+    borders = np.array([*accumulate((len(e) + 1 for e in encoded), initial=1)])  # (2n + 1,)
+    # Invariant: a blank before the first string, between any two and after the last. So no token
+    # crosses from one string to the next, and every visible byte has one on either side of it.
+    content = b"\n".join((b"", *encoded, b""))
+    data = np.frombuffer(content, np.uint8)  # (b,)
     start, end, first = _cut(data)
     return Tokens(
         hash=_hash(data, start, end),
@@ -157,8 +159,8 @@ def tokenise(titles: Sequence[str], texts: Sequence[str]) -> Tokens:
     )
 
 
-def pair_hashes(hashes: HashArray) -> HashArray:
-    """Hashes of neighbours: (t,) tokens give (t - 1,) bigrams."""
+def bigram_hashes(hashes: HashArray) -> HashArray:
+    """Hashes of bigrams: (t,) tokens give (t - 1,), also where two strings meet."""
     key = hashes[:-1] * PAIR + hashes[1:]
     key ^= key >> HALF
     key *= MIX
@@ -166,7 +168,7 @@ def pair_hashes(hashes: HashArray) -> HashArray:
 
 
 def keys_of(ngrams: Sequence[str]) -> HashArray:
-    """The keys of n-grams as `Tokens.words` spells them.
+    """The keys of n-grams as `Tokens.spell` spells them.
 
     Raises ValueError for one that is not of one or two tokens.
     """
@@ -179,31 +181,35 @@ def keys_of(ngrams: Sequence[str]) -> HashArray:
     if len(length) != len(ngrams) or length.min() < 1 or length.max() > 2:
         raise ValueError("an n-gram must be one or two tokens")
     hashes = _hash(data, start, end)
-    pairs = np.concatenate((pair_hashes(hashes), hashes[:1]))  # the last one is never taken
-    keys: HashArray = np.where(length == 2, pairs.take(offsets[:-1]), hashes.take(offsets[:-1]))
+    first = offsets[:-1]  # (k,) first token of each n-gram
+    bigrams = np.concatenate((bigram_hashes(hashes), hashes[:1]))  # (t,), the last is never used
+    keys: HashArray = np.where(length == 2, bigrams.take(first), hashes.take(first))
     return keys
 
 
 def _cut(data: NDArray[np.uint8]) -> tuple[IntArray, IntArray, NDArray[np.uint8]]:
-    """First and last byte (exclusive) of every token, and the kind of its first."""
-    kind = KINDS.take(data)
+    """First and last byte (exclusive) of every token, and the kind of its first. data: (b,)."""
+    kind = KINDS.take(data)  # (b,)
+    # An apostrophe inside a word belongs to it. Blanks around every string: both sides exist.
     marks = (kind == APOSTROPHE).nonzero()[0]
     kind[marks] = np.where((kind[marks - 1] == WORD) & (kind[marks + 1] == WORD), WORD, SINGLE)
     visible = kind != BLANK
-    change = (kind[1:] != kind[:-1]) | (kind[1:] == SINGLE)  # at i: byte i + 1 begins a run
+    change = (kind[1:] != kind[:-1]) | (kind[1:] == SINGLE)  # (b - 1,), i: byte i + 1 begins a run
+    # The first and the last byte are blanks, so every run that begins also ends: both are (t,).
     start = (change & visible[1:]).nonzero()[0] + 1
     end = (change & visible[:-1]).nonzero()[0] + 1
     return start, end, kind.take(start)
 
 
 def _hash(data: NDArray[np.uint8], start: IntArray, end: IntArray) -> HashArray:
+    """(t,) hashes of the tokens that begin and end there. data: (b,)."""
     up, down = _powers.at_least(len(data))
-    running = LOWER.take(data)
+    running = LOWER.take(data)  # (b,)
     running *= up[: len(data)]
-    running.cumsum(out=running)
-    key = running.take(end - 1)
-    key -= running.take(start - 1)  # the byte before a token is never token 0: content begins blank
-    key *= down.take(start)
+    running.cumsum(out=running)  # modulo 2**64, as all that follows
+    key = running.take(end - 1)  # (t,)
+    key -= running.take(start - 1)  # content begins with a blank, so there is a byte before each
+    key *= down.take(start)  # the place in the batch taken out: a token hashes alike everywhere
     key ^= key >> HALF
     key *= MIX
     key ^= key >> HALF
@@ -213,10 +219,14 @@ def _hash(data: NDArray[np.uint8], start: IntArray, end: IntArray) -> HashArray:
 def _count(
     data: NDArray[np.uint8], borders: IntArray, titles: Sequence[str], texts: Sequence[str]
 ) -> FloatArray:
+    """(n, len(COUNTS)) of each review, as logarithms."""
     n = len(titles)
-    capital = data - np.uint8(65) < 26
+    capital = (
+        data - np.uint8(65) < 26
+    )  # (b,): below A the subtraction wraps around, above Z too far
+    # Where a run of three capitals or more begins: at i + 1, after a byte that is none.
     runs = (capital[1:-2] & capital[2:-1] & capital[3:] & ~capital[:-3]).nonzero()[0] + 1
-    capitals = runs.searchsorted(borders).tolist()
+    capitals = runs.searchsorted(borders).tolist()  # (2n + 1,) runs before each string
     counts: FloatArray = np.array(
         [
             (
@@ -231,6 +241,6 @@ def _count(
             )
             for i, (a, b) in enumerate(zip(titles, texts, strict=True))
         ]
-    ).reshape(n, len(COUNTS))
+    ).reshape(n, len(COUNTS))  # of an empty batch too
     np.log1p(counts, out=counts)
     return counts

@@ -1,7 +1,7 @@
 """Views of a review, and which known n-grams occur in each: what every model counts.
 
 A view is a stretch of a review with weights of its own. `both` is title and text together, the
-one view of the `plain` family. An n-gram is a token or two neighbours.
+one view of the `plain` family. An n-gram is a token or a bigram.
 """
 
 from collections.abc import Sequence
@@ -10,11 +10,12 @@ from typing import NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from training.features.tokens import HashArray, IntArray, Tokens, pair_hashes
+from training.features.tokens import HashArray, IntArray, Tokens, bigram_hashes
 
-FOUR = ("text", "title", "first", "last")
+VIEWS = ("text", "title", "first", "last")
+BOTH = ("both",)
 FIELD = {"text": "text", "title": "title", "first": "text", "last": "text", "both": "both"}
-WINDOW = 16  # neighbouring cells in which a key may lie
+WINDOW = 16  # neighbouring cells in which a key may lie: at a quarter full, 16 are enough
 GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 LOWER_HALF = np.uint64(0xFFFFFFFF)
 UPPER = ~LOWER_HALF
@@ -49,12 +50,12 @@ class Table:
         self.cells = np.zeros((1 << bits) + WINDOW, np.uint64)
         self.windows = np.lib.stride_tricks.sliding_window_view(self.cells, WINDOW)
         cells = keys & UPPER | np.arange(1, len(keys) + 1, dtype=np.uint64)
-        slot = self._home(keys)
+        place = self._home(keys)
         for _ in range(WINDOW):
-            free = self.cells[slot] == 0
-            self.cells[slot[free]] = cells[free]  # of several for one slot the last stays
-            left = self.cells[slot] != cells
-            cells, slot = cells[left], slot[left] + 1
+            free = self.cells[place] == 0
+            self.cells[place[free]] = cells[free]  # of several for one cell the last stays
+            left = self.cells[place] != cells
+            cells, place = cells[left], place[left] + 1
         return len(cells) == 0 and bool((self.find(keys) == np.arange(len(keys))).all())
 
     def _home(self, keys: HashArray) -> IntArray:
@@ -64,12 +65,12 @@ class Table:
     def find(self, keys: HashArray) -> IntArray:
         """(k,) places of (k,) keys; -1 for one that is not there."""
         home = self._home(keys)
-        cells = self.cells.take(home)
+        cells = self.cells.take(home)  # (k,)
         differs = (cells ^ keys) > LOWER_HALF
         other = (differs & (cells != 0)).nonzero()[0]  # its cell may be one further on
         cells[differs] = 0
         if len(other):
-            windows = self.windows[home.take(other)]
+            windows = self.windows[home.take(other)]  # (o, WINDOW)
             same = (windows ^ keys.take(other)[:, None]) <= LOWER_HALF
             hit = same.any(axis=1).nonzero()[0]
             cells[other.take(hit)] = windows[hit, same.argmax(axis=1).take(hit)]
@@ -81,18 +82,18 @@ class Table:
         return tokens < 0
 
 
-class Slots:
-    """Hashed n-grams: every key has a number, some share one, and no word is kept.
+class HashBuckets:
+    """Hashed n-grams: every key has a bucket, some share one, and no n-gram is kept.
 
-    known: a bit for each slot, whether a token of the training rows fell into it.
+    seen_buckets: a bit for each bucket, whether tokens of the training rows fell into it.
     """
 
-    def __init__(self, bits: int, known: NDArray[np.uint8]) -> None:
-        self.shift = np.uint64(64 - bits)
-        self.never = np.unpackbits(known) == 0
+    def __init__(self, hash_bits: int, seen_buckets: NDArray[np.uint8]) -> None:
+        self.shift = np.uint64(64 - hash_bits)
+        self.never = np.unpackbits(seen_buckets) == 0
 
     def find(self, keys: HashArray) -> IntArray:
-        """(k,) slots, 0 to 2**bits - 1."""
+        """(k,) buckets, 0 to 2**hash_bits - 1."""
         return ((keys * GOLDEN) >> self.shift).astype(np.int64)
 
     def unknown(self, tokens: IntArray) -> NDArray[np.bool_]:
@@ -115,17 +116,22 @@ class Counts(NamedTuple):
 
 
 def numbers(tokens: Tokens, lookup: Lookup) -> IntArray:
-    """The numbers of all t tokens, then of their t - 1 neighbours (at t + i: tokens i, i + 1)."""
-    return lookup.find(np.concatenate((tokens.hash, pair_hashes(tokens.hash))))
+    """(2t - 1,) the numbers of all t tokens, then of their bigrams (t + i: tokens i, i + 1)."""
+    return lookup.find(np.concatenate((tokens.hash, bigram_hashes(tokens.hash))))
 
 
 def occurrences(
     tokens: Tokens, views: Sequence[str], edge_tokens: int
 ) -> tuple[IntArray, IntArray]:
-    """Where n-grams stand: their segments, and their places among `numbers`."""
-    start, length, segment = _spans(tokens, views, edge_tokens)
-    length = np.concatenate((length, np.maximum(length - 1, 0)))  # tokens, then neighbours
-    start = np.concatenate((start, start + len(tokens.hash)))
+    """Where n-grams stand: their segments, and their places among `numbers`.
+
+    All tokens first, then all bigrams, each stretch by stretch.
+    """
+    start, length, segment = _spans(tokens, views, edge_tokens)  # (s,) each
+    # A stretch of k tokens has k - 1 bigrams, those that begin at all of its tokens but the last:
+    # so no bigram crosses from one stretch to the next.
+    length = np.concatenate((length, np.maximum(length - 1, 0)))  # (2s,)
+    start = np.concatenate((start, start + len(tokens.hash)))  # (2s,)
     return np.concatenate((segment, segment)).repeat(length), _ranges(start, length)
 
 
@@ -133,13 +139,13 @@ def count(
     tokens: Tokens, lookup: Lookup, views: Sequence[str], edge_tokens: int, size: int
 ) -> Counts:
     """Count the known n-grams of each view. size: how many numbers the lookup gives out."""
-    number = numbers(tokens, lookup)
-    segment, place = occurrences(tokens, views, edge_tokens)
+    number = numbers(tokens, lookup)  # (2t - 1,)
+    segment, place = occurrences(tokens, views, edge_tokens)  # (o,) each
     ngram = number.take(place)
-    cell = (segment * size + ngram)[ngram >= 0]
+    cell = (segment * size + ngram)[ngram >= 0]  # one number for segment and n-gram
     cell.sort(kind="stable")  # two runs that ascend by segment: a third faster than the default
-    edges = run_edges(cell)
-    cell = cell.take(edges[:-1])
+    edges = run_edges(cell)  # (m + 1,)
+    cell = cell.take(edges[:-1])  # (m,)
     segments = cell // size
     return Counts(segments, cell - segments * size, edges[1:] - edges[:-1], number)
 
@@ -165,13 +171,14 @@ def unknown_share(tokens: Tokens, number: IntArray, lookup: Lookup) -> NDArray[n
 def _spans(
     tokens: Tokens, views: Sequence[str], edge_tokens: int
 ) -> tuple[IntArray, IntArray, IntArray]:
-    """First token, tokens and segment of every stretch."""
+    """(s,) first token, number of tokens and segment of every stretch, view by view."""
     n = len(tokens.counts)
     offsets = tokens.offsets
     length = offsets[1:] - offsets[:-1]
     rows = np.arange(n)
     title, text = (offsets[:n], length[:n]), (offsets[n:-1], length[n:])
     if "both" in views:
+        # Two stretches of one segment: no bigram crosses from title to text.
         start, tokens_in = (np.concatenate(pair) for pair in zip(title, text, strict=True))
         return start, tokens_in, np.concatenate((rows, rows))
     stretches = {"title": title, "text": text, **_edges(tokens, *text, edge_tokens)}
@@ -186,8 +193,11 @@ def _edges(
     stops = tokens.ends_sentence.nonzero()[0]
     border = np.empty(len(stops) + 2, np.int64)  # the stops, and one on either side of all
     border[0], border[1:-1], border[-1] = -1, stops, len(tokens.hash)
-    near = np.minimum(length, edge_tokens)
-    after = border.take(stops.searchsorted(start + 3) + 1)  # first stop from the fourth token on
+    near = np.minimum(length, edge_tokens)  # (n,)
+    # The first stop from the fourth token on, for "Great!" alone is no sentence; likewise, for the
+    # last sentence, the last stop that at least four tokens follow. `border` has one entry before
+    # the stops, hence + 1; where no stop follows, `near` bounds the sentence.
+    after = border.take(stops.searchsorted(start + 3) + 1)  # (n,)
     first = np.minimum(after + 1 - start, near)
     before = border.take(stops.searchsorted(start + length - 5, side="right"))
     last = np.minimum(start + length - (before + 1), near)
@@ -196,7 +206,7 @@ def _edges(
 
 def _ranges(start: IntArray, length: IntArray) -> IntArray:
     """start[0], start[0] + 1, ... (length[0] of them), start[1], ..."""
-    ends = length.cumsum()
+    ends = length.cumsum()  # (s,) where each range ends in the result
     total = int(ends[-1]) if len(ends) else 0
     ranges: IntArray = np.arange(total) + (start - ends + length).repeat(length)
     return ranges

@@ -1,126 +1,104 @@
-"""Heads that learn from a stream: AdaGrad (Duchi, Hazan and Singer, 2011) over hashed n-grams.
+"""Ordinal classifiers that learn from a stream, by AdaGrad over hashed n-grams.
 
-The heads of all rows, and beside them those of all rows but each fold's, are columns of one
+The classifiers of all rows, and beside them those of all rows but each fold's, are columns of one
 matrix: a row is counted once for all of them. Rates of their own do for each n-gram what the
 log-count ratios do in memory, without any statistics of the labels.
+Source: Duchi, Hazan and Singer (2011).
 """
 
-from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from scipy.sparse import csr_matrix
 
 from training.config import ModelConfig
 from training.data.dataset import Rows
-from training.features.tokens import FloatArray, IntArray, tokenise
-from training.features.views import Lookup
+from training.features.tokens import FloatArray, IntArray
+from training.fit.hashed_features import Batch, HashedFeatures
 from training.fit.ordinal import LEVELS
 from training.fit.vocabulary import Matrix
-from training.model.scorer import Float32Array, Heads, Scorer
+from training.model.scorer import Classifiers, Float32Array
 
-H = len(LEVELS)
+L = len(LEVELS)
 FIRST_SQUARES = 0.01  # of a gradient, before any was seen: bounds the first steps
 
 
-class Batch(NamedTuple):
-    """n rows as numbers. features: (views * n, m) TF-IDF, view by view. counts: (n, c)."""
-
-    features: Matrix
-    counts: FloatArray
-
-
 class Learner:
-    """Heads while they learn."""
+    """The classifiers of every view while they learn.
 
-    def __init__(
-        self,
-        lookup: Lookup,
-        size: int,
-        known: Mapping[str, tuple[IntArray, Float32Array]],
-        config: ModelConfig,
-        by_star: FloatArray,
-    ) -> None:
-        """known: view -> the n-grams (m,) that it weighs, and their idf. by_star: (5,) weights."""
+    weights: (m, L * (1 + folds)), m being the n-grams of all views, one view after another. The
+    first L columns learn from all rows; each L further ones from all rows but one fold's.
+    """
+
+    def __init__(self, features: HashedFeatures, config: ModelConfig, by_star: FloatArray) -> None:
+        """by_star: (5,) weights of all rows."""
+        self.features, self.views, self.ends = features, len(features.chosen), features.ends
         self.folds, self.rate = config.folds, np.float32(config.streaming.learning_rate)
-        blank = {
-            view: Heads(ngrams.astype(np.int32), idf, *_no_weights(len(ngrams)))
-            for view, (ngrams, idf) in known.items()
-        }
-        self.known = blank
-        self.counter = Scorer(lookup, size, blank, None, config.views.edge_tokens)
-        self.ends = np.cumsum([0, *(len(heads.ngrams) for heads in blank.values())]).tolist()
-        width = H * (1 + config.folds)
+        width = L * (1 + config.folds)
         self.weights = np.zeros((self.ends[-1], width), np.float32)
-        self.squares = np.full((self.ends[-1], H), FIRST_SQUARES, np.float32)
-        above = by_star[::-1].cumsum()[::-1][1:]
+        self.squares = np.full((self.ends[-1], L), FIRST_SQUARES, np.float32)
+        above = by_star[::-1].cumsum()[::-1][1:]  # (L,) weight of the stars above each level
         odds = np.log((above + 1) / (by_star.sum() - above + 1)).astype(np.float32)
-        self.bias = np.tile(odds, (len(blank), 1 + config.folds))
-        self.bias_squares = np.ones((len(blank), H), np.float32)
-        self.left_out = np.repeat(np.arange(-1, config.folds), H)  # (width,) fold a head never sees
-
-    def count(self, rows: Rows) -> Batch:
-        """Rows as numbers."""
-        n, tokens = len(rows), tokenise(rows.title, rows.text)
-        weighed = self.counter.weigh(self.counter.count(tokens), n)
-        segments = n * len(self.known)
-        ends = np.zeros(segments + 1, np.int32)
-        np.cumsum(np.bincount(weighed.segment, minlength=segments), out=ends[1:])
-        content = (weighed.value.astype(np.float32), weighed.feature, ends)
-        return Batch(csr_matrix(content, shape=(segments, self.ends[-1])), tokens.counts)
+        self.bias = np.tile(odds, (self.views, 1 + config.folds))  # (views, width)
+        self.bias_squares = np.ones((self.views, L), np.float32)
+        # (width,) the fold that a column never sees; -1: it sees all.
+        self.excluded_fold = np.repeat(np.arange(-1, config.folds), L)
 
     def learn(self, rows: Rows, row_weights: FloatArray) -> None:
-        """One step."""
-        n, views = len(rows), len(self.known)
-        x = self.count(rows).features
-        scores = (x @ self.weights).reshape(views, n, -1) + self.bias[:, None, :]
-        above = np.tile(rows.rating[:, None] > np.array(LEVELS), 1 + self.folds)
-        seen = rows.folds(self.folds)[:, None] != self.left_out
-        error = 1.0 / (1.0 + np.exp(-scores)) - above
+        """One step on n rows."""
+        n, views = len(rows), self.views
+        x = self.features.count(rows).matrix  # (v * n, m)
+        scores = (x @ self.weights).reshape(views, n, -1) + self.bias[:, None, :]  # (v, n, width)
+        above = np.tile(rows.rating[:, None] > np.array(LEVELS), 1 + self.folds)  # (n, width)
+        seen = rows.folds(self.folds)[:, None] != self.excluded_fold  # (n, width)
+        error = 1.0 / (1.0 + np.exp(-scores)) - above  # (v, n, width), slope of the log loss
         error *= (seen * row_weights[:, None]).astype(np.float32)
         self._step(x, error.reshape(views * n, -1))
-        slope = error.sum(axis=1)
-        self.bias_squares += slope[:, :H] ** 2
+        slope = error.sum(axis=1)  # (v, width)
+        self.bias_squares += slope[:, :L] ** 2
         self.bias -= self._rates(self.bias_squares) * slope
 
     def _step(self, x: Matrix, error: Float32Array) -> None:
-        """Move the weights of the n-grams that occur, and of no others."""
+        """Move the weights of the k n-grams that occur, and of no others.
+
+        x: (v * n, m). error: (v * n, width).
+        """
         turned = x.tocsc()
-        columns = np.flatnonzero(np.diff(turned.indptr))
+        columns = np.flatnonzero(np.diff(turned.indptr))  # (k,)
+        # Columns without a cell take no room in `indices`, so leaving them out of `indptr` gives
+        # the transposed matrix of the others without copying a cell.
         ends = np.append(turned.indptr[columns], turned.indptr[-1])
         occurring: Any = csr_matrix(
             (turned.data, turned.indices, ends), shape=(len(columns), x.shape[0])
         )
-        slope = occurring @ error
-        squares = self.squares[columns] + slope[:, :H] ** 2
+        slope = occurring @ error  # (k, width)
+        # Squares of the columns of all rows set the rates of every fold's columns too.
+        squares = self.squares[columns] + slope[:, :L] ** 2  # (k, L)
         self.squares[columns] = squares
         self.weights[columns] -= self._rates(squares) * slope
 
     def _rates(self, squares: Float32Array) -> Float32Array:
+        """(k, width) step sizes from (k, L) sums of squared slopes."""
         rates: Float32Array = np.tile(self.rate / np.sqrt(squares), 1 + self.folds)
         return rates
 
     def scores(self, batch: Batch, folds: IntArray) -> FloatArray:
-        """(n, views * levels) scores of rows by the heads that never saw their fold."""
-        n, views = len(folds), len(self.known)
-        scores = (batch.features @ self.weights).reshape(views, n, -1) + self.bias[:, None, :]
-        columns = H * (1 + folds)[:, None] + np.arange(H)
-        out = np.take_along_axis(scores, columns[None, :, :], axis=2)
+        """(n, views * L) scores of rows by the classifiers that never saw their fold."""
+        n, views = len(folds), self.views
+        scores = (batch.matrix @ self.weights).reshape(views, n, -1) + self.bias[:, None, :]
+        columns = L * (1 + folds)[:, None] + np.arange(L)  # (n, L)
+        out = np.take_along_axis(scores, columns[None, :, :], axis=2)  # (v, n, L)
         found: FloatArray = out.transpose(1, 0, 2).reshape(n, -1).astype(np.float64)
         return found
 
-    def heads(self) -> dict[str, Heads]:
-        """The heads of all rows, as the scorer takes them."""
+    def classifiers(self) -> dict[str, Classifiers]:
+        """The classifiers of all rows, as the scorer takes them."""
         return {
-            view: Heads(
-                blank.ngrams,
-                blank.idf,
-                np.ascontiguousarray(self.weights[self.ends[i] : self.ends[i + 1], :H]),
-                self.bias[i, :H].copy(),
+            view: Classifiers(
+                ngrams.astype(np.int32),
+                idf,
+                np.ascontiguousarray(self.weights[self.ends[i] : self.ends[i + 1], :L]),
+                self.bias[i, :L].copy(),
             )
-            for i, (view, blank) in enumerate(self.known.items())
+            for i, (view, (ngrams, idf)) in enumerate(self.features.chosen.items())
         }
-
-
-def _no_weights(ngrams: int) -> tuple[Float32Array, Float32Array]:
-    return np.zeros((ngrams, 0), np.float32), np.zeros(0, np.float32)

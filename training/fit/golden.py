@@ -14,9 +14,9 @@ VERIFIED = {1: True, 0: False, -1: None}
 
 
 def write_golden(path: Path, model: StarModel, rows: Rows, count: int) -> int:
-    """Write hold-out rows with the model's answers, one JSON line each; says how many.
+    """Write hold-out rows with the model's answers, one JSON line each; returns how many.
 
-    Only rows that cleaning leaves as they are, so that the API scores exactly these words.
+    Only rows that cleaning leaves as they are, so that the API scores exactly this text.
     """
     places: list[int] = []
     for i in range(len(rows)):
@@ -43,6 +43,6 @@ def write_golden(path: Path, model: StarModel, rows: Rows, count: int) -> int:
 def _is_fit(title: str, text: str, model: StarModel) -> bool:
     if len(title) > MAX_TITLE_CHARACTERS or len(text) > MAX_TEXT_CHARACTERS:
         return False
-    words = clean(title, text)
-    unchanged = (words.title, words.text, words.markup) == (title, text, False)
-    return unchanged and model.supports(detect(words.sample, model.detector)[0])
+    cleaned = clean(title, text)
+    unchanged = (cleaned.title, cleaned.text, cleaned.markup) == (title, text, False)
+    return unchanged and model.supports(detect(cleaned.sample, model.detector)[0])

@@ -1,6 +1,6 @@
 """The `plain` family: one multinomial regression over title and text together.
 
-What most such systems have, for comparison. Its weights are the logits: there is no stack.
+What most such systems have, for comparison. Its scores are the logits: there are no nets.
 """
 
 import warnings
@@ -11,30 +11,31 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 
 from training.config import ModelConfig
-from training.fit.ordinal import Examples, Fitted
+from training.features.views import BOTH
+from training.fit.training_set import Examples, FittedClassifiers
 from training.fit.vocabulary import Matrix, Vocabulary
-from training.model.scorer import Float32Array, Heads, softmax
+from training.model.scorer import Classifiers, Float32Array
 from training.progress import Progress
-
-VIEW = "both"
 
 
 def fit(
     vocabulary: Vocabulary, examples: Examples, config: ModelConfig, progress: Progress
-) -> Fitted:
+) -> FittedClassifiers:
     """Fit on all rows, and once for each fold without it."""
-    matrix = vocabulary.matrices[VIEW].astype(np.float32)
+    view = BOTH[0]
+    matrix = vocabulary.matrices[view].astype(np.float32)
     learned = examples.row_weights > 0
-    probabilities = np.zeros((len(examples.ratings), 5))
+    scores = np.zeros((len(examples.ratings), 5))
     for fold in np.unique(examples.folds):
         out = examples.folds == fold
         weights, bias = _fit(matrix, examples, learned & ~out, config)
-        probabilities[out] = softmax(matrix[out] @ weights.astype(np.float64) + bias)
-        progress.say(f"fold {fold + 1} of {config.folds}")
+        scores[out] = matrix[out] @ weights.astype(np.float64) + bias
+        progress.log(f"fold {fold + 1} of {config.folds}")
     weights, bias = _fit(matrix, examples, learned, config)
-    progress.say(f"regression: {matrix.shape[1]:,} n-grams")
-    ngrams = vocabulary.chosen[VIEW].astype(np.int32)
-    return Fitted({VIEW: Heads(ngrams, vocabulary.idf[VIEW], weights, bias)}, None, probabilities)
+    progress.log(f"regression: {matrix.shape[1]:,} n-grams")
+    ngrams = vocabulary.chosen[view].astype(np.int32)
+    classifiers = Classifiers(ngrams, vocabulary.idf[view], weights, bias)
+    return FittedClassifiers({view: classifiers}, scores, vocabulary.counts)
 
 
 def _fit(
@@ -42,7 +43,7 @@ def _fit(
 ) -> tuple[Float32Array, Float32Array]:
     """(m, 5) weights and (5,) bias, each of mean 0 over the stars."""
     model = LogisticRegression(C=config.plain.space.c, max_iter=config.plain.iterations)
-    with warnings.catch_warnings():  # `iterations` bounds the time: say nothing, use what is there
+    with warnings.catch_warnings():  # `iterations` bounds the time: use what is there by then
         warnings.simplefilter("ignore", ConvergenceWarning)
         model.fit(matrix[rows], examples.ratings[rows], examples.row_weights[rows])
     coefficients, intercepts, stars = model.coef_, model.intercept_, model.classes_

@@ -1,16 +1,13 @@
-"""The `views` family: ordinal heads in each view, stacked by small nets.
+"""The `views` family: ordinal classifiers in each view, whose scores the nets stack.
 
-Each view has four binary regressions [stars > k] on features scaled by how much they tell
+Each view has four binary regressions [stars > k] on features scaled by how much they say
 (NB-SVM, Wang and Manning 2012). Their out-of-fold scores train the nets, so the nets see what
-they will see in service. The nets are cross-fitted as well: no probability in `Fitted` comes
-from a fit that saw its row.
+they will see in service.
 """
 
 import warnings
-from dataclasses import dataclass
 from typing import Any
 
-import msgspec
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.exceptions import ConvergenceWarning
@@ -18,81 +15,27 @@ from sklearn.linear_model import LogisticRegression
 
 from training.config import ModelConfig, Views
 from training.features.tokens import FloatArray, IntArray
-from training.fit.stacking import fit_stack
+from training.fit.training_set import Examples, FittedClassifiers
 from training.fit.vocabulary import Matrix, Vocabulary
-from training.model.scorer import Float32Array, Heads, Stack, softmax
+from training.model.scorer import Classifiers, Float32Array
 from training.progress import Progress
 
 LEVELS = (1, 2, 3, 4)  # stars > k
 
 
-@dataclass(frozen=True)
-class Fitted:
-    """What a family makes of the training rows.
-
-    probabilities: (n, 5) of the training rows, each from fits that did not see its fold.
-    """
-
-    heads: dict[str, Heads]
-    stack: Stack | None
-    probabilities: FloatArray
-
-
-@dataclass(frozen=True)
-class Examples:
-    """What a family learns from. folds: (n,). row_weights: (n,), 0 for a row that is left out."""
-
-    ratings: IntArray
-    folds: IntArray
-    row_weights: FloatArray
-
-
 def fit(
     vocabulary: Vocabulary, examples: Examples, config: ModelConfig, progress: Progress
-) -> Fitted:
-    """Fit the heads of every view, and the nets over them."""
-    heads, scores = {}, []
-    for view in vocabulary.chosen:
-        c = getattr(config.views.spaces, view).c
+) -> FittedClassifiers:
+    """Fit the classifiers of every view, on all rows and once for each fold without it."""
+    by_view, scores = {}, []
+    for view, ngrams in vocabulary.chosen.items():
         matrix = vocabulary.matrices[view]
+        c = getattr(config.views.spaces, view).c
         out_of_fold, weights, bias = _fit_view(matrix, examples, c, config.views, config.seed)
-        heads[view] = Heads(
-            vocabulary.chosen[view].astype(np.int32), vocabulary.idf[view], weights, bias
-        )
+        by_view[view] = Classifiers(ngrams.astype(np.int32), vocabulary.idf[view], weights, bias)
         scores.append(out_of_fold)
-        progress.say(f"heads of {view}: {matrix.shape[1]:,} n-grams")
-    return stack(heads, np.concatenate(scores, axis=1), vocabulary.counts, examples, config)
-
-
-def stack(
-    heads: dict[str, Heads],
-    scores: FloatArray,
-    counts: FloatArray,
-    examples: Examples,
-    config: ModelConfig,
-) -> Fitted:
-    """Fit the nets over out-of-fold scores (n, views * levels) and counts (n, c)."""
-
-    def stack_on(rows: NDArray[np.bool_], seed: int, nets: int) -> Stack:
-        settings = msgspec.structs.replace(config.stacking, nets=nets)
-        weights = examples.row_weights[rows]
-        return fit_stack(
-            scores[rows],
-            counts[rows],
-            examples.ratings[rows],
-            settings,
-            seed=seed,
-            row_weights=weights / weights.mean(),
-        )
-
-    learned = examples.row_weights > 0
-    probabilities = np.zeros((len(scores), 5))
-    for fold in np.unique(examples.folds):
-        out = examples.folds == fold
-        stack = stack_on(learned & ~out, config.seed, config.stacking.nets)
-        inputs = stack.inputs(scores[out], counts[out])
-        probabilities[out] = softmax(stack.logits(inputs))
-    return Fitted(heads, stack_on(learned, config.seed, config.stacking.nets), probabilities)
+        progress.log(f"classifiers of {view}: {matrix.shape[1]:,} n-grams")
+    return FittedClassifiers(by_view, np.concatenate(scores, axis=1), vocabulary.counts)
 
 
 def _fit_view(
@@ -103,12 +46,12 @@ def _fit_view(
     scores = np.zeros((matrix.shape[0], len(LEVELS)))
     for fold in np.unique(examples.folds):
         out = examples.folds == fold
-        weights, bias = _fit_heads(matrix, examples, learned & ~out, c, settings, seed)
+        weights, bias = _fit_levels(matrix, examples, learned & ~out, c, settings, seed)
         scores[out] = matrix[out] @ weights.astype(np.float64) + bias
-    return scores, *_fit_heads(matrix, examples, learned, c, settings, seed)
+    return scores, *_fit_levels(matrix, examples, learned, c, settings, seed)
 
 
-def _fit_heads(
+def _fit_levels(
     matrix: Matrix,
     examples: Examples,
     rows: NDArray[np.bool_],
@@ -116,10 +59,11 @@ def _fit_heads(
     settings: Views,
     seed: int,
 ) -> tuple[Float32Array, Float32Array]:
+    """(m, 4) weights and (4,) bias of one classifier for each level, fitted on some rows."""
     x = matrix if rows.all() else matrix[rows]
     ratings, row_weights = examples.ratings[rows], examples.row_weights[rows]
     occurs = _rows_by_star(x, ratings)
-    plain = x.data
+    unscaled = x.data
     weights = np.zeros((x.shape[1], len(LEVELS)), np.float32)
     bias = np.zeros(len(LEVELS), np.float32)
     for i, level in enumerate(LEVELS):
@@ -128,8 +72,8 @@ def _fit_heads(
             bias[i] = np.log(len(ratings) + 1.0) * (1 if above.all() else -1)
             continue
         scale = _scale(occurs, level, settings)
-        x.data = plain * scale[x.indices]
-        head = LogisticRegression(
+        x.data = unscaled * scale[x.indices]
+        classifier = LogisticRegression(
             C=c,
             solver="liblinear",
             dual=True,
@@ -139,23 +83,23 @@ def _fit_heads(
         )
         with warnings.catch_warnings():  # it stops early on purpose: see `iterations`
             warnings.simplefilter("ignore", ConvergenceWarning)
-            head.fit(x, above, sample_weight=row_weights)
-        weights[:, i] = head.coef_[0] * scale
-        bias[i] = head.intercept_[0]
-    x.data = plain
+            classifier.fit(x, above, sample_weight=row_weights)
+        weights[:, i] = classifier.coef_[0] * scale  # scaled back: the scorer knows no scale
+        bias[i] = classifier.intercept_[0]
+    x.data = unscaled
     return weights, bias
 
 
 def _rows_by_star(x: Matrix, ratings: IntArray) -> FloatArray:
     """(m, 5) rows of each star that hold an n-gram."""
-    row = np.repeat(ratings - 1, np.diff(x.indptr))
-    cells = np.bincount(x.indices.astype(np.int64) * 5 + row, minlength=x.shape[1] * 5)
+    star = np.repeat(ratings - 1, np.diff(x.indptr))  # (nnz,) of the row of each cell
+    cells = np.bincount(x.indices.astype(np.int64) * 5 + star, minlength=x.shape[1] * 5)
     return cells.reshape(-1, 5).astype(np.float64)
 
 
 def _scale(occurs: FloatArray, level: int, settings: Views) -> FloatArray:
-    """(m,) how much each n-gram tells of [stars > level]; mean square 1 over occurrences."""
-    total = occurs.sum(axis=1)
+    """(m,) how much each n-gram says of [stars > level]; mean square 1 over occurrences."""
+    total = occurs.sum(axis=1)  # (m,) rows with each n-gram, one more on either side below
     above = occurs[:, level:].sum(axis=1) + 1
     below = total - above + 2
     ratio = np.abs(np.log((above / above.sum()) / (below / below.sum())))

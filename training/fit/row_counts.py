@@ -14,7 +14,7 @@ from training.features.tokens import IntArray
 
 
 @dataclass(frozen=True)
-class Census:
+class RowCounts:
     """Rows, each review once. by_fold: (folds, 5) those to learn from, by fold and star."""
 
     read: int
@@ -33,7 +33,7 @@ class Census:
         """Rows to learn from."""
         return int(self.by_fold.sum())
 
-    def told(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """The `rows` of model.json."""
         return {
             "read": self.read,
@@ -44,12 +44,12 @@ class Census:
         }
 
 
-def learned(rows: Rows, config: ModelConfig) -> Rows:
+def training_rows(rows: Rows, config: ModelConfig) -> Rows:
     """Of these rows, those to learn from."""
     return rows.take(~rows.held_out & rows.in_languages(config.languages))
 
 
-def take(parts: Iterable[Rows], config: ModelConfig) -> Census:
+def count_rows(parts: Iterable[Rows], config: ModelConfig) -> RowCounts:
     """Count the rows of all parts; no review may stand in two of them."""
     read = hold_out = 0
     by_fold = np.zeros((config.folds, 5), np.int64)
@@ -58,27 +58,27 @@ def take(parts: Iterable[Rows], config: ModelConfig) -> Census:
         read += len(rows)
         hold_out += int(rows.held_out.sum())
         languages.update(rows.language.tolist())
-        to_learn = learned(rows, config)
+        to_learn = training_rows(rows, config)
         np.add.at(by_fold, (to_learn.folds(config.folds), to_learn.rating - 1), 1)
-    return Census(read, hold_out, by_fold, dict(sorted(languages.items())))
+    return RowCounts(read, hold_out, by_fold, dict(sorted(languages.items())))
 
 
-def check(census: Census, config: ModelConfig) -> None:
+def check(counts: RowCounts, config: ModelConfig) -> None:
     """Raise TrainingError where no model can come of so few rows, or of so much alike."""
-    if census.training < config.least_rows:
-        languages = ", ".join(f"{code} {n}" for code, n in census.languages.items())
+    if counts.training < config.min_training_rows:
+        languages = ", ".join(f"{code} {n}" for code, n in counts.languages.items())
         raise TrainingError(
-            f"too few rows: {census.training} to learn from in {', '.join(config.languages)} and "
-            f"und, at least {config.least_rows} are needed: add reviews "
+            f"too few rows: {counts.training} to learn from in {', '.join(config.languages)} and "
+            f"und, at least {config.min_training_rows} are needed: add reviews "
             f"(all rows by language: {languages})"
         )
-    if census.hold_out < 2:
-        raise TrainingError(f"too few rows: the hold-out has {census.hold_out}")
-    occurs = census.by_star > 0
+    if counts.hold_out < 2:
+        raise TrainingError(f"too few rows: the hold-out has {counts.hold_out}")
+    occurs = counts.by_star > 0
     if occurs.sum() < 2:
         raise TrainingError(
             f"one class: every row has {int(occurs.argmax()) + 1} stars, add others"
         )
     for fold in range(config.folds):
-        if np.count_nonzero(census.by_star - census.by_fold[fold]) < 2:
+        if np.count_nonzero(counts.by_star - counts.by_fold[fold]) < 2:
             raise TrainingError(f"too few users: without fold {fold} one class is left")

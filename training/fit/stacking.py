@@ -1,4 +1,4 @@
-"""Small nets over the heads' out-of-fold scores: Adam, cross-entropy, one hidden layer."""
+"""Small nets over the classifiers' out-of-fold scores: Adam, cross-entropy, one hidden layer."""
 
 from collections.abc import Sequence
 
@@ -7,9 +7,41 @@ from numpy.typing import NDArray
 
 from training.config import Stacking
 from training.features.tokens import FloatArray, IntArray
-from training.model.scorer import Float32Array, Net, Stack
+from training.fit.training_set import Examples, FittedClassifiers
+from training.model.scorer import Float32Array, Net, Stack, softmax
 
 BETA_1, BETA_2, EPSILON = 0.9, 0.999, 1e-8  # Kingma and Ba (2015)
+MIN_SCALE = 1e-6  # an input that never varies is divided by this, not by 0
+
+
+def fit_nets(
+    fitted: FittedClassifiers, examples: Examples, settings: Stacking, seed: int
+) -> tuple[Stack, FloatArray]:
+    """Fit the nets on all rows, and once for each fold without it.
+
+    Returns the nets of all rows and (n, 5) probabilities, each from classifiers and nets that did
+    not see its fold.
+    """
+
+    def fit_on(rows: NDArray[np.bool_]) -> Stack:
+        weights = examples.row_weights[rows]
+        return fit_stack(
+            fitted.scores[rows],
+            fitted.counts[rows],
+            examples.ratings[rows],
+            settings,
+            seed=seed,
+            row_weights=weights / weights.mean(),
+        )
+
+    learned = examples.row_weights > 0
+    probabilities = np.zeros((len(fitted.scores), 5))
+    for fold in np.unique(examples.folds):
+        out = examples.folds == fold
+        stack = fit_on(learned & ~out)
+        inputs = stack.inputs(fitted.scores[out], fitted.counts[out])
+        probabilities[out] = softmax(stack.logits(inputs))
+    return fit_on(learned), probabilities
 
 
 def fit_stack(
@@ -22,9 +54,9 @@ def fit_stack(
     row_weights: FloatArray,
 ) -> Stack:
     """Fit the nets. scores: (n, s) out of fold. counts: (n, c). row_weights: (n,), mean 1."""
-    inputs = np.concatenate((scores, counts), axis=1)
+    inputs = np.concatenate((scores, counts), axis=1)  # (n, i) with i = s + c
     mean = inputs.mean(axis=0).astype(np.float32)
-    scale = (inputs.std(axis=0) + 1e-6).astype(np.float32)
+    scale = (inputs.std(axis=0) + MIN_SCALE).astype(np.float32)
     stack = Stack(mean, scale, settings.clip, ())
     x = stack.inputs(scores, counts).astype(np.float32)
     nets = tuple(
@@ -42,7 +74,7 @@ def fit_net(
     parameters = _start(random, x.shape[1], settings.hidden)
     first = [np.zeros_like(p) for p in parameters]
     second = [np.zeros_like(p) for p in parameters]
-    targets = np.eye(5, dtype=np.float32)[classes]
+    targets = np.eye(5, dtype=np.float32)[classes]  # (n, 5)
     steps = settings.epochs * -(-len(x) // settings.batch_rows)
     step = 0
     for _ in range(settings.epochs):
@@ -51,6 +83,7 @@ def fit_net(
             rows = order[begin : begin + settings.batch_rows]
             gradients = _gradients(parameters, x[rows], targets[rows], row_weights[rows])
             step += 1
+            # The full rate for the first half of all steps, then down to 0 in a straight line.
             rate = settings.learning_rate * min(1.0, 2.0 * (1.0 - step / (steps + 1)))
             rate *= np.sqrt(1 - BETA_2**step) / (1 - BETA_1**step)
             for p, g, m, v in zip(parameters, gradients, first, second, strict=True):
@@ -90,11 +123,12 @@ def _gradients(
     targets: Float32Array,
     row_weights: Float32Array,
 ) -> list[Float32Array]:
+    """Gradients of the mean cross-entropy over b rows, one for each parameter."""
     inner, inner_bias, outer, outer_bias = parameters
-    hidden = np.maximum(x @ inner + inner_bias, 0)
-    z = hidden @ outer + outer_bias
+    hidden = np.maximum(x @ inner + inner_bias, 0)  # (b, hidden)
+    z = hidden @ outer + outer_bias  # (b, 5)
     p: NDArray[np.float32] = np.exp(z - z.max(axis=1, keepdims=True))
     p /= p.sum(axis=1, keepdims=True)
-    error = (p - targets) * (row_weights / np.float32(len(x)))[:, None]
-    back = (error @ outer.T) * (hidden > 0)
+    error = (p - targets) * (row_weights / np.float32(len(x)))[:, None]  # (b, 5)
+    back = (error @ outer.T) * (hidden > 0)  # (b, hidden)
     return [x.T @ back, back.sum(axis=0), hidden.T @ error, error.sum(axis=0)]

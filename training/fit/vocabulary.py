@@ -11,7 +11,14 @@ from scipy.sparse import csr_matrix
 from training.config import Space
 from training.data.dataset import Rows
 from training.errors import TrainingError
-from training.features.tokens import FloatArray, HashArray, IntArray, Tokens, pair_hashes, tokenise
+from training.features.tokens import (
+    FloatArray,
+    HashArray,
+    IntArray,
+    Tokens,
+    bigram_hashes,
+    tokenise,
+)
 from training.features.views import Table, count, numbers, occurrences
 
 CHUNK_ROWS = 256  # what stays in the processor's caches
@@ -39,8 +46,8 @@ def build(rows: Rows, spaces: Mapping[str, Space], edge_tokens: int) -> Vocabula
 
     Raises TrainingError where a view is left without any.
     """
-    least = min(space.min_rows for space in spaces.values())
-    keys, singles = _candidates(rows, least)
+    min_times = min(space.min_rows for space in spaces.values())
+    keys, singles = _candidates(rows, min_times)
     parts = _count_all(rows, Table(keys), tuple(spaces), edge_tokens, len(keys))
     matrices = {view: _matrix(parts[view], len(rows), len(keys)) for view in spaces}
     bigram = np.arange(len(keys)) >= singles
@@ -49,14 +56,14 @@ def build(rows: Rows, spaces: Mapping[str, Space], edge_tokens: int) -> Vocabula
         if len(columns) == 0:
             raise TrainingError(f"too few rows: no n-gram of the view {view!r} occurs often enough")
     order, used = _order(chosen, matrices)
-    names = _spell(rows, keys[used])
+    ngrams = _spell(rows, keys[used])
     idf = {}
     for view, columns in chosen.items():
         columns = columns[np.argsort(order[columns])]
         chosen[view] = order[columns]
         matrices[view] = matrices[view][:, columns]
         idf[view] = _to_tf_idf(matrices[view])
-    return Vocabulary(names, chosen, idf, matrices, parts["counts"])
+    return Vocabulary(ngrams, chosen, idf, matrices, parts["counts"])
 
 
 def _chunks(rows: Rows) -> Iterator[tuple[int, Tokens]]:
@@ -65,24 +72,27 @@ def _chunks(rows: Rows) -> Iterator[tuple[int, Tokens]]:
         yield begin, tokenise(rows.title[begin:end], rows.text[begin:end])
 
 
-def _candidates(rows: Rows, least: int) -> tuple[HashArray, int]:
-    """Keys that occur `least` times, single tokens first, and how many are single."""
-    singles, pairs = [], []
+def _candidates(rows: Rows, min_times: int) -> tuple[HashArray, int]:
+    """Keys that occur often enough, single tokens first, and how many are single."""
+    singles, bigrams = [], []
     for _, tokens in _chunks(rows):
+        t = len(tokens.hash)
+        # Every token occurs once in WHOLE, so its first t places are tokens, the others bigrams:
+        # those that cross from one field to the next are not among them.
         place = occurrences(tokens, WHOLE, 1)[1]
         singles.append(tokens.hash)
-        pairs.append(pair_hashes(tokens.hash).take(place[len(tokens.hash) :] - len(tokens.hash)))
-    common = [_common(singles, least), _common(pairs, least)]
+        bigrams.append(bigram_hashes(tokens.hash).take(place[t:] - t))
+    common = [_common(singles, min_times), _common(bigrams, min_times)]
     return np.concatenate(common), len(common[0])
 
 
-def _common(parts: list[HashArray], least: int) -> HashArray:
+def _common(parts: list[HashArray], min_times: int) -> HashArray:
     keys = np.concatenate(parts)
-    parts.clear()
+    parts.clear()  # at once: together they are as large as the rows' text
     keys.sort()
     first = np.concatenate(([True], keys[1:] != keys[:-1])).nonzero()[0]
     times = np.diff(first, append=len(keys))
-    found: HashArray = keys[first[times >= least]]
+    found: HashArray = keys[first[times >= min_times]]
     return found
 
 
@@ -124,9 +134,9 @@ def _choose(matrix: Matrix, bigram: NDArray[np.bool_], space: Space) -> IntArray
     """Columns in enough rows; of bigrams the commonest, of equals those with the lower key."""
     rows = np.bincount(matrix.indices, minlength=matrix.shape[1])
     keep = rows >= space.min_rows
-    pairs = np.flatnonzero(keep & bigram)
-    if len(pairs) > space.max_bigrams:
-        ranked = pairs[np.argsort(-rows[pairs], kind="stable")]
+    bigrams = np.flatnonzero(keep & bigram)
+    if len(bigrams) > space.max_bigrams:
+        ranked = bigrams[np.argsort(-rows[bigrams], kind="stable")]
         keep[ranked[space.max_bigrams :]] = False
     return np.flatnonzero(keep)
 
@@ -146,7 +156,7 @@ def _order(chosen: Mapping[str, IntArray], matrices: Mapping[str, Matrix]) -> tu
 def _spell(rows: Rows, keys: HashArray) -> list[str]:
     """How the n-grams of these keys are spelled, from where each occurs first."""
     table = Table(keys)
-    names = [""] * len(keys)
+    spelled = [""] * len(keys)
     missing = np.ones(len(keys) + 1, np.bool_)
     missing[-1] = False  # where the unknown number -1 points
     left = len(keys)
@@ -157,24 +167,24 @@ def _spell(rows: Rows, keys: HashArray) -> list[str]:
         place = place[missing.take(number.take(place))]
         new, first = np.unique(number.take(place), return_index=True)
         for i, at in zip(new.tolist(), place.take(first).tolist(), strict=True):
-            names[i] = tokens.words(at, 1) if at < t else tokens.words(at - t, 2)
+            spelled[i] = tokens.spell(at, 1) if at < t else tokens.spell(at - t, 2)
         missing[new] = False
         left -= len(new)
         if left == 0:
             break
-    return names
+    return spelled
 
 
 def _to_tf_idf(matrix: Matrix) -> NDArray[np.float32]:
-    """Turn counts into TF-IDF, in place as far as it goes; gives the idf.
+    """Turn counts into TF-IDF, in place as far as it goes; returns the idf.
 
     1 + log(times), smooth idf, rows of L2 norm 1: scikit-learn's with `sublinear_tf`.
     """
     n, size = matrix.shape
     rows = np.bincount(matrix.indices, minlength=size)
     idf: NDArray[np.float32] = (np.log((1 + n) / (1 + rows)) + 1).astype(np.float32)
-    value = (1 + np.log(matrix.data.astype(np.float64))) * idf[matrix.indices]
-    row = np.repeat(np.arange(n), np.diff(matrix.indptr))
+    value = (1 + np.log(matrix.data.astype(np.float64))) * idf[matrix.indices]  # (nnz,)
+    row = np.repeat(np.arange(n), np.diff(matrix.indptr))  # (nnz,)
     lengths = np.sqrt(np.bincount(row, value * value, minlength=n))
     matrix.data = value / lengths[row]
     return idf

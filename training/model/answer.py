@@ -1,4 +1,4 @@
-"""From a customer's words to the answer of the endpoint, and what monitoring keeps of it.
+"""From a customer's text to the answer of the endpoint, and what monitoring keeps of it.
 
 Served reviews and predicted files go through here, so they cannot differ.
 """
@@ -14,12 +14,12 @@ from reviews.language import detect_many
 from training.model.star_model import StarModel
 
 TOPIC_DIGITS = 5  # of coordinates that lie within 1
-MOST_PARTS = 20  # of an explanation; the others are summed under `rest`
+MAX_PARTS = 20  # of an explanation; the others are summed under `rest`
 
 
 @dataclass(frozen=True)
 class Prepared:
-    """A review as the model takes it: cleaned words, their language, whether they held markup."""
+    """A review as the model takes it: cleaned, with its language, and whether it held markup."""
 
     title: str
     text: str
@@ -70,12 +70,12 @@ class Rating(msgspec.Struct, frozen=True):
 
 
 def prepare(titles: Sequence[str | None], texts: Sequence[str], detector: str) -> list[Prepared]:
-    """Clean raw words and tell their languages, by the detector that the model learned with."""
-    words = [clean(title, text) for title, text in zip(titles, texts, strict=True)]
-    languages = detect_many([w.sample for w in words], detector)
+    """Clean raw reviews and detect their languages, by the detector that the model learned with."""
+    cleaned = [clean(title, text) for title, text in zip(titles, texts, strict=True)]
+    languages = detect_many([c.sample for c in cleaned], detector)
     return [
-        Prepared(w.title, w.text, language, w.markup)
-        for w, (language, _) in zip(words, languages, strict=True)
+        Prepared(c.title, c.text, language, c.markup)
+        for c, (language, _) in zip(cleaned, languages, strict=True)
     ]
 
 
@@ -103,8 +103,8 @@ def rate(model: StarModel, reviews: Sequence[Prepared], explain: bool = False) -
         reviews, columns, strict=True
     ):
         expected = sum((k + 1) * share for k, share in enumerate(p))
-        head = (stars, expected, p[stars - 1], review.language, supported)
-        observation = Observation(*head, length, round(unknown, 6), review.markup, topics)
+        shared = (stars, expected, p[stars - 1], review.language, supported)
+        observation = Observation(*shared, length, round(unknown, 6), review.markup, topics)
         rating = Rating(stars, expected, p, p[stars - 1], review.language, supported, observation)
         if explain:
             explanation = _explain(model, review, stars)
@@ -115,7 +115,7 @@ def rate(model: StarModel, reviews: Sequence[Prepared], explain: bool = False) -
 
 def _explain(model: StarModel, review: Prepared, stars: int) -> Explanation:
     found = model.explain(review.title, review.text, stars)
-    parts = [Part(c.field, c.words, c.contribution) for c in found[:MOST_PARTS]]
-    if rest := found[MOST_PARTS:]:
+    parts = [Part(c.field, c.words, c.contribution) for c in found[:MAX_PARTS]]
+    if rest := found[MAX_PARTS:]:
         parts.append(Part("rest", "", sum(c.contribution for c in rest)))
     return Explanation(sum(part.contribution for part in parts), parts)

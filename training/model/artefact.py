@@ -4,7 +4,7 @@ model.json       what it is, how it was made, and the digest of every other file
 vocabulary.txt   its n-grams, one a line, the commonest first
 weights.npz      every array, float32 (topics: float16), no pickle
 golden.jsonl     questions with their answers, asked after each release
-training.json    figures of the folds
+training.json    out-of-fold metrics
 baseline/        what normal looked like on the hold-out
 """
 
@@ -21,15 +21,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from monitoring.arrays import read_npz, write_npz
-from reviews.language import DEFAULT
 from training.errors import ArtefactError, ConfigurationError
 from training.features.tokens import TOKEN_RULES, keys_of
-from training.features.views import FOUR, Lookup, Slots, Table
-from training.model.decision import Rule
-from training.model.scorer import Heads, Net, Scorer, Stack
+from training.features.views import BOTH, VIEWS, HashBuckets, Lookup, Table
+from training.model.decision import DecisionRule
+from training.model.scorer import Classifiers, Net, Scorer, Stack
 from training.model.topics import Projection
 
-FORMAT = "review-stars model 2"  # raised whenever the folder changes
+FORMAT = "review-stars model 3"  # raised whenever the folder changes
 FILES = (
     "vocabulary.txt",
     "weights.npz",
@@ -39,10 +38,9 @@ FILES = (
     "baseline/baseline.npz",
 )
 MEGABYTE = 1 << 20
-LEAST_SLOTS, MOST_SLOTS = 10, 22  # bits; the scorer has 80 bytes for each slot
-MOST_BYTES = 256 * MEGABYTE  # of one file: nothing larger is even opened
-BOTH = ("both",)
-MOST_EDGE_TOKENS, MOST_NETS = 10_000, 64
+MIN_HASH_BITS, MAX_HASH_BITS = 10, 22  # the scorer has 80 bytes for each of 2 ** bits
+MAX_BYTES = 256 * MEGABYTE  # of one file: nothing larger is even opened
+MAX_EDGE_TOKENS, MAX_NETS = 10_000, 64
 NET = ("inner", "inner_bias", "outer", "outer_bias")
 
 Array = NDArray[Any]
@@ -55,24 +53,24 @@ class File(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     sha256: str
 
 
-class Head(msgspec.Struct, frozen=True, kw_only=True):
-    """model.json. form: `memory` or `streaming`, how it was trained.
+class Manifest(msgspec.Struct, frozen=True, kw_only=True):
+    """model.json. mode: `memory` or `streaming`, how it was trained.
 
-    slots: 0 for a vocabulary, else the bits of hashed n-grams. seal: digest of all the rest.
+    hash_bits: 0 for a vocabulary, else of hashed n-grams. sha256: of all the rest.
     """
 
     format: str
     version: str
     family: str
-    form: str = "memory"
-    detector: str = DEFAULT  # of languages; models that do not say had this one
+    mode: str
+    detector: str  # of languages
     languages: tuple[str, ...]
-    rule: Rule
+    decision_rule: DecisionRule
     text_rules: str
     token_rules: str
     views: tuple[str, ...]
     edge_tokens: int
-    slots: int
+    hash_bits: int
     ngrams: int
     nets: int
     clip: float
@@ -80,34 +78,34 @@ class Head(msgspec.Struct, frozen=True, kw_only=True):
     provenance: dict[str, str]
     configuration: dict[str, Any]
     files: dict[str, File]
-    seal: str
+    sha256: str
 
 
 @dataclass(frozen=True)
 class Parts:
     """What a model computes with.
 
-    ngrams is empty where they are hashed into 2 ** slots; known: then a bit for each slot, see
-    `views.Slots`.
+    ngrams is empty where they are hashed into 2 ** hash_bits buckets; seen_buckets: then a bit
+    for each bucket, see `views.HashBuckets`.
     """
 
     ngrams: list[str]
-    slots: int
-    heads: dict[str, Heads]
+    hash_bits: int
+    classifiers: dict[str, Classifiers]
     stack: Stack | None
     projection: Projection
     edge_tokens: int
-    known: NDArray[np.uint8] = field(default_factory=lambda: np.zeros(0, np.uint8))
+    seen_buckets: NDArray[np.uint8] = field(default_factory=lambda: np.zeros(0, np.uint8))
 
     def scorer(self) -> Scorer:
         """The arithmetic of these parts. Raises ArtefactError for a vocabulary that is unsound."""
-        size = 1 << self.slots if self.slots else len(self.ngrams)
-        return Scorer(self.lookup(), size, self.heads, self.stack, self.edge_tokens)
+        size = 1 << self.hash_bits if self.hash_bits else len(self.ngrams)
+        return Scorer(self.lookup(), size, self.classifiers, self.stack, self.edge_tokens)
 
     def lookup(self) -> Lookup:
         """From hashes to the numbers that these parts weigh."""
-        if self.slots:
-            return Slots(self.slots, self.known)
+        if self.hash_bits:
+            return HashBuckets(self.hash_bits, self.seen_buckets)
         try:
             return Table(keys_of(self.ngrams))
         except ValueError as error:
@@ -122,16 +120,16 @@ def write_parts(folder: Path, parts: Parts) -> None:
     write_npz(folder / "weights.npz", _arrays(parts))
 
 
-def seal(folder: Path, head: Mapping[str, Any], most_megabytes: float) -> None:
+def write_manifest(folder: Path, about: Mapping[str, Any], max_megabytes: float) -> None:
     """Write model.json, with the digests of what stands in the folder.
 
     Raises ArtefactError where the folder is larger than it may be.
     """
     files = {name: _describe(folder / name) for name in FILES}
     size = sum(file.bytes for file in files.values())
-    if size > most_megabytes * MEGABYTE:
+    if size > max_megabytes * MEGABYTE:
         raise ArtefactError(
-            f"the model has {size / MEGABYTE:.1f} MB, more than {most_megabytes:g}: "
+            f"the model has {size / MEGABYTE:.1f} MB, more than {max_megabytes:g}: "
             "lower max_bigrams or topics.ngrams"
         )
     together = "".join(files[name].sha256 for name in FILES)
@@ -140,32 +138,32 @@ def seal(folder: Path, head: Mapping[str, Any], most_megabytes: float) -> None:
         "format": FORMAT,
         "version": version,
         "token_rules": TOKEN_RULES,
-        **head,
+        **about,
         "files": files,
     }
-    content["seal"] = _seal(content)
+    content["sha256"] = _digest(content)
     text = msgspec.json.format(msgspec.json.encode(content), indent=1)
     (folder / "model.json").write_bytes(text + b"\n")
 
 
-def read_head(folder: Path, text_rules: str) -> Head:
+def read_manifest(folder: Path, text_rules: str) -> Manifest:
     """Read model.json and check every file against it. Raises ArtefactError."""
     try:
         content = msgspec.json.decode((folder / "model.json").read_bytes(), type=dict[str, Any])
         _check_versions(content, text_rules)  # before all else: another version has other fields
-        head = msgspec.convert(content, Head)
+        manifest = msgspec.convert(content, Manifest)
     except (OSError, msgspec.MsgspecError, UnicodeDecodeError, ConfigurationError) as error:
         raise ArtefactError(f"model.json cannot be read: {type(error).__name__}") from error
-    _check_head(head)
-    if _seal(content) != head.seal:
+    _check_manifest(manifest)
+    if _digest(content) != manifest.sha256:
         raise ArtefactError("model.json is not as it was written")
     for name in FILES:
         path = folder / name
-        if path.is_symlink() or not path.is_file() or path.stat().st_size > MOST_BYTES:
+        if path.is_symlink() or not path.is_file() or path.stat().st_size > MAX_BYTES:
             raise ArtefactError(f"{name} is missing, or no plain file of a model's size")
-        if _describe(path) != head.files[name]:
+        if _describe(path) != manifest.files[name]:
             raise ArtefactError(f"{name} is not the file that model.json was written with")
-    return head
+    return manifest
 
 
 def _check_versions(content: Mapping[str, Any], text_rules: str) -> None:
@@ -175,24 +173,26 @@ def _check_versions(content: Mapping[str, Any], text_rules: str) -> None:
             raise ArtefactError(f"the model's {name} is {found!r}, this program reads {needed!r}")
 
 
-def _check_head(head: Head) -> None:
-    """Whether this program can compute with what a head says, whoever wrote it."""
-    if head.views not in (FOUR, BOTH):
+def _check_manifest(manifest: Manifest) -> None:
+    """Whether this program can compute with what a manifest says, whoever wrote it."""
+    if manifest.views not in (VIEWS, BOTH):
         raise ArtefactError("model.json names views that no model has")
-    if set(head.files) != set(FILES):
+    if set(manifest.files) != set(FILES):
         raise ArtefactError("model.json does not list the files of a model")
-    if not head.languages:
+    if not manifest.languages:
         raise ArtefactError("model.json names no language")
-    if not (1 <= head.edge_tokens <= MOST_EDGE_TOKENS and 0 <= head.nets <= MOST_NETS):
+    if not (1 <= manifest.edge_tokens <= MAX_EDGE_TOKENS and 0 <= manifest.nets <= MAX_NETS):
         raise ArtefactError("model.json has edge_tokens or nets that no model has")
-    if head.nets and not 0 < head.clip < math.inf:
+    if manifest.nets and not 0 < manifest.clip < math.inf:
         raise ArtefactError("model.json has a clip that no model has")
-    prior = head.rule.prior
-    if head.rule.name == "prior" and (len(prior) != 5 or not all(0 < p <= 1 for p in prior)):
-        raise ArtefactError("model.json has a rule without the share of each star")
+    prior = manifest.decision_rule.prior
+    if manifest.decision_rule.name == "prior" and (
+        len(prior) != 5 or not all(0 < p <= 1 for p in prior)
+    ):
+        raise ArtefactError("model.json has a decision rule without the share of each star")
 
 
-def read_parts(folder: Path, head: Head) -> Parts:
+def read_parts(folder: Path, manifest: Manifest) -> Parts:
     """Read vocabulary and arrays, and check that they fit together. Raises ArtefactError."""
     try:
         ngrams = (folder / "vocabulary.txt").read_text(encoding="utf-8").split("\n")[:-1]
@@ -202,22 +202,26 @@ def read_parts(folder: Path, head: Head) -> Parts:
         arrays = read_npz(folder / "weights.npz")
     except (OSError, ValueError, KeyError, BadZipFile, MemoryError) as error:
         raise ArtefactError(f"the weights cannot be read: {type(error).__name__}") from error
-    if len(ngrams) != head.ngrams or bool(ngrams) == bool(head.slots):
-        raise ArtefactError(f"vocabulary.txt has {len(ngrams)} n-grams, not {head.ngrams}")
-    if head.slots and not LEAST_SLOTS <= head.slots <= MOST_SLOTS:
-        raise ArtefactError(f"model.json says 2 ** {head.slots} slots: no model has so many")
-    size = 1 << head.slots if head.slots else len(ngrams)
+    if len(ngrams) != manifest.ngrams or bool(ngrams) == bool(manifest.hash_bits):
+        raise ArtefactError(f"vocabulary.txt has {len(ngrams)} n-grams, not {manifest.ngrams}")
+    if manifest.hash_bits and not MIN_HASH_BITS <= manifest.hash_bits <= MAX_HASH_BITS:
+        raise ArtefactError(f"model.json says {manifest.hash_bits} hash_bits: no model has so many")
+    size = 1 << manifest.hash_bits if manifest.hash_bits else len(ngrams)
     box = _Box(arrays)
-    known = box.take("slots.known", np.uint8, 1) if head.slots else np.zeros(0, np.uint8)
-    if len(known) * 8 != (size if head.slots else 0):
-        raise ArtefactError("the known words do not match the slots")
-    heads = {view: _heads(box, view, size) for view in head.views}
-    width = len(next(iter(heads.values())).bias)
-    if any(len(h.bias) != width for h in heads.values()) or (not head.nets and width != 5):
-        raise ArtefactError("the heads of the views do not fit together")
-    stack = _stack(box, head) if head.nets else None
-    if stack is not None and len(stack.mean) <= width * len(heads):
-        raise ArtefactError("the nets do not fit the heads")
+    seen_buckets = np.zeros(0, np.uint8)
+    if manifest.hash_bits:
+        seen_buckets = box.take("slots.known", np.uint8, 1)
+        if len(seen_buckets) * 8 != size:
+            raise ArtefactError("weights.npz: the seen buckets do not match hash_bits")
+    classifiers = {view: _classifiers(box, view, size) for view in manifest.views}
+    width = len(next(iter(classifiers.values())).bias)
+    if any(len(c.bias) != width for c in classifiers.values()) or (
+        not manifest.nets and width != 5
+    ):
+        raise ArtefactError("the classifiers of the views do not fit together")
+    stack = _stack(box, manifest) if manifest.nets else None
+    if stack is not None and len(stack.mean) <= width * len(classifiers):
+        raise ArtefactError("the nets do not fit the classifiers")
     projection = Projection(
         box.take("topics.ngrams", np.int32, 1),
         box.take("topics.weights", np.float16, 2).astype(np.float32),
@@ -228,7 +232,15 @@ def read_parts(folder: Path, head: Head) -> Parts:
         raise ArtefactError("the topics do not match the vocabulary")
     if box.arrays:
         raise ArtefactError("weights.npz holds arrays that no model has")
-    return Parts(ngrams, head.slots, heads, stack, projection, head.edge_tokens, known)
+    return Parts(
+        ngrams,
+        manifest.hash_bits,
+        classifiers,
+        stack,
+        projection,
+        manifest.edge_tokens,
+        seen_buckets,
+    )
 
 
 class _Box:
@@ -246,22 +258,22 @@ class _Box:
         return array
 
 
-def _heads(box: _Box, view: str, size: int) -> Heads:
+def _classifiers(box: _Box, view: str, size: int) -> Classifiers:
     ngrams = box.take(f"{view}.ngrams", np.int32, 1)
-    heads = Heads(
+    classifiers = Classifiers(
         ngrams,
         box.take(f"{view}.idf", np.float32, 1),
         box.take(f"{view}.weights", np.float32, 2),
         box.take(f"{view}.bias", np.float32, 1),
     )
     fits = (
-        heads.idf.shape == ngrams.shape
-        and heads.weights.shape == (len(ngrams), len(heads.bias))
+        classifiers.idf.shape == ngrams.shape
+        and classifiers.weights.shape == (len(ngrams), len(classifiers.bias))
         and _are_within(ngrams, size)
     )
     if not fits:
         raise ArtefactError(f"the weights of {view} do not match the vocabulary")
-    return heads
+    return classifiers
 
 
 def _are_within(ngrams: Array, size: int) -> bool:
@@ -270,11 +282,11 @@ def _are_within(ngrams: Array, size: int) -> bool:
     return ascend and (len(ngrams) == 0 or (ngrams[0] >= 0 and ngrams[-1] < size))
 
 
-def _stack(box: _Box, head: Head) -> Stack:
+def _stack(box: _Box, manifest: Manifest) -> Stack:
     mean = box.take("stack.mean", np.float32, 1)
     scale = box.take("stack.scale", np.float32, 1)
     nets = []
-    for i in range(head.nets):
+    for i in range(manifest.nets):
         arrays = [box.take(f"net{i}.{n}", np.float32, 1 if "bias" in n else 2) for n in NET]
         net = Net(*arrays)
         hidden = len(net.inner_bias)
@@ -283,7 +295,7 @@ def _stack(box: _Box, head: Head) -> Stack:
         nets.append(net)
     if scale.shape != mean.shape or not (scale > 0).all():
         raise ArtefactError("weights.npz: the scale of the nets' inputs is unsound")
-    return Stack(mean, scale, head.clip, tuple(nets))
+    return Stack(mean, scale, manifest.clip, tuple(nets))
 
 
 def _arrays(parts: Parts) -> dict[str, Array]:
@@ -291,11 +303,11 @@ def _arrays(parts: Parts) -> dict[str, Array]:
         "topics.ngrams": parts.projection.ngrams,
         "topics.weights": parts.projection.weights.astype(np.float16),
     }
-    for view, heads in parts.heads.items():
+    for view, classifiers in parts.classifiers.items():
         for name in ("ngrams", "idf", "weights", "bias"):
-            arrays[f"{view}.{name}"] = getattr(heads, name)
-    if parts.slots:
-        arrays["slots.known"] = parts.known
+            arrays[f"{view}.{name}"] = getattr(classifiers, name)
+    if parts.hash_bits:
+        arrays["slots.known"] = parts.seen_buckets
     if parts.stack is not None:
         arrays |= {"stack.mean": parts.stack.mean, "stack.scale": parts.stack.scale}
         for i, net in enumerate(parts.stack.nets):
@@ -303,9 +315,9 @@ def _arrays(parts: Parts) -> dict[str, Array]:
     return arrays
 
 
-def _seal(content: Mapping[str, Any]) -> str:
+def _digest(content: Mapping[str, Any]) -> str:
     """The digest of model.json without its own: an edit by hand is noticed, an evil one is not."""
-    rest = {name: value for name, value in content.items() if name != "seal"}
+    rest = {name: value for name, value in content.items() if name != "sha256"}
     return hashlib.sha256(msgspec.json.encode(rest)).hexdigest()
 
 

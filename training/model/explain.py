@@ -1,4 +1,4 @@
-"""Why a review got its stars: what each word and each count adds to their logit.
+"""Why a review got its stars: what each n-gram and each count adds to their logit.
 
 A net of ReLUs is linear where it stands, so the parts sum to the logit exactly. Logits have mean
 0 over the five stars: a part above 0 speaks for the decided stars, one below against them.
@@ -20,8 +20,8 @@ CONSTANT = "constant"
 class Contribution:
     """What one part of a review adds to the logit of the decided stars.
 
-    field: `title` or `text` (`both` in the plain family) with its words as they were counted, a
-    count such as `text_length` without words, or `constant`.
+    field: `title` or `text` (`both` in the plain family), with the n-gram as `words`; or a count
+    such as `text_length`, or `constant`, without.
     """
 
     field: str
@@ -36,14 +36,15 @@ def explain(scorer: Scorer, title: str, text: str, stars: int) -> list[Contribut
     scores = scorer.scores(weighed, 1)
     slopes, counted, logit = _slopes(scorer, scores, tokens.counts, stars)
     parts: defaultdict[tuple[str, str], float] = defaultdict(float)
-    words = _words(scorer, tokens)
+    spelled = _spell(scorer, tokens)
     width = scorer.weights.shape[1]
-    pull = weighed.value[:, None] * scorer.weights.take(weighed.feature, axis=0)
-    pull *= slopes.reshape(-1, width).take(weighed.segment, axis=0)
+    # Of one review the segment is the view.
+    pull = weighed.value[:, None] * scorer.weights.take(weighed.feature, axis=0)  # (m, h)
+    pull *= slopes.reshape(-1, width).take(weighed.segment, axis=0)  # (views, h) -> (m, h)
     for view, ngram, part in zip(
         weighed.segment.tolist(), weighed.ngram.tolist(), pull.sum(axis=1).tolist(), strict=True
     ):
-        parts[FIELD[scorer.views[view]], words[view, ngram]] += part
+        parts[FIELD[scorer.views[view]], spelled[view, ngram]] += part
     for name, part in zip(COUNTS, counted.tolist(), strict=True):
         if part:
             parts[name, ""] += part
@@ -55,18 +56,18 @@ def explain(scorer: Scorer, title: str, text: str, stars: int) -> list[Contribut
 def _slopes(
     scorer: Scorer, scores: FloatArray, counts: FloatArray, stars: int
 ) -> tuple[FloatArray, FloatArray, float]:
-    """Change of the logit with each score, what each count adds, and the logit itself."""
+    """(views * h,) slopes of the logit by the scores, (c,) what each count adds, and the logit."""
     k = stars - 1
     if scorer.stack is None:
         return np.eye(5)[k], np.zeros(len(COUNTS)), float(scores[0, k])
     inputs = scorer.stack.inputs(scores, counts)
-    slopes = scorer.stack.slopes(inputs[0])[:, k] / scorer.stack.scale
-    heads = scores.shape[1]
+    slopes = scorer.stack.slopes(inputs[0])[:, k] / scorer.stack.scale  # (i,)
+    width = scores.shape[1]
     logit = float(scorer.stack.logits(inputs)[0, k])
-    return slopes[:heads], slopes[heads:] * counts[0], logit
+    return slopes[:width], slopes[width:] * counts[0], logit
 
 
-def _words(scorer: Scorer, tokens: Tokens) -> dict[tuple[int, int], str]:
+def _spell(scorer: Scorer, tokens: Tokens) -> dict[tuple[int, int], str]:
     """How the n-grams of one review are spelled, by segment and number."""
     t = len(tokens.hash)
     segment, place = occurrences(tokens, scorer.views, scorer.edge_tokens)
@@ -76,5 +77,5 @@ def _words(scorer: Scorer, tokens: Tokens) -> dict[tuple[int, int], str]:
         zip(segment.tolist(), number.tolist(), strict=True), place.tolist(), strict=True
     ):
         if key not in found and key[1] >= 0:
-            found[key] = tokens.words(at, 1) if at < t else tokens.words(at - t, 2)
+            found[key] = tokens.spell(at, 1) if at < t else tokens.spell(at - t, 2)
     return found

@@ -16,14 +16,15 @@ from training.features.tokens import FloatArray, IntArray, Tokens, tokenise
 from training.features.views import Counts, Lookup, count, run_edges
 
 Float32Array = NDArray[np.float32]
-MAX_TIMES = 4096  # 1 + log of so many occurrences is looked up
+MAX_TIMES = 4096  # 1 + log(times) comes from a table; more occurrences count as so many
 
 
 @dataclass(frozen=True)
-class Heads:
-    """Linear heads over one view. ngrams: (m,) which n-grams of the vocabulary it weighs.
+class Classifiers:
+    """The linear classifiers of one view: four ordinal ones, or one for each star.
 
-    idf: (m,). weights: (m, h) for each n-gram and head. bias: (h,).
+    ngrams: (m,) which n-grams of the vocabulary they weigh. idf: (m,).
+    weights: (m, h) for each n-gram and classifier. bias: (h,).
     """
 
     ngrams: NDArray[np.int32]
@@ -73,7 +74,7 @@ class Stack:
     def logits(self, inputs: FloatArray) -> FloatArray:
         """(n, 5), each row with mean 0."""
         inner, inner_bias, outer, outer_bias = self.whole
-        hidden = inputs @ inner
+        hidden = inputs @ inner  # (n, nets * hidden)
         hidden += inner_bias
         logits: FloatArray = np.maximum(hidden, 0, out=hidden) @ outer
         logits += outer_bias
@@ -90,7 +91,7 @@ class Stack:
 class Weighed(NamedTuple):
     """The counted n-grams of a batch that carry weight, sorted by segment (view * n + row).
 
-    ngram: (m,). feature: (m,) its place in the heads of its view, those of earlier views before
+    ngram: (m,). feature: (m,) its place in the weights of its view, those of earlier views before
     them. value: (m,) normalised TF-IDF.
     """
 
@@ -101,29 +102,30 @@ class Weighed(NamedTuple):
 
 
 class Scorer:
-    """A model's arithmetic: views, their heads, and the stack over them.
+    """A model's arithmetic: views, their classifiers, and the stack over them.
 
-    Without a stack the heads of the one view are the logits.
+    Without a stack the scores of the one view are the logits.
     """
 
     def __init__(
         self,
         lookup: Lookup,
         size: int,
-        heads: dict[str, Heads],
+        classifiers: dict[str, Classifiers],
         stack: Stack | None,
         edge_tokens: int,
     ) -> None:
         self.lookup, self.size, self.stack, self.edge_tokens = lookup, size, stack, edge_tokens
-        self.views = tuple(heads)
-        self.bias = np.stack([h.bias for h in heads.values()]).astype(np.float64)
-        self.idf = np.concatenate([h.idf for h in heads.values()])
-        self.weights = np.concatenate([h.weights for h in heads.values()])
+        self.views = tuple(classifiers)
+        of_views = classifiers.values()
+        self.bias = np.stack([c.bias for c in of_views]).astype(np.float64)  # (views, h)
+        self.idf = np.concatenate([c.idf for c in of_views])  # (f,), f features of all views
+        self.weights = np.concatenate([c.weights for c in of_views])  # (f, h)
         # Features of each n-gram, those of all views side by side: mostly several look for it.
-        self.features = np.full(size * len(heads), -1, np.int32)
+        self.features = np.full(size * len(classifiers), -1, np.int32)
         begin = 0
-        for view, head in enumerate(heads.values()):
-            cells = head.ngrams.astype(np.int64) * len(heads) + view
+        for view, one in enumerate(of_views):
+            cells = one.ngrams.astype(np.int64) * len(classifiers) + view
             self.features[cells] = np.arange(begin, begin + len(cells))
             begin += len(cells)
         self.log_times = 1.0 + np.log(np.maximum(np.arange(MAX_TIMES), 1))
@@ -135,20 +137,20 @@ class Scorer:
     def weigh(self, counts: Counts, n: int) -> Weighed:
         """TF-IDF of every n-gram that carries weight: 1 + log(times), L2 norm 1 in each segment."""
         feature = self.features.take(counts.ngram * len(self.views) + counts.segment // n)
-        known = (feature >= 0).nonzero()[0]
+        known = (feature >= 0).nonzero()[0]  # (m,) of those counted
         feature = feature.take(known)
         segment = counts.segment.take(known)
         times = counts.times.take(known)
         value = self.log_times.take(times, mode="clip") * self.idf.take(feature)
-        lengths = np.bincount(segment, value * value, minlength=1)
+        lengths = np.bincount(segment, value * value, minlength=1)  # (segments up to the last,)
         value /= np.sqrt(lengths).take(segment)
         return Weighed(segment, counts.ngram.take(known), feature, value)
 
     def scores(self, weighed: Weighed, n: int) -> FloatArray:
-        """(n, views * heads) scores, view by view."""
-        parts = weighed.value[:, None] * self.weights.take(weighed.feature, axis=0)
-        scores = sum_segments(parts, weighed.segment, n * len(self.views))
-        scores = scores.reshape(len(self.views), n, -1) + self.bias[:, None, :]
+        """(n, views * h) scores, view by view."""
+        parts = weighed.value[:, None] * self.weights.take(weighed.feature, axis=0)  # (m, h)
+        scores = sum_segments(parts, weighed.segment, n * len(self.views))  # (views * n, h)
+        scores = scores.reshape(len(self.views), n, -1) + self.bias[:, None, :]  # (views, n, h)
         return scores.transpose(1, 0, 2).reshape(n, -1)
 
     def logits(self, weighed: Weighed, counts: FloatArray) -> FloatArray:
@@ -171,7 +173,7 @@ def sum_segments(parts: FloatArray, segment: IntArray, segments: int) -> FloatAr
     """(segments, w) sums of (m, w) parts, sorted by segment; a segment without parts is 0."""
     sums = np.zeros((segments, parts.shape[1]))
     if len(parts):
-        first = run_edges(segment)[:-1]
+        first = run_edges(segment)[:-1]  # where each segment that occurs begins
         sums[segment.take(first)] = np.add.reduceat(parts, first, axis=0)
     return sums
 

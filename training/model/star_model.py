@@ -1,4 +1,4 @@
-"""A model as the rest of the house sees it: words in, probabilities, stars and reasons out."""
+"""A model as the rest of the project sees it: text in, probabilities, stars and reasons out."""
 
 import os
 from collections.abc import Iterator, Sequence
@@ -14,8 +14,8 @@ from reviews.clean import TEXT_RULES
 from reviews.language import UNDETERMINED
 from training.features.tokens import tokenise
 from training.features.views import unknown_share
-from training.model.artefact import Parts, read_head, read_parts
-from training.model.decision import Rule
+from training.model.artefact import Parts, read_manifest, read_parts
+from training.model.decision import DecisionRule
 from training.model.explain import Contribution, explain
 from training.model.scorer import softmax
 
@@ -29,11 +29,13 @@ __all__ = ["Contribution", "StarModel"]
 
 
 class StarModel:
-    """A trained model. Words must have been cleaned by `reviews.clean`."""
+    """A trained model. Titles and texts must have been cleaned by `reviews.clean`."""
 
-    def __init__(self, parts: Parts, rule: Rule, version_info: dict[str, Any]) -> None:
+    def __init__(
+        self, parts: Parts, decision_rule: DecisionRule, version_info: dict[str, Any]
+    ) -> None:
         """version_info: what model.json holds."""
-        self.rule, self.version_info = rule, version_info
+        self.decision_rule, self.version_info = decision_rule, version_info
         self.languages: tuple[str, ...] = tuple(version_info["languages"])
         self.detector: str = version_info["detector"]
         self.version = os.environ.get("MODEL_VERSION") or str(version_info.get("version", ""))
@@ -43,8 +45,9 @@ class StarModel:
     @classmethod
     def load(cls, folder: Path) -> "StarModel":
         """Read a model folder. Raises ArtefactError with a sentence for anything unsound."""
-        head = read_head(folder, TEXT_RULES)
-        return cls(read_parts(folder, head), head.rule, msgspec.to_builtins(head))
+        manifest = read_manifest(folder, TEXT_RULES)
+        parts = read_parts(folder, manifest)
+        return cls(parts, manifest.decision_rule, msgspec.to_builtins(manifest))
 
     def supports(self, language: str) -> bool:
         """Whether stars are shown for a detected language: learned, or too short to tell."""
@@ -58,8 +61,8 @@ class StarModel:
         return np.concatenate(parts)
 
     def decide(self, probabilities: ArrayLike) -> IntArray:
-        """Stars, 1 to 5, by the rule that `train` chose."""
-        return self.rule.decide(probabilities)
+        """Stars, 1 to 5, by the decision rule that `train` chose."""
+        return self.decision_rule.decide(probabilities)
 
     def observe(
         self,

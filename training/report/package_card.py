@@ -84,7 +84,7 @@ def _training(about: Mapping[str, Any], training: Mapping[str, Any]) -> dict[str
 
 def _parameters(about: Mapping[str, Any]) -> list[dict[str, str]]:
     """What was configured, without the gate, which judges, and families that were not taken."""
-    others = {"gate", "plain", "views", "streaming"} - {about.get("family"), about.get("form")}
+    others = {"gate", "plain", "views", "streaming"} - {about.get("family"), about.get("mode")}
     taken = {k: v for k, v in about.get("configuration", {}).items() if k not in others}
     pairs = [(name, str(value)[:VALUE]) for name, value in flat(taken)]
     named = [{"name": name[:VALUE], "value": value} for name, value in pairs if value]

@@ -251,7 +251,7 @@ def _recipe() -> str:
     return page.section(
         "How the recipe came about",
         lead,
-        page.table(["Heads", *names, "CPU s", "Taken"], figures, numbers=(1, 2, 3, 4, 5, 6)),
+        page.table(["Classifiers", *names, "CPU s", "Taken"], figures, numbers=(1, 2, 3, 4, 5, 6)),
         page.table(["Parts", NAMES["log_loss"]], parts, numbers=(1,)),
     )
 
@@ -287,10 +287,10 @@ def _differ(difference: float) -> str:
 
 def origin(about: Mapping[str, Any]) -> dict[str, str]:
     """What model.json says of itself, as plain words."""
-    wanted = ("family", "form", "format", "text_rules", "token_rules", "detector", "languages")
+    wanted = ("family", "mode", "format", "text_rules", "token_rules", "detector", "languages")
     told = {name: _plain(about[name]) for name in wanted if name in about}
     told |= _counted(about.get("rows", {}))
-    rule = about.get("rule", about.get("stars_rule"))
+    rule = about.get("decision_rule")
     if rule:
         told["decision rule"] = _plain(rule)
     return told | {name: _plain(value) for name, value in about.get("provenance", {}).items()}

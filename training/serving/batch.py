@@ -29,13 +29,13 @@ def predict_folder(
         name = str(file.relative_to(source))
         target = out / f"{name}.jsonl"
         if target.exists():
-            progress.say(f"{name} was answered before")
+            progress.log(f"{name} was answered before")
             continue
         try:
             rows += _predict_whole(model, file, target, progress)
         except UnreadableSourceError as error:
             target.with_name(f"{file.name}.unreadable.txt").write_text(f"{error}\n")
-            progress.say(f"{name} cannot be read: {error}")
+            progress.log(f"{name} cannot be read: {error}")
     return rows
 
 

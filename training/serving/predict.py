@@ -79,7 +79,7 @@ def predict(
     out.parent.mkdir(parents=True, exist_ok=True)
     done = _keep(lines, observations) if resume else _clear(lines, observations)
     if done.rows:
-        progress.say(f"going on after {done.rows:,} rows")
+        progress.log(f"going on after {done.rows:,} rows")
     with lines.open("ab") as answers:
         seen = observations.open("ab") if observations else None
         try:
@@ -108,7 +108,7 @@ def _run(
     while batch := list(islice(rows, BATCH_ROWS)):
         _write(model, _resolve(batch, model.detector), done, answers, seen)
         if done.rows % SAY_EVERY < BATCH_ROWS:
-            progress.say(f"{done.rows:,} rows")
+            progress.log(f"{done.rows:,} rows")
 
 
 def _resolve(batch: list[Row], detector: str) -> list[Prepared | Refused]:

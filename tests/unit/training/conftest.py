@@ -11,10 +11,10 @@ from reviews.clean import TEXT_RULES
 from reviews.language import DEFAULT
 from training import config
 from training.features.tokens import COUNTS
-from training.features.views import FOUR
-from training.model.artefact import Parts, seal, write_parts
-from training.model.decision import Rule
-from training.model.scorer import Heads, Net, Stack
+from training.features.views import VIEWS
+from training.model.artefact import Parts, write_manifest, write_parts
+from training.model.decision import DecisionRule
+from training.model.scorer import Classifiers, Net, Stack
 from training.model.star_model import StarModel
 from training.model.topics import Projection
 
@@ -29,17 +29,17 @@ def make_parts(seed: int = 0) -> Parts:
     def numbers(*shape: int) -> np.ndarray:
         return random.normal(size=shape).astype(np.float32)
 
-    heads = {}
-    for view in FOUR:
+    classifiers = {}
+    for view in VIEWS:
         known = np.flatnonzero(random.random(len(NGRAMS)) < 0.8).astype(np.int32)
         idf = 1 + np.abs(numbers(len(known)))
-        heads[view] = Heads(known, idf, numbers(len(known), 4), numbers(4))
-    width = 4 * len(FOUR) + len(COUNTS)
+        classifiers[view] = Classifiers(known, idf, numbers(len(known), 4), numbers(4))
+    width = 4 * len(VIEWS) + len(COUNTS)
     nets = tuple(Net(numbers(width, 6), numbers(6), numbers(6, 5), numbers(5)) for _ in range(2))
     stack = Stack(numbers(width), 1 + np.abs(numbers(width)), 8.0, nets)
     topics = numbers(6, 3).astype(np.float16).astype(np.float32)
     places = np.array([0, 1, 2, 4, 5, 8], np.int32)
-    return Parts(NGRAMS, 0, heads, stack, Projection(places, topics), 40)
+    return Parts(NGRAMS, 0, classifiers, stack, Projection(places, topics), 40)
 
 
 def make_reviews(rows: int, seed: int = 0) -> tuple[list[str], list[str]]:
@@ -57,13 +57,14 @@ def write_model(folder: Path, parts: Parts) -> Path:
     write_parts(folder, parts)
     about = {
         "family": "views",
+        "mode": "memory",
         "languages": ("en",),
         "detector": DEFAULT,
-        "rule": Rule("cost", 0.4),
+        "decision_rule": DecisionRule("cost", 0.4),
         "text_rules": TEXT_RULES,
-        "views": tuple(parts.heads),
+        "views": tuple(parts.classifiers),
         "edge_tokens": parts.edge_tokens,
-        "slots": parts.slots,
+        "hash_bits": parts.hash_bits,
         "ngrams": len(parts.ngrams),
         "nets": len(parts.stack.nets) if parts.stack else 0,
         "clip": parts.stack.clip if parts.stack else 0.0,
@@ -71,13 +72,13 @@ def write_model(folder: Path, parts: Parts) -> Path:
         "provenance": {"dataset_id": "d-1"},
         "configuration": msgspec.to_builtins(config.load()),
     }
-    model = StarModel(parts, Rule("cost", 0.4), about)
+    model = StarModel(parts, DecisionRule("cost", 0.4), about)
     titles, texts = make_reviews(20)
     seen = model.observe(titles, texts, languages=["en"] * 20, markup=[False] * 20)[1]
     Baseline.from_observations(seen, ["en"]).save(folder / "baseline")
     (folder / "golden.jsonl").write_bytes(b"")
     (folder / "training.json").write_bytes(b"{}")
-    seal(folder, about, 40)
+    write_manifest(folder, about, 40)
     return folder
 
 

@@ -139,7 +139,7 @@ def test_the_report_is_one_file_that_needs_no_other(place: Path) -> None:
 
 
 def test_of_a_large_hold_out_a_sample_is_judged_and_it_is_said(place: Path, tmp_path: Path) -> None:
-    text = config.DEFAULT_PATH.read_text().replace("most_rows: 200000", "most_rows: 100")
+    text = config.DEFAULT_PATH.read_text().replace("max_rows: 200000", "max_rows: 100")
     (tmp_path / "model.yaml").write_text(text)
     settings = tmp_path / "model.yaml"
     found = evaluate(place / "good", place / "data", tmp_path / "out", settings=settings)

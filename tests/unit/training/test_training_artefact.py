@@ -15,26 +15,26 @@ from training.model import artefact
 from training.model.star_model import StarModel
 
 
-def reseal(folder: Path) -> None:
+def digest_again(folder: Path) -> None:
     """Make the digests fit again: what a careful tamperer would do."""
-    head = msgspec.json.decode((folder / "model.json").read_bytes())
-    about = {k: v for k, v in head.items() if k != "files"}
-    artefact.seal(folder, about, 40)
+    manifest = msgspec.json.decode((folder / "model.json").read_bytes())
+    about = {k: v for k, v in manifest.items() if k != "files"}
+    artefact.write_manifest(folder, about, 40)
 
 
-def change_head(folder: Path, *, seals: bool, **changes: object) -> None:
-    """seals: as a careful tamperer would, else only what stands there."""
-    head = msgspec.json.decode((folder / "model.json").read_bytes()) | changes
-    if seals:
-        head["seal"] = artefact._seal(head)
-    (folder / "model.json").write_bytes(msgspec.json.encode(head))
+def change_manifest(folder: Path, *, digested: bool, **changes: object) -> None:
+    """digested: as a careful tamperer would, else only what stands there."""
+    manifest = msgspec.json.decode((folder / "model.json").read_bytes()) | changes
+    if digested:
+        manifest["sha256"] = artefact._digest(manifest)
+    (folder / "model.json").write_bytes(msgspec.json.encode(manifest))
 
 
 def change_array(folder: Path, name: str, change) -> None:
     arrays = read_npz(folder / "weights.npz")
     arrays[name] = change(arrays[name])
     write_npz(folder / "weights.npz", arrays)
-    reseal(folder)
+    digest_again(folder)
 
 
 def test_what_is_written_is_read(model_folder: Path, parts, reviews):
@@ -87,29 +87,29 @@ def test_a_changed_byte_is_noticed(model_folder: Path, name):
         {"nets": -1},
         {"nets": 10**9},
         {"ngrams": -1},
-        {"slots": -1},
-        {"slots": 40},
-        {"rule": {"name": "prior", "strength": 0.2}},
-        {"rule": {"name": "prior", "strength": 0.2, "prior": [0.2, 0.8]}},
-        {"rule": {"name": "prior", "strength": 0.2, "prior": [0.0, 0.2, 0.2, 0.2, 0.4]}},
-        {"rule": {"name": "cost", "strength": 7}},
+        {"hash_bits": -1},
+        {"hash_bits": 40},
+        {"decision_rule": {"name": "prior", "strength": 0.2}},
+        {"decision_rule": {"name": "prior", "strength": 0.2, "prior": [0.2, 0.8]}},
+        {"decision_rule": {"name": "prior", "strength": 0.2, "prior": [0.0, 0.2, 0.2, 0.2, 0.4]}},
+        {"decision_rule": {"name": "cost", "strength": 7}},
         {"files": {"../../etc/passwd": {"bytes": 1, "sha256": ""}}},
         {"ngrams": 9},
         {"nets": 1},
         {"nets": 3},
-        {"slots": 12},
-        {"rule": {"name": "coin"}},
+        {"hash_bits": 12},
+        {"decision_rule": {"name": "coin"}},
     ],
 )
-def test_a_head_that_does_not_fit_is_refused(model_folder: Path, change):
-    change_head(model_folder, seals=True, **change)
+def test_a_manifest_that_does_not_fit_is_refused(model_folder: Path, change):
+    change_manifest(model_folder, digested=True, **change)
     with pytest.raises(ArtefactError):
         StarModel.load(model_folder)
 
 
 @pytest.mark.parametrize("name", ["format", "text_rules", "token_rules"])
 def test_a_model_of_another_version_is_refused_by_name(model_folder: Path, name):
-    """Even where its head has other fields than ours."""
+    """Even where its manifest has other fields than ours."""
     (model_folder / "model.json").write_bytes(
         msgspec.json.encode(
             {
@@ -125,10 +125,11 @@ def test_a_model_of_another_version_is_refused_by_name(model_folder: Path, name)
 
 
 @pytest.mark.parametrize(
-    "change", [{"rule": {"name": "argmax"}}, {"clip": 7.0}, {"edge_tokens": 39}, {"rows": {}}]
+    "change",
+    [{"decision_rule": {"name": "argmax"}}, {"clip": 7.0}, {"edge_tokens": 39}, {"rows": {}}],
 )
-def test_a_head_that_was_edited_is_noticed(model_folder: Path, change):
-    change_head(model_folder, seals=False, **change)
+def test_a_manifest_that_was_edited_is_noticed(model_folder: Path, change):
+    change_manifest(model_folder, digested=False, **change)
     with pytest.raises(ArtefactError, match="not as it was written"):
         StarModel.load(model_folder)
 
@@ -159,14 +160,14 @@ def test_weights_that_do_not_match_are_refused(model_folder: Path, name, change)
 def test_an_array_too_many_is_refused(model_folder: Path):
     arrays = read_npz(model_folder / "weights.npz")
     write_npz(model_folder / "weights.npz", arrays | {"extra": np.zeros(1, np.float32)})
-    reseal(model_folder)
+    digest_again(model_folder)
     with pytest.raises(ArtefactError, match="no model has"):
         StarModel.load(model_folder)
 
 
 def test_pickle_is_never_read(model_folder: Path):
     np.savez(model_folder / "weights.npz", **{"topics.ngrams": np.array([{"a": 1}], dtype=object)})
-    reseal(model_folder)
+    digest_again(model_folder)
     with pytest.raises(ArtefactError):
         StarModel.load(model_folder)
 
@@ -174,7 +175,7 @@ def test_pickle_is_never_read(model_folder: Path):
 def test_another_vocabulary_is_refused(model_folder: Path):
     path = model_folder / "vocabulary.txt"
     path.write_text(path.read_text().replace("not good", "not so good"))
-    reseal(model_folder)
+    digest_again(model_folder)
     with pytest.raises(ArtefactError, match="vocabulary"):
         StarModel.load(model_folder)
 
@@ -186,6 +187,6 @@ def test_a_link_out_of_the_folder_is_refused(model_folder: Path, tmp_path: Path)
         StarModel.load(model_folder)
 
 
-def test_a_model_too_large_is_not_sealed(model_folder: Path):
+def test_a_model_too_large_gets_no_manifest(model_folder: Path):
     with pytest.raises(ArtefactError, match="max_bigrams"):
-        artefact.seal(model_folder, {}, 0.001)
+        artefact.write_manifest(model_folder, {}, 0.001)

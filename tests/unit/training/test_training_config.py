@@ -22,7 +22,7 @@ def test_the_settings_of_the_repository_are_sound():
         ({"folds": 1}, "folds"),
         ({"family": "forest"}, "family"),
         ({"hidden": 3}, "hidden"),
-        ({"rules": [{"name": "coin"}]}, "coin"),
+        ({"decision_rules": [{"name": "coin"}]}, "coin"),
         ({"languages": []}, "languages"),
     ],
 )

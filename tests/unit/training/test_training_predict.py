@@ -186,10 +186,10 @@ def test_a_review_s_language_is_told_by_the_model_s_detector(
         return lambda samples: [("tlh", 1.0)] * len(samples)
 
     monkeypatch.setitem(language.DETECTORS, "klingon", language.Detector(load, "none", False))
-    head = msgspec.json.decode((model_folder / "model.json").read_bytes())
-    head["detector"] = "klingon"
-    head["seal"] = artefact._seal(head)
-    (model_folder / "model.json").write_bytes(msgspec.json.encode(head))
+    manifest = msgspec.json.decode((model_folder / "model.json").read_bytes())
+    manifest["detector"] = "klingon"
+    manifest["sha256"] = artefact._digest(manifest)
+    (model_folder / "model.json").write_bytes(msgspec.json.encode(manifest))
     predict(model_folder, source, tmp_path / "out.jsonl", progress=QUIET)
     told = {row["language"] for row in read(tmp_path / "out.jsonl") if not row["reason"]}
     assert told == {"tlh", "und", "en"}  # the last stood in a row that was curated already

@@ -56,7 +56,7 @@ def test_a_job_that_fails_says_why(root: Path, capsys):
     assert main(["train"]) == 1
     reason = (root / "output" / "failure").read_text()
     assert reason.startswith("DatasetError: no Parquet file")
-    assert len(reason) <= sagemaker.LONGEST_REASON
+    assert len(reason) <= sagemaker.MAX_REASON_CHARACTERS
     assert "no Parquet file" in capsys.readouterr().err
 
 

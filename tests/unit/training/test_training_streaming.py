@@ -1,9 +1,8 @@
-"""What the streaming form takes from the stream, and when it is chosen."""
+"""What the streaming mode takes from the stream, and when it is chosen."""
 
 from itertools import pairwise
 from pathlib import Path
 
-import msgspec
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -13,7 +12,7 @@ from training import config
 from training.config import Space
 from training.data.dataset import Rows, join
 from training.errors import TrainingError
-from training.fit import in_memory, streaming
+from training.fit import choose_mode, streaming
 from training.progress import Progress
 
 
@@ -31,15 +30,11 @@ def make_rows(first: int, last: int) -> Rows:
     )
 
 
-def settings(batch_rows: int):
-    return msgspec.structs.replace(config.load().streaming, batch_rows=batch_rows)
-
-
 @pytest.mark.parametrize("cuts", [(0, 100), (0, 3, 50, 50, 51, 100), (0, 10, 20, 100)])
 @pytest.mark.parametrize("most", [None, 0, 7, 10, 25, 100, 200])
 def test_batches_are_the_same_wherever_a_part_ends(cuts, most):
     parts = [make_rows(a, b) for a, b in pairwise(cuts)]
-    found = list(streaming.batches(parts, settings(10), most))
+    found = list(streaming.batches(parts, 10, most))
     wanted = 100 if most is None else min(most, 100)
     assert [title for rows in found for title in rows.title] == [str(i) for i in range(wanted)]
     assert all(len(rows) == 10 for rows in found[:-1])
@@ -51,19 +46,19 @@ def test_the_first_rows_are_the_first_of_all_parts():
     assert len(streaming.first(parts, 60)) == len(join(parts)) == 9
 
 
-def test_the_commonest_slots_are_chosen_and_of_equals_the_lower():
+def test_the_commonest_buckets_are_chosen_and_of_equals_the_lower():
     rows_with = np.array([5, 1, 9, 5, 3, 5])
     space = Space(min_rows=3, max_bigrams=0, c=1.0)
-    assert streaming.choose_slots(rows_with, space, 10).tolist() == [0, 2, 3, 4, 5]
-    assert streaming.choose_slots(rows_with, space, 3).tolist() == [0, 2, 3]
+    assert streaming.choose_buckets(rows_with, space, 10).tolist() == [0, 2, 3, 4, 5]
+    assert streaming.choose_buckets(rows_with, space, 3).tolist() == [0, 2, 3]
 
 
-def test_what_rows_would_take_is_told_from_the_footers(tmp_path: Path):
+def test_what_rows_would_take_is_estimated_from_the_footers(tmp_path: Path):
     words = ["x" * 1000 + str(i) for i in range(1000)]
     table = pa.table({"title": [""] * 1000, "text": words})
     pq.write_table(table, tmp_path / "0.parquet", use_dictionary=False)
     pq.write_table(table, tmp_path / "1.parquet", use_dictionary=False)
-    found = in_memory.estimate_bytes(tmp_path)
+    found = choose_mode.estimate_bytes(tmp_path)
     assert found == pytest.approx(2 * (15 * 1_007_000 + 500 * 1000), rel=0.02)
 
 
@@ -71,8 +66,8 @@ def test_a_disk_that_is_full_is_said_with_what_to_do(tmp_path: Path, monkeypatch
     def full(*_):
         raise OSError(28, "No space left on device")
 
-    pq.write_table(pa.table({"title": [""], "text": ["words"]}), tmp_path / "0.parquet")
-    monkeypatch.setattr(streaming.partitions, "deal", full)
-    gathered = streaming.gathered(tmp_path, config.load(), Progress(quiet=True))
+    pq.write_table(pa.table({"title": [""], "text": ["good"]}), tmp_path / "0.parquet")
+    monkeypatch.setattr(streaming.partitions, "partition_rows", full)
+    opened = streaming.open_streaming(tmp_path, config.load(), Progress(quiet=True))
     with pytest.raises(TrainingError, match=r"No space left on device; .* in TMPDIR"):
-        gathered.__enter__()
+        opened.__enter__()

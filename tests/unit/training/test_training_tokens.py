@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from training.features.tokens import COUNTS, fold, keys_of, pair_hashes, plain_tokens, tokenise
+from training.features.tokens import COUNTS, bigram_hashes, fold, keys_of, plain_tokens, tokenise
 
 ALPHABET = st.sampled_from(list("ab AB'.!?-:;()/,\"5_\x00\t`") + list("éÉ’“—很。😀ß") + ["\u0130"])
 STRINGS = st.text(ALPHABET, max_size=40) | st.text(max_size=20)
@@ -15,8 +15,8 @@ def tokens_of(title: str, text: str) -> tuple[list[str], list[str]]:
     found = tokenise([title], [text])
     middle, end = found.offsets[1:].tolist()
     return (
-        [found.words(i, 1) for i in range(middle)],
-        [found.words(i, 1) for i in range(middle, end)],
+        [found.spell(i, 1) for i in range(middle)],
+        [found.spell(i, 1) for i in range(middle, end)],
     )
 
 
@@ -82,9 +82,9 @@ def test_counts_are_logarithms_of_what_is_in_the_words():
 def test_what_is_spelled_has_the_key_that_was_counted(texts):
     tokens = tokenise([""] * len(texts), texts)
     t = len(tokens.hash)
-    assert keys_of([tokens.words(i, 1) for i in range(t)]).tolist() == tokens.hash.tolist()
-    pairs = [tokens.words(i, 2) for i in range(t - 1)]
-    assert keys_of(pairs).tolist() == pair_hashes(tokens.hash).tolist()
+    assert keys_of([tokens.spell(i, 1) for i in range(t)]).tolist() == tokens.hash.tolist()
+    pairs = [tokens.spell(i, 2) for i in range(t - 1)]
+    assert keys_of(pairs).tolist() == bigram_hashes(tokens.hash).tolist()
 
 
 @pytest.mark.parametrize("wrong", ["", " ", "one two three", "a\nb"])

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from training.features.tokens import keys_of, plain_tokens, tokenise
-from training.features.views import FOUR, Slots, Table, count, occurrences, unknown_share
+from training.features.views import VIEWS, HashBuckets, Table, count, occurrences, unknown_share
 
 KNOWN = ["good", "bad", ".", "it", "it is", "is good", "good .", "!", "ok"]
 
@@ -17,7 +17,7 @@ def known_in(stretch: list[str]) -> Counter[str]:
     return Counter(ngram for ngram in found if ngram in KNOWN)
 
 
-def counted(titles: list[str], texts: list[str], views=FOUR, edge=40) -> dict:
+def counted(titles: list[str], texts: list[str], views=VIEWS, edge=40) -> dict:
     counts = count(tokenise(titles, texts), Table(keys_of(KNOWN)), views, edge, len(KNOWN))
     found: dict[tuple[str, int], Counter[str]] = {}
     for segment, ngram, times in zip(
@@ -82,17 +82,17 @@ def test_a_sentence_without_end_is_cut():
 def test_the_share_of_unknown_words_is_that_of_the_text():
     tokens = tokenise(["never heard", ""], ["good unheard", ""])
     table = Table(keys_of(KNOWN))
-    counts = count(tokens, table, FOUR, 40, len(KNOWN))
+    counts = count(tokens, table, VIEWS, 40, len(KNOWN))
     assert unknown_share(tokens, counts.number, table).tolist() == [0.5, 0.0]
 
 
 def test_hashed_n_grams_all_have_a_number():
     keys = np.random.default_rng(1).integers(0, 2**63, 1000).astype(np.uint64)
-    found = Slots(10, np.zeros(128, np.uint8)).find(keys)
+    found = HashBuckets(10, np.zeros(128, np.uint8)).find(keys)
     assert 0 <= found.min() <= found.max() < 1024
     assert len(np.unique(found)) > 500
 
 
 def test_occurrences_of_an_empty_batch_are_none():
-    segment, place = occurrences(tokenise([""], [""]), FOUR, 40)
+    segment, place = occurrences(tokenise([""], [""]), VIEWS, 40)
     assert len(segment) == len(place) == 0

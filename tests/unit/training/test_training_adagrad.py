@@ -1,4 +1,4 @@
-"""Heads that learn from a stream, against the same arithmetic said plainly."""
+"""Classifiers that learn from a stream, against the same arithmetic written plainly."""
 
 import msgspec
 import numpy as np
@@ -8,8 +8,9 @@ from training import config
 from training.data.dataset import Rows
 from training.evaluation import reference
 from training.features.tokens import keys_of
-from training.features.views import FOUR, Slots
+from training.features.views import VIEWS, HashBuckets
 from training.fit.adagrad import FIRST_SQUARES, Learner
+from training.fit.hashed_features import HashedFeatures
 from training.model.artefact import Parts
 from training.model.scorer import softmax
 from training.model.topics import Projection
@@ -42,22 +43,23 @@ def make_rows(n: int, seed: int) -> Rows:
 def learner() -> Learner:
     settings = msgspec.structs.replace(config.load(), folds=FOLDS)
     random = np.random.default_rng(5)
-    known = {}
-    for view in FOUR:
-        slots = np.flatnonzero(random.random(SIZE) < 0.6)
-        known[view] = slots, (1 + random.random(len(slots))).astype(np.float32)
-    lookup = Slots(BITS, np.full(SIZE // 8, 255, np.uint8))
-    return Learner(lookup, SIZE, known, settings, np.array([10.0, 5, 5, 10, 30]))
+    chosen = {}
+    for view in VIEWS:
+        buckets = np.flatnonzero(random.random(SIZE) < 0.6)
+        chosen[view] = buckets, (1 + random.random(len(buckets))).astype(np.float32)
+    lookup = HashBuckets(BITS, np.full(SIZE // 8, 255, np.uint8))
+    features = HashedFeatures(lookup, SIZE, chosen, settings.views.edge_tokens)
+    return Learner(features, settings, np.array([10.0, 5, 5, 10, 30]))
 
 
 def test_a_step_is_adagrad_on_the_log_loss(learner: Learner):
     rows, weights = make_rows(20, 0), np.linspace(0, 2, 20)
-    x = learner.count(rows).features.toarray().reshape(len(FOUR), 20, -1)
+    x = learner.features.count(rows).matrix.toarray().reshape(len(VIEWS), 20, -1)
     bias = learner.bias.copy()
     learner.learn(rows, weights)
     above = rows.rating[:, None] > np.arange(1, 5)
     folds = rows.folds(FOLDS)
-    for view in range(len(FOUR)):
+    for view in range(len(VIEWS)):
         columns = slice(learner.ends[view], learner.ends[view + 1])
         p = 1 / (1 + np.exp(-bias[view, :4]))  # no weight is there yet
         whole = (p - above) * weights[:, None]
@@ -69,7 +71,7 @@ def test_a_step_is_adagrad_on_the_log_loss(learner: Learner):
             assert found == pytest.approx(expected, abs=1e-5)
 
 
-def test_no_row_reaches_the_heads_that_leave_its_fold_out(learner: Learner):
+def test_no_row_reaches_the_classifiers_that_leave_its_fold_out(learner: Learner):
     rows = make_rows(64, 1)
     only = rows.take(rows.folds(FOLDS) == 1)
     before = learner.weights.copy()
@@ -86,19 +88,19 @@ def test_a_row_without_weight_moves_nothing(learner: Learner):
     assert not learner.weights.any()
 
 
-def test_the_heads_score_as_the_scorer_and_the_plain_pipeline_do(learner: Learner):
+def test_the_classifiers_score_as_the_scorer_and_the_plain_pipeline_do(learner: Learner):
     for seed in range(5):
         learner.learn(make_rows(64, seed), np.ones(64))
-    heads, rows = learner.heads(), make_rows(40, 9)
+    classifiers, rows = learner.classifiers(), make_rows(40, 9)
     nothing = Projection(np.zeros(0, np.int32), np.zeros((0, 2), np.float32))
-    known = np.full(SIZE // 8, 255, np.uint8)
-    parts = Parts([], BITS, heads, None, nothing, 40, known)
-    batch = learner.count(rows)
-    own = (batch.features @ learner.weights[:, :4]).reshape(4, 40, 4) + learner.bias[:, None, :4]
+    seen = np.full(SIZE // 8, 255, np.uint8)
+    parts = Parts([], BITS, classifiers, None, nothing, 40, seen)
+    batch = learner.features.count(rows)
+    own = (batch.matrix @ learner.weights[:, :4]).reshape(4, 40, 4) + learner.bias[:, None, :4]
     scorer = parts.scorer()
     scores = scorer.scores(batch_of(scorer, rows), 40)
     assert scores == pytest.approx(own.transpose(1, 0, 2).reshape(40, 16), abs=1e-4)
-    alone = Parts([], BITS, {"text": heads["text"]}, None, nothing, 40, known)
+    alone = Parts([], BITS, {"text": classifiers["text"]}, None, nothing, 40, seen)
     slow = reference.probabilities(alone, rows.title, rows.text)
     assert softmax(scores[:, :4]) == pytest.approx(slow, abs=1e-6)
 
@@ -109,10 +111,10 @@ def batch_of(scorer, rows: Rows):
     return scorer.weigh(scorer.count(tokenise(rows.title, rows.text)), len(rows))
 
 
-def test_words_never_learned_are_unknown_though_they_share_a_slot():
-    known = np.zeros(SIZE, np.uint8)
-    bare = Slots(BITS, np.zeros(SIZE // 8, np.uint8))
-    known[bare.find(keys_of(["good"]))] = 1
-    slots = Slots(BITS, np.packbits(known))
-    number = slots.find(keys_of(["good", "bad"]))
-    assert slots.unknown(number).tolist() == [False, True]
+def test_tokens_never_learned_are_unknown_though_all_have_a_bucket():
+    seen = np.zeros(SIZE, np.uint8)
+    bare = HashBuckets(BITS, np.zeros(SIZE // 8, np.uint8))
+    seen[bare.find(keys_of(["good"]))] = 1
+    buckets = HashBuckets(BITS, np.packbits(seen))
+    number = buckets.find(keys_of(["good", "bad"]))
+    assert buckets.unknown(number).tolist() == [False, True]

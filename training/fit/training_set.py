@@ -1,0 +1,79 @@
+"""What there is to learn from, and how a model is fitted to it, wherever the rows are.
+
+`training.fit.choose_mode` decides between the two implementations: rows in memory, or on disk.
+"""
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+
+from training.config import Balance, ModelConfig
+from training.data.dataset import Rows
+from training.features.tokens import FloatArray, IntArray
+from training.fit.row_counts import RowCounts
+from training.model.artefact import Parts
+from training.model.scorer import Classifiers, Stack
+from training.model.topics import Projection
+
+
+@dataclass(frozen=True)
+class Examples:
+    """n rows as a family sees them.
+
+    folds: (n,). row_weights: (n,), 0 for a row that is left out.
+    """
+
+    ratings: IntArray
+    folds: IntArray
+    row_weights: FloatArray
+
+
+@dataclass(frozen=True)
+class FittedClassifiers:
+    """The classifiers of each view, fitted on all rows.
+
+    scores: (n, views * width) of the sample, each from fits that did not see its fold.
+    counts: (n, c) of the sample, see tokens.COUNTS.
+    """
+
+    by_view: dict[str, Classifiers]
+    scores: FloatArray
+    counts: FloatArray
+
+
+class TrainingSet(ABC):
+    """Rows to learn from, with a vocabulary chosen from them.
+
+    sample: rows whose out-of-fold answers train the nets and choose the decision rule.
+    hold_out: rows for the baseline and the golden set.
+    """
+
+    mode: str
+    row_counts: RowCounts
+    sample: Rows
+    hold_out: Rows
+
+    def __init__(self, config: ModelConfig) -> None:
+        self.config = config
+
+    @abstractmethod
+    def weigh(self, balance: Balance) -> FloatArray:
+        """(n,) weights of the sample's rows under one way of balancing."""
+
+    @abstractmethod
+    def fit(self, balance: Balance) -> FittedClassifiers:
+        """Fit the classifiers of every view, on all rows and once for each fold without it."""
+
+    @abstractmethod
+    def fit_projection(self) -> Projection:
+        """Fit the topics that drift is judged by; no label takes part."""
+
+    @abstractmethod
+    def parts(
+        self, classifiers: dict[str, Classifiers], stack: Stack | None, projection: Projection
+    ) -> Parts:
+        """What a model of these rows computes with."""
+
+    def examples(self, balance: Balance) -> Examples:
+        """The sample, as the nets see it."""
+        folds = self.sample.folds(self.config.folds)
+        return Examples(self.sample.rating, folds, self.weigh(balance))
