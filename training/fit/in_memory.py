@@ -44,8 +44,8 @@ class InMemory(TrainingSet):
 
     def fit(self, balance: Balance) -> FittedClassifiers:
         """Fit the family's classifiers, on all rows and once for each fold without it."""
-        family = multinomial if self.config.family == "plain" else ordinal
-        return family.fit(self.vocabulary, self.examples(balance), self.config, self.progress)
+        fit_family = multinomial.fit if self.config.family == "plain" else ordinal.fit
+        return fit_family(self.vocabulary, self.examples(balance), self.config, self.progress)
 
     def fit_projection(self) -> Projection:
         """Fit the topics over the first view, the text."""

@@ -9,7 +9,7 @@ from tempfile import TemporaryDirectory
 
 from training.errors import ArtefactError
 
-LARGEST_BYTES = 512 * 1024 * 1024  # unpacked; a model is at most 40 MB
+MAX_UNPACKED_BYTES = 512 * 1024 * 1024  # unpacked; a model is at most 40 MB
 
 
 @contextmanager
@@ -39,8 +39,10 @@ def unpack(packed: Path, folder: Path) -> None:
         with tarfile.open(packed, "r:gz") as archive:
             members = archive.getmembers()
             places = [_place(member, packed.name) for member in members]
-            if sum(member.size for member in members) > LARGEST_BYTES:
-                raise ArtefactError(f"{packed.name} unpacks to more than {LARGEST_BYTES} bytes")
+            if sum(member.size for member in members) > MAX_UNPACKED_BYTES:
+                raise ArtefactError(
+                    f"{packed.name} unpacks to more than {MAX_UNPACKED_BYTES} bytes"
+                )
             for member, place in zip(members, places, strict=True):
                 _write(archive, member, folder / place)
     except (tarfile.TarError, EOFError, OSError, ValueError) as error:

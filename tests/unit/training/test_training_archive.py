@@ -92,6 +92,6 @@ def test_what_is_no_archive_or_too_large_is_refused(
         with pytest.raises(ArtefactError, match=r"^model\.tar\.gz cannot be unpacked"):
             archive.unpack(packed, tmp_path / "into")
     packed.write_bytes(whole.getvalue())
-    monkeypatch.setattr(archive, "LARGEST_BYTES", 99_999)
+    monkeypatch.setattr(archive, "MAX_UNPACKED_BYTES", 99_999)
     with pytest.raises(ArtefactError, match="more than 99999 bytes"):
         archive.unpack(packed, tmp_path / "into")

@@ -2,6 +2,9 @@
 
 import json
 import logging
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
@@ -139,3 +142,20 @@ def test_strange_words_are_answered(model):
         status, answer = invoke(model, {"reviews": [{"text": text}]})
         assert status == 200
         assert answer["ratings"][0]["stars"] in range(1, 6)
+
+
+ROOT = Path(__file__).resolve().parents[3]
+HEAVY = ("sklearn", "scipy", "pandas")
+
+
+@pytest.mark.parametrize(
+    ("module", "loaded"),
+    [("training.serving.serve", []), ("training.fit.vocabulary", ["scipy"])],
+)
+def test_the_server_loads_none_of_what_training_needs(module, loaded):
+    """The second module shows that a library would be noticed."""
+    program = f"import sys, {module}; print([m for m in {HEAVY} if m in sys.modules])"
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == str(loaded)
