@@ -183,7 +183,7 @@ class Disk:
     def _sizes(self, pid: int) -> Iterator[int]:
         try:
             for open_file in Path(f"/proc/{pid}/fd").iterdir():
-                if os.readlink(open_file).startswith(self._folder):
+                if str(open_file.readlink()).startswith(self._folder):
                     yield open_file.stat().st_size
         except OSError:  # it has just ended, or closed the file
             return

@@ -6,7 +6,6 @@ OUT/NAME.jsonl.gz.part     what came so far, with the server's promise of the wh
 """
 
 import hashlib
-import os
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -129,7 +128,7 @@ class _Part:
         with self._writing():
             whole = self._note.with_suffix(".new")  # half a note would cost all that came
             whole.write_bytes(msgspec.json.encode(promise))
-            os.replace(whole, self._note)
+            whole.replace(self._note)
 
     def append(self, answer: HTTPResponse, on_size: Callable[[int], None]) -> None:
         """Add what an answer brings, to its end or to where it breaks off."""
@@ -158,7 +157,7 @@ class _Part:
             self._refuse(f"its MD5 is {md5.hexdigest()}, the server promised {self.promise.md5}")
         with self._writing():
             _checksum(self._target).write_text(f"{sha256.hexdigest()}  {self._target.name}\n")
-            os.replace(self._path, self._target)
+            self._path.replace(self._target)
             self._note.unlink()
 
     @contextmanager

@@ -44,21 +44,21 @@ def gunzip(
         begin, before = totals.piece_end - len(start), totals.out_bytes
         try:
             rest = yield from _member(start, pieces, totals)
-        except (IsalError, _CutOff) as error:
+        except (IsalError, _CutOffError) as error:
             place = totals.piece_end
             if read_from:
                 whole_bytes, known = max(totals.piece_begin - begin, 0), totals.out_bytes - before
                 place = begin + (
                     yield from _member_again(read_from(begin), totals, whole_bytes, known)
                 )
-            if isinstance(error, _CutOff):
+            if isinstance(error, _CutOffError):
                 raise totals.ended(f"breaks off after {totals.piece_end:,} bytes") from None
             raise totals.ended(f"is damaged before byte {place:,} ({error})") from None
         totals.checked_lines = totals.lines
         start = _next_start(rest, pieces)
 
 
-class _CutOff(Exception):
+class _CutOffError(Exception):
     """The stream ends inside a member."""
 
 
@@ -106,7 +106,7 @@ def _member(
 ) -> Generator[bytes, None, bytes]:
     """Decompress one member; -> what stands after it in the piece that it ends in.
 
-    Raises IsalError or _CutOff.
+    Raises IsalError or _CutOffError.
     """
     member = igzip_lib.IgzipDecompressor(flag=igzip_lib.DECOMP_GZIP)
     while True:
@@ -117,7 +117,7 @@ def _member(
             return rest
         piece = next(pieces, b"") if member.needs_input else b""
         if member.needs_input and not piece:
-            raise _CutOff
+            raise _CutOffError
 
 
 def _member_again(

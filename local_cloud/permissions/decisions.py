@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import Any
 
 _lock = threading.Lock()
@@ -41,5 +42,5 @@ def record(decision: AccessDecision) -> None:
     if not path:
         return
     line = json.dumps({"time": round(time.time(), 3), **asdict(decision)}, default=str)
-    with _lock, open(path, "a", encoding="utf-8") as log:
+    with _lock, Path(path).open("a", encoding="utf-8") as log:
         log.write(line + "\n")

@@ -5,7 +5,6 @@ are made by hand (`phrases`), and overlap between neighbouring stars.
 """
 
 import gzip
-import os
 from base64 import b32encode
 from collections import deque
 from collections.abc import Iterator
@@ -43,7 +42,7 @@ def write_sample(path: Path, *, rows: int, seed: int) -> None:
             file = stack.enter_context(gzip.GzipFile("", "wb", 6, raw, mtime=0))
         for line in raw_lines(rows=rows, seed=seed):
             file.write(line + b"\n")
-    os.replace(unfinished, path)
+    unfinished.replace(path)
 
 
 def raw_lines(*, rows: int, seed: int) -> Iterator[bytes]:

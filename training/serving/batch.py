@@ -1,6 +1,5 @@
 """`predict` over a folder: each file of reviews becomes one of predictions, whole or not at all."""
 
-import os
 import tempfile
 from pathlib import Path
 
@@ -45,5 +44,5 @@ def _predict_whole(model: Path, file: Path, target: Path, progress: Progress) ->
     with tempfile.TemporaryDirectory(prefix=".part-", dir=target.parent) as part:
         draft = Path(part) / "part.jsonl"
         rows = predict(model, file, draft, progress=progress)
-        os.replace(draft, target)
+        draft.replace(target)
     return rows

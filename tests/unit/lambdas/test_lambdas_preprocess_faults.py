@@ -295,7 +295,7 @@ def test_a_shard_that_does_not_fit_the_disk_says_so_and_what_to_do(
     files = itertools.cycle(["rows", "rejected"])
 
     def full() -> IO[bytes]:
-        return open("/dev/full", "w+b") if next(files) == which else tempfile.TemporaryFile()
+        return Path("/dev/full").open("w+b") if next(files) == which else tempfile.TemporaryFile()
 
     monkeypatch.setattr(machine.worker, "tempfile", SimpleNamespace(TemporaryFile=full))
     with pytest.raises(

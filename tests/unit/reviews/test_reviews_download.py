@@ -1,12 +1,12 @@
 import gzip
 import hashlib
-import os
 import re
 import signal
 import subprocess
 import sys
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import pytest
 
@@ -286,7 +286,7 @@ def test_a_server_that_falls_silent_is_asked_again(fetch, server, monkeypatch):
 
 
 def test_a_full_disk_is_not_the_servers_fault(fetch, server, tmp_path):
-    if not os.path.exists("/dev/full"):
+    if not Path("/dev/full").exists():
         pytest.skip("no /dev/full here")
     (tmp_path / f"{NAME}.jsonl.gz.part").symlink_to("/dev/full")
     with pytest.raises(DownloadError, match=r"cannot be written: No space left .*goes on from"):
