@@ -194,14 +194,7 @@ def _check_manifest(manifest: Manifest) -> None:
 
 def read_parts(folder: Path, manifest: Manifest) -> Parts:
     """Read vocabulary and arrays, and check that they fit together. Raises ArtefactError."""
-    try:
-        ngrams = (folder / "vocabulary.txt").read_text(encoding="utf-8").split("\n")[:-1]
-        with ZipFile(folder / "weights.npz") as archive:
-            if any(entry.compress_type != ZIP_STORED for entry in archive.infolist()):
-                raise ArtefactError("weights.npz is compressed: a model's never is")
-        arrays = read_npz(folder / "weights.npz")
-    except (OSError, ValueError, KeyError, BadZipFile, MemoryError) as error:
-        raise ArtefactError(f"the weights cannot be read: {type(error).__name__}") from error
+    ngrams, arrays = _read_files(folder)
     if len(ngrams) != manifest.ngrams or bool(ngrams) == bool(manifest.hash_bits):
         raise ArtefactError(f"vocabulary.txt has {len(ngrams)} n-grams, not {manifest.ngrams}")
     if manifest.hash_bits and not MIN_HASH_BITS <= manifest.hash_bits <= MAX_HASH_BITS:
@@ -241,6 +234,19 @@ def read_parts(folder: Path, manifest: Manifest) -> Parts:
         manifest.edge_tokens,
         seen_buckets,
     )
+
+
+def _read_files(folder: Path) -> tuple[list[str], dict[str, Array]]:
+    """-> (n-grams, arrays by name)."""
+    try:
+        ngrams = (folder / "vocabulary.txt").read_text(encoding="utf-8").split("\n")[:-1]
+        with ZipFile(folder / "weights.npz") as archive:
+            if any(entry.compress_type != ZIP_STORED for entry in archive.infolist()):
+                raise ArtefactError("weights.npz is compressed: a model's never is")
+        arrays = read_npz(folder / "weights.npz")
+    except (OSError, ValueError, KeyError, BadZipFile, MemoryError) as error:
+        raise ArtefactError(f"the weights cannot be read: {type(error).__name__}") from error
+    return ngrams, arrays
 
 
 class _Box:
