@@ -21,6 +21,7 @@ from bench import storage
 from bench.growth import unique_lines
 from bench.measure import machine, measure
 from bench.places import EMULATOR_PYTHON, ROOT
+from lambdas.contract.keys import INCOMING
 from lambdas.ports import objects
 from lambdas.preprocess import shards
 from lambdas.preprocess.source import Source
@@ -91,7 +92,7 @@ def _worker(case: Case, data: Path, work: Path, shard_bytes: int) -> dict[str, A
     first = shard_bytes // 100
     with path.open("wb") as file:
         rows = _write(file, _lines(data, case.line), shard_bytes + 2 * first)
-    key = f"incoming/{case.name}.jsonl"
+    key = f"{INCOMING}{case.name}.jsonl"
     _upload(path, key)
     source = Source(RAW, key)
     shard = shards.of_ranges(source, first + shard_bytes, first + shard_bytes)[0]
@@ -105,7 +106,7 @@ def _plan(data: Path, work: Path, shard_bytes: int) -> dict[str, Any]:
     with igzip.open(path, "wb", compresslevel=3) as file:
         _write(file, _lines(data, msgspec.json.encode), GZIP_BYTES)
     size = path.stat().st_size
-    key = "incoming/large.jsonl.gz"
+    key = f"{INCOMING}large.jsonl.gz"
     _upload(path, key)
     found = _call("plan", {"bucket": RAW, "key": key}, work, shard_bytes)
     count = found.pop("answer")["shard_count"]

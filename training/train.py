@@ -17,6 +17,7 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 from monitoring.baseline import Baseline
 from reviews import language
 from reviews.clean import TEXT_RULES
+from reviews.golden import GOLDEN_FILE
 from training.config import BALANCES, Balance, ModelConfig
 from training.data import dataset
 from training.data.dataset import Rows
@@ -82,7 +83,7 @@ def train(
         about = _describe(training_set, parts, fit.decision_rule, detector, provenance or {})
         model = StarModel(parts, fit.decision_rule, about)
         _write_baseline(out / "baseline", model, training_set.hold_out, config)
-        golden = out / "golden.jsonl"
+        golden = out / GOLDEN_FILE
         questions = write_golden(golden, model, training_set.hold_out, config.artefact.golden_rows)
         progress.log(f"baseline of {len(training_set.hold_out):,} rows, {questions} golden rows")
         _write_json(out / "training.json", metrics)

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reviews.clean import TEXT_RULES
+from reviews.golden import GOLDEN_FILE, GOLDEN_TOLERANCE, GoldenLine
 from training.data.dataset import Rows
 from training.evaluation import reference
 from training.model import artefact
@@ -15,7 +16,6 @@ from training.model.star_model import StarModel
 
 ASKED_ROWS = 300
 TOLERANCE = 1e-6  # largest difference of a probability between two paths on one machine
-GOLDEN_TOLERANCE = 1e-5  # the same between machines
 
 
 def check(
@@ -53,11 +53,11 @@ def _reference(folder: Path, rows: Rows, probabilities: NDArray[np.float64]) -> 
 
 
 def _golden(model: StarModel, folder: Path) -> dict[str, Any]:
-    lines = (folder / "golden.jsonl").read_bytes().splitlines()
-    answers = [msgspec.json.decode(line) for line in lines]
-    asked = model.probabilities([a["title"] for a in answers], [a["text"] for a in answers])
-    recorded = np.array([a["probabilities"] for a in answers]).reshape(len(answers), 5)
-    stars = np.array([a["stars"] for a in answers])
+    lines = (folder / GOLDEN_FILE).read_bytes().splitlines()
+    answers = [msgspec.json.decode(line, type=GoldenLine) for line in lines]
+    asked = model.probabilities([a.title for a in answers], [a.text for a in answers])
+    recorded = np.array([a.probabilities for a in answers]).reshape(len(answers), 5)
+    stars = np.array([a.stars for a in answers])
     return {
         **_difference(asked, recorded),
         "stars_differ": int((model.decide(asked) != stars).sum()),

@@ -5,6 +5,7 @@ from pathlib import Path
 import msgspec
 
 from reviews.clean import clean
+from reviews.golden import GoldenLine
 from reviews.language import detect
 from reviews.limits import MAX_TEXT_CHARACTERS, MAX_TITLE_CHARACTERS
 from training.data.dataset import Rows
@@ -29,13 +30,13 @@ def write_golden(path: Path, model: StarModel, rows: Rows, count: int) -> int:
     stars = model.decide(probabilities)
     with path.open("wb") as file:
         for i in range(len(chosen)):
-            line = {
-                "title": chosen.title[i],
-                "text": chosen.text[i],
-                "verified_purchase": VERIFIED[int(chosen.verified_purchase[i])],
-                "stars": int(stars[i]),
-                "probabilities": probabilities[i].tolist(),
-            }
+            line = GoldenLine(
+                title=chosen.title[i],
+                text=chosen.text[i],
+                verified_purchase=VERIFIED[int(chosen.verified_purchase[i])],
+                stars=int(stars[i]),
+                probabilities=probabilities[i].tolist(),
+            )
             file.write(msgspec.json.encode(line) + b"\n")
     return len(places)
 

@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from monitoring.arrays import read_npz, write_npz
+from reviews.golden import GOLDEN_FILE
 from training.errors import ArtefactError, ConfigurationError
 from training.features.tokens import TOKEN_RULES, keys_of
 from training.features.views import BOTH, VIEWS, HashBuckets, Lookup, Table
@@ -32,7 +33,7 @@ FORMAT = "review-stars model 3"  # raised whenever the folder changes
 FILES = (
     "vocabulary.txt",
     "weights.npz",
-    "golden.jsonl",
+    GOLDEN_FILE,
     "training.json",
     "baseline/baseline.json",
     "baseline/baseline.npz",

@@ -9,6 +9,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
+import msgspec
 import pytest
 
 from lambdas.ports.models import Endpoint, Package
@@ -16,6 +17,7 @@ from lambdas.release.decide import decide, rollout, stale
 from lambdas.release.golden_set import compare, questions
 from lambdas.settings import ReleaseSettings
 from reviews.errors import NotReadyError
+from reviews.golden import GoldenLine
 from tests.unit.lambdas.conftest import MODELS, Context, Load, emitted
 
 GROUP = "review-stars-local"
@@ -136,8 +138,12 @@ def golden(n: int = 25) -> list[dict[str, Any]]:
     ]
 
 
+def lines(n: int = 25) -> list[GoldenLine]:
+    return msgspec.convert(golden(n), list[GoldenLine])
+
+
 def test_the_golden_set_is_read_out_of_the_model() -> None:
-    assert questions(archive(golden())) == golden()
+    assert questions(archive(golden())) == lines()
     with pytest.raises(FileNotFoundError, match=r"golden\.jsonl"):
         questions(archive(None))
 
@@ -147,8 +153,8 @@ def test_answers_match_within_a_hundred_thousandth() -> None:
         probabilities = [0.0, 0.0, off, 0.2 - off, 0.8]
         return lambda rows: [{"stars": 5, "probabilities": probabilities} for _ in rows]
 
-    assert compare(golden(), ask(9e-6), 10).passed
-    assert not compare(golden(), ask(2e-5), 10).passed
+    assert compare(lines(), ask(9e-6), 10).passed
+    assert not compare(lines(), ask(2e-5), 10).passed
     assert not compare([], ask(0), 10).passed
 
 
@@ -156,8 +162,8 @@ def test_missing_answers_and_other_stars_do_not_match() -> None:
     def lost(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
         return [{"stars": 5, "probabilities": golden(1)[0]["probabilities"]}]
 
-    assert compare(golden(3), lost, 10).differing == (2, 3)
-    wrong = compare(golden(1), lambda _: [{"stars": 1, "probabilities": []}], 10)
+    assert compare(lines(3), lost, 10).differing == (2, 3)
+    wrong = compare(lines(1), lambda _: [{"stars": 1, "probabilities": []}], 10)
     assert wrong.differing == (1,)
 
 
