@@ -88,6 +88,7 @@ status: setup ## What runs, what is live, what was said in alerts (STAGE=)
 check: setup ## Lint, types, import contracts, locks
 	@.venv/bin/ruff check .
 	@.venv/bin/ruff format --check .
+	@$(PYTHON) .ci/locks.py check
 	@.venv/bin/mypy
 	@.venv/bin/lint-imports --no-cache > .local/imports.txt 2>&1 || { cat .local/imports.txt; exit 1; }
 	@tail -n 3 .local/imports.txt
@@ -108,19 +109,8 @@ bench: setup $(STAMPS)/bench-$(PY_VERSION) ## Measure ours against the usual way
 diagrams: setup ## Draw each state machine from its definition, into docs/machines/
 	@$(PYTHON) -m infra.machines
 
-lock: $(UV) ## Resolve every requirements file again, with hashes
-	@lock() { $(UV) pip compile -q --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --upgrade "$$@"; }; \
-	lock --group dev -o requirements-dev.txt; \
-	lock --group app -c requirements-dev.txt -o requirements.txt; \
-	lock --group training -c requirements-dev.txt -o training/requirements.txt; \
-	for f in preprocess ratings learn release monitor; do lock --group lambda-$$f -c requirements-dev.txt -o lambdas/$$f/requirements.txt; done; \
-	lock --group detector-fasttext-176 -c requirements-dev.txt -o reviews/language/requirements-fasttext-176.txt; \
-	lock --group emulator -o local_cloud/requirements.txt; \
-	lock --group tracking -o local_cloud/tracking-requirements.txt; \
-	lock --group notebooks -o notebooks/requirements.txt; \
-	lock --group bench -o bench/requirements.txt; \
-	lock --group ray -c requirements-dev.txt -o examples/requirements.txt; \
-	echo 'uv==0.13.9' | lock - -o .ci/uv.txt
+lock: $(UV) ## Resolve every requirements file again, with hashes (GROUP= for one of them)
+	@$(PY) .ci/locks.py write $(GROUP)
 
 # --- the app on AWS, or in the local cloud (STAGE=local) -------------------------------------
 package: setup ## Build the Lambda folders into .build/lambdas (STAGE=)
