@@ -12,6 +12,8 @@ from collections.abc import Callable
 from contextlib import nullcontext
 from pathlib import Path
 
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+
 from reviews.errors import ReviewStarsError
 from training import sagemaker
 from training.config import OVERRIDES
@@ -20,101 +22,104 @@ from training.errors import ArtefactError, ConfigurationError, DatasetError, Unr
 UNREADABLE = (ConfigurationError, DatasetError, ArtefactError, UnreadableSourceError)
 
 
-def main(arguments: list[str] | None = None) -> int:
+def main(argv: list[str] | None = None) -> int:
     """Run one command and return its exit status."""
     logging.basicConfig(format="%(message)s")
-    asked = _parser().parse_args(arguments)
+    options = _parser().parse_args(argv)
     try:
-        asked.run(asked)
+        # Batches are small: more threads of BLAS cost more than they bring, and where sums are
+        # split among threads their last bits depend on the machine.
+        with threadpool_limits(limits=1):
+            options.run(options)
     except ReviewStarsError as error:
         print(f"{type(error).__name__}: {error}", file=sys.stderr)
-        is_job = asked.run is train and asked.data is None  # SageMaker knows one way to fail
+        is_job = options.run is train and options.data is None  # SageMaker knows one way to fail
         return 2 if isinstance(error, UNREADABLE) and not is_job else 1
     return 0
 
 
-def train(asked: argparse.Namespace) -> None:
+def train(options: argparse.Namespace) -> None:
     """Make a model, from flags or as a SageMaker training job."""
-    if asked.data is None and asked.out is None:
-        with sagemaker.telling_failure("failure"):
+    if options.data is None and options.out is None:
+        with sagemaker.recording_failure("failure"):
             overrides, provenance = sagemaker.read_hyperparameters()
-            _train(asked, sagemaker.data(), sagemaker.model(), overrides, provenance)
+            _train(options, sagemaker.data(), sagemaker.model(), overrides, provenance)
         return
-    if asked.data is None or asked.out is None:
+    if options.data is None or options.out is None:
         raise ConfigurationError("train needs --data and --out, or neither")
-    overrides = {name: value for name in OVERRIDES if (value := getattr(asked, name)) is not None}
-    _train(asked, asked.data, asked.out, overrides, {})
+    overrides = {name: value for name in OVERRIDES if (value := getattr(options, name)) is not None}
+    _train(options, options.data, options.out, overrides, {})
 
 
 def _train(
-    asked: argparse.Namespace,
+    options: argparse.Namespace,
     data: Path,
     out: Path,
     overrides: dict[str, str],
     provenance: dict[str, str],
 ) -> None:
     from training import config
-    from training.train import train as make
+    from training.train import train as fit_model
 
-    settings = config.load(asked.config).with_overrides(overrides)
-    make(data, out, settings, provenance=provenance, compare_balance=asked.compare_balance)
+    settings = config.load(options.config).with_overrides(overrides)
+    fit_model(data, out, settings, provenance=provenance, compare_balance=options.compare_balance)
 
 
-def evaluate(asked: argparse.Namespace) -> None:
+def evaluate(options: argparse.Namespace) -> None:
     """Judge a model on the hold-out."""
     from training.evaluate import evaluate as judge
 
     is_job = "ML_ROOT" in os.environ
-    with sagemaker.telling_failure("message") if is_job else nullcontext():
+    with sagemaker.recording_failure("message") if is_job else nullcontext():
         judge(
-            asked.model,
-            asked.data,
-            asked.out,
-            asked.champion,
-            asked.all_rows,
-            settings=asked.config,
-            curve=asked.curve,
+            options.model,
+            options.data,
+            options.out,
+            options.champion,
+            options.all_rows,
+            settings=options.config,
+            curve=options.curve,
             say=lambda line: print(line, flush=True),
         )
 
 
-def predict(asked: argparse.Namespace) -> None:
+def predict(options: argparse.Namespace) -> None:
     """Answer for every row of a file, or of every file of a folder."""
     from training.serving.predict import predict as answer
 
-    if asked.source.is_dir():
+    if options.source.is_dir():
         from training.serving.batch import predict_folder
 
-        if asked.observations or asked.resume:
+        if options.observations or options.resume:
             raise ConfigurationError("a folder goes on by itself, and leaves no observations")
         is_job = "ML_ROOT" in os.environ
-        with sagemaker.telling_failure("message") if is_job else nullcontext():
-            predict_folder(asked.model, asked.source, asked.out)
+        with sagemaker.recording_failure("message") if is_job else nullcontext():
+            predict_folder(options.model, options.source, options.out)
         return
-    answer(asked.model, asked.source, asked.out, asked.observations, resume=asked.resume)
+    answer(options.model, options.source, options.out, options.observations, resume=options.resume)
 
 
-def serve(asked: argparse.Namespace) -> None:
+def serve(options: argparse.Namespace) -> None:
     """Serve a model over HTTP."""
     from training.serving.serve import serve as listen
 
     host, port = sagemaker.serving_address()
     listen(
-        asked.model or sagemaker.model(),
-        port if asked.port is None else asked.port,
-        asked.host or host,
+        options.model or sagemaker.model(),
+        port if options.port is None else options.port,
+        options.host or host,
     )
 
 
-def track(asked: argparse.Namespace) -> None:
+def track(options: argparse.Namespace) -> None:
     """Send a finished run to MLflow."""
     from training.tracking.track import track as send
 
     send(
-        asked.run_folder,
-        asked.evaluation,
-        dataset=asked.dataset,
-        out=asked.out,
+        options.run_folder,
+        options.evaluation,
+        dataset=options.dataset,
+        out=options.out,
         say=lambda line: print(line, flush=True),
     )
 
@@ -124,8 +129,8 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True)
 
     def command(run: Callable[[argparse.Namespace], None]) -> argparse.ArgumentParser:
-        words = (run.__doc__ or "").split("\n")[0]
-        added = commands.add_parser(run.__name__, help=words, description=words)
+        purpose = (run.__doc__ or "").split("\n")[0]
+        added = commands.add_parser(run.__name__, help=purpose, description=purpose)
         added.set_defaults(run=run)
         return added
 

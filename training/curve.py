@@ -47,7 +47,7 @@ def learning_curve(
 
 
 def _copy_buckets(data: Path, folder: Path, last: int) -> None:
-    """Lay down the rows of the buckets below `last`, file by file."""
+    """Write the rows of the buckets below `last`, file by file."""
     from arro3.core import RecordBatchReader
     from arro3.io import read_parquet, write_parquet
 
@@ -69,10 +69,10 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True, help="folder of curated Parquet")
     parser.add_argument("--out", type=Path, required=True, help="JSON file to write")
     parser.add_argument("--config", type=Path, help="another model.yaml")
-    asked = parser.parse_args()
-    curve = learning_curve(asked.data, config.load(asked.config), progress=Progress())
-    asked.out.parent.mkdir(parents=True, exist_ok=True)
-    asked.out.write_bytes(msgspec.json.format(msgspec.json.encode(curve), indent=1) + b"\n")
+    options = parser.parse_args()
+    curve = learning_curve(options.data, config.load(options.config), progress=Progress())
+    options.out.parent.mkdir(parents=True, exist_ok=True)
+    options.out.write_bytes(msgspec.json.format(msgspec.json.encode(curve), indent=1) + b"\n")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""SageMaker's contract with a container: folders, hyperparameters, and how failure is told.
+"""SageMaker's contract with a container: folders, hyperparameters, and how failure is reported.
 
 All of it lies below ML_ROOT, /opt/ml on AWS.
 """
@@ -66,7 +66,7 @@ def serving_address() -> tuple[str, int]:
 
 
 @contextmanager
-def telling_failure(name: str) -> Iterator[None]:
+def recording_failure(name: str) -> Iterator[None]:
     """Write why a job failed where SageMaker reads it, and let the error go on.
 
     name: `failure` for training, `message` for processing.

@@ -61,7 +61,7 @@ def test_a_job_that_fails_says_why(root: Path, capsys):
 
 
 def test_a_long_reason_is_cut(root: Path):
-    with pytest.raises(ValueError, match="xxx"), sagemaker.telling_failure("failure"):
+    with pytest.raises(ValueError, match="xxx"), sagemaker.recording_failure("failure"):
         raise ValueError("x" * 5000)
     assert len((root / "output" / "failure").read_text()) == 1024
 
