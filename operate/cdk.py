@@ -2,57 +2,59 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
+import re
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
+from operate import processes
 from operate.errors import OperateError
 
-CLI = ["node_modules/aws-cdk/bin/cdk"]
+CLI = "node_modules/aws-cdk/bin/cdk"
 NODE = Path(".local/node/node")
+WORST = re.compile(r"❌|\berror\b|\bfailed\b|exception", re.IGNORECASE)
+MAX_CHARACTERS = 600  # of a line of a log that is repeated on the terminal
 
 
 def command(*arguments: str) -> list[str]:
     """The argument vector of the pinned CLI under the pinned Node."""
-    return [str(NODE), *CLI, *arguments]
+    return [str(NODE), CLI, *arguments]
 
 
-def environment(stage: str, **more: str) -> dict[str, str]:
-    """This process's environment, with the stage and without the CLI's own chatter."""
-    node = str(NODE.parent.resolve())
+def environment(variables: Mapping[str, str], stage: str, **more: str) -> dict[str, str]:
+    """The variables of a stage, with what the CLI needs to find our Node and our Python."""
+    node = NODE.parent.absolute()
     return {
-        **os.environ,
+        **variables,
         "STAGE": stage,
-        "PATH": f"{node}{os.pathsep}{os.environ['PATH']}",
-        "JSII_NODE": str(NODE.resolve()),
-        "CDK_HOME": os.environ.get("CDK_HOME", str(Path(".local/cdk").resolve())),
+        "PATH": f"{node}:{variables.get('PATH', '/usr/bin:/bin')}",
+        "JSII_NODE": str(node / "node"),
+        "CDK_HOME": str(Path(".local/cdk").absolute()),
         "CDK_PYTHON": sys.executable,
         "PYTHONWARNINGS": "ignore",
         **more,
     }
 
 
-def run(stage: str, *arguments: str) -> int:
-    """Run the CLI in the foreground and return its exit code."""
-    return subprocess.run(command(*arguments), env=environment(stage), check=False).returncode
+def run(variables: Mapping[str, str], stage: str, *arguments: str) -> int:
+    """Run the CLI on this terminal and return its exit status."""
+    return processes.run_attached(command(*arguments), env=environment(variables, stage))
 
 
-def quietly(stage: str, what: str, *arguments: str, log: Path, **more: str) -> None:
-    """Run the CLI with its words in a file; on failure their end is shown.
+def run_logged(
+    variables: Mapping[str, str], stage: str, *arguments: str, log: Path, **more: str
+) -> None:
+    """Run the CLI with its output in a file.
 
-    Raises OperateError with the last lines of the log.
+    Raises OperateError with the line that says why, and the place of the log, where it failed.
     """
-    log.parent.mkdir(parents=True, exist_ok=True)
-    with log.open("w") as sink:
-        done = subprocess.run(
-            command(*arguments),
-            env=environment(stage, **more),
-            stdout=sink,
-            stderr=subprocess.STDOUT,
-            stdin=subprocess.DEVNULL,
-            check=False,
-        )
-    if done.returncode != 0:
-        tail = "\n".join(log.read_text(errors="replace").splitlines()[-25:])
-        raise OperateError(f"{what} failed ({log}):\n{tail}")
+    env = environment(variables, stage, **more)
+    if processes.run_logged(command(*arguments), env=env, log=log) != 0:
+        raise OperateError(f"cdk {arguments[0]} failed: {why(log)} (all of it: {log})")
+
+
+def why(log: Path) -> str:
+    """The line of a log that says best what went wrong: the last one that names an error."""
+    lines = [line.strip() for line in log.read_text(errors="replace").splitlines() if line.strip()]
+    named = [line for line in lines if WORST.search(line) and not line.startswith("at ")]
+    return (named or lines or ["it said nothing"])[-1][:MAX_CHARACTERS]

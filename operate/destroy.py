@@ -9,10 +9,11 @@ from lambdas.contract.names import ENDPOINT_STACK, PREDICT, STACKS
 from lambdas.ports import jobs, machines, models, objects, stacks
 from operate import deployment, follow
 from operate.deployment import Deployment
-from operate.errors import OperateError
+from operate.errors import InputError, OperateError
 from operate.place import Place
 
 Log = Callable[[str], None]
+Ask = Callable[[str], str]
 # The endpoint first, so that nothing answers or releases any more while the rest goes.
 ORDER = (ENDPOINT_STACK, *(part for part in reversed(STACKS) if part != ENDPOINT_STACK))
 STACK_SECONDS = 1800
@@ -20,17 +21,24 @@ ATTEMPTS = 3  # logs of what was just deleted arrive late, in a bucket that was 
 BUCKET, GROUP = "AWS::S3::Bucket", "AWS::SageMaker::ModelPackageGroup"
 
 
-def destroy(place: Place, log: Log = print) -> None:
+def destroy(place: Place, *, confirmed: str = "", ask: Ask | None = None, log: Log = print) -> None:
     """Stop what runs, delete package versions and versioned objects, then every stack.
 
-    Resources that their template retains are neither emptied nor deleted.
-    Raises OperateError, with the reasons, where a stack could not be deleted.
+    Resources that their template retains are neither emptied nor deleted. A stage on AWS is
+    deleted only where its name was given once more: `confirmed`, or what `ask` returns.
+    Raises InputError where it was not, OperateError, with the reasons, where a stack could not be
+    deleted.
     """
     found = deployment.read(place)
     names = [name for part in ORDER if stacks.exists(name := place.name(part))]
     if not names:
-        log(f"stage {place.stage} is not deployed: there is nothing to delete")
+        log(
+            f"stage {place.stage} is not deployed in account {place.settings.account}, "
+            f"{place.settings.region}: there is nothing to delete"
+        )
         return
+    if not place.is_local:
+        _confirm(place, names, confirmed, ask, log)
     _stop(found, log)
     role_arn = stacks.role(names[-1])  # CDK's own: a release leaves its narrow one behind
     for name in names:
@@ -39,6 +47,22 @@ def destroy(place: Place, log: Log = print) -> None:
             swept = models.sweep(found[outputs.ENDPOINT_NAME])
             log(f"deleted {swept} models and endpoint configurations that releases retained")
     log("left: the CDK bootstrap stack and its assets (`cdk gc` deletes unused ones)")
+
+
+def _confirm(place: Place, names: list[str], confirmed: str, ask: Ask | None, log: Log) -> None:
+    log(
+        f"this deletes {len(names)} stacks of stage {place.stage} in account "
+        f"{place.settings.account}, {place.settings.region}, their models and what their buckets "
+        f"hold: {', '.join(names)}"
+    )
+    if not confirmed and ask is not None:
+        confirmed = ask(f"Type the name of the stage to delete it ({place.stage}): ").strip()
+    if confirmed != place.stage:
+        raise InputError(
+            f"nothing was deleted: {f'{confirmed!r} is not' if confirmed else 'nobody typed'} the "
+            f"name of the stage; a script says make destroy STAGE={place.stage} "
+            f"CONFIRM={place.stage}"
+        )
 
 
 def _stop(found: Deployment, log: Log) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from datetime import UTC
 from typing import Any
 
 from lambdas.contract import keys, outputs
@@ -29,7 +30,7 @@ def lineage(deployment: Deployment, version: str = "") -> dict[str, Any]:
             "version": package.version,
             "package": package.arn,
             "approval": package.approval,
-            "registered": f"{package.created:%FT%TZ}",
+            "registered": f"{package.created.astimezone(UTC):%FT%TZ}",
             "artefact": package.model_data_url,
             "image": metadata[registry.IMAGE_URI],
         },

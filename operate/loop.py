@@ -12,8 +12,6 @@ from lambdas.contract import keys, learning, outputs, packages
 from lambdas.contract.keys import INCOMING
 from lambdas.contract.live import version
 from lambdas.ports import functions, machines, models, objects, parameters
-from lambdas.ports.api import Api
-from lambdas.ports.roles import assume_role
 from operate import client, follow, inbox
 from operate.deployment import Deployment
 from operate.errors import OperateError
@@ -143,26 +141,18 @@ class Journey:
         """What SageMaker says of the endpoint."""
         return models.describe_endpoint(self.deployment[outputs.ENDPOINT_NAME]).status
 
-    def ask(self, environment_file: Path) -> client.Answered:
+    def ask(self, file: client.ClientFile) -> client.Answers:
         """Leave a client's credentials, and ask a few questions ourselves.
 
-        Ours are asked with the probe's role: they count in no window of the monitor.
         Raises OperateError where the API does not answer 200.
         """
-        probe = assume_role(self.deployment[outputs.PROBE_ROLE_ARN], session="make-run")
-        api = Api(
-            self.deployment[outputs.API_ID], self.deployment[outputs.API_STAGE], credentials=probe
-        )
-        client.write_environment(
-            environment_file,
-            api.base_url,
-            assume_role(self.deployment[outputs.CLIENT_ROLE_ARN], session="client"),
-        )
-        answered = client.ask(api)
-        if answered.status != 200:
-            raise OperateError(f"the API answered {answered.status}: {answered.last}")
-        self.progress.log(f"stars {answered.stars}, median {answered.p50_milliseconds:.0f} ms")
-        return answered
+        file.renew()
+        answers = client.probe_as(self.deployment)
+        if answers.status != 200:
+            reason = client.problem(answers.last)
+            raise OperateError(f"the API answered {answers.status}: {reason}")
+        self.progress.log(f"stars {answers.stars}, median {answers.p50_milliseconds:.0f} ms")
+        return answers
 
     def check_drift(self) -> dict[str, Any]:
         """Run one monitor check now and return what it says."""

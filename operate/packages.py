@@ -1,25 +1,49 @@
-"""The package that a person means: the version that was named, or the live one."""
+"""The package that a person means: the version that was named, the live one, a pending one."""
 
 from __future__ import annotations
 
 from lambdas.contract import outputs
-from lambdas.contract.live import NONE
+from lambdas.contract.live import NONE, version
+from lambdas.contract.packages import PENDING
 from lambdas.ports import models, parameters
 from operate.deployment import Deployment
 from operate.errors import InputError
 
 
-def find(deployment: Deployment, version: str = "") -> models.Package:
+def find(deployment: Deployment, wanted: str = "") -> models.Package:
     """A package by its version; empty is the live one.
 
-    Raises InputError where there is none.
+    Raises InputError, with the versions that there are, where there is none.
     """
-    if not version:
+    if not wanted:
         live = parameters.read(deployment[outputs.LIVE_PARAMETER])
         if live == NONE:
             raise InputError("no model is live: name a version with VERSION=")
         return models.describe_package(live)
-    for package in models.packages(deployment[outputs.MODEL_PACKAGE_GROUP]):
-        if str(package.version) == version:
+    found = models.packages(deployment[outputs.MODEL_PACKAGE_GROUP])
+    for package in found:
+        if str(package.version) == wanted:
             return package
-    raise InputError(f"{deployment[outputs.MODEL_PACKAGE_GROUP]} has no version {version}")
+    raise _absent(deployment, f"version {wanted}", found)
+
+
+def pending(deployment: Deployment) -> models.Package:
+    """The newest package that waits for a person's approval.
+
+    Raises InputError, with the versions that there are, where none waits.
+    """
+    found = models.packages(deployment[outputs.MODEL_PACKAGE_GROUP])
+    for package in found:
+        if package.approval == PENDING:
+            return package
+    raise _absent(deployment, "version that is pending", found)
+
+
+def describe(package_arn: str) -> str:
+    """A package, or the live record, as people name it."""
+    return "no model" if package_arn in ("", NONE) else f"version {version(package_arn)}"
+
+
+def _absent(deployment: Deployment, wanted: str, found: list[models.Package]) -> InputError:
+    known = ", ".join(f"{package.version} ({package.approval})" for package in found) or "none"
+    return InputError(f"{deployment['ModelPackageGroup']} has no {wanted}: known are {known}")

@@ -1,63 +1,85 @@
-"""Where a stage lives: the caller's AWS account, or the local cloud that is running."""
+"""Where a stage lives: an account and a region of AWS, or the local cloud that is running."""
 
 from __future__ import annotations
 
-import json
 import os
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
-from infra.stage import stages
+from infra.stage import Stage, StageError
 from lambdas.contract import names
-from operate.errors import InputError
+from lambdas.ports import identity
+from operate import environment
+from operate.errors import InputError, OperateError
 
 LOCAL = "local"
 HOME = Path(".local")
+# A foreign interpreter's settings, which would reach the Python that CDK starts.
+FOREIGN = ("PYTHONPATH", "PYTHONHOME", "NODE_OPTIONS", "VIRTUAL_ENV")
 
 
 @dataclass(frozen=True)
 class Place:
-    """A stage and the folder in which this machine keeps what belongs to it."""
+    """A stage and the folder in which this machine keeps what belongs to it.
+
+    shell: the variables of whoever called us, before any stage was entered.
+    """
 
     stage: str
     home: Path = HOME
+    shell: Mapping[str, str] = field(default_factory=lambda: dict(os.environ))
+
+    @cached_property
+    def settings(self) -> Stage:
+        """The stage's file. Raises InputError where there is none, or a wrong one."""
+        try:
+            return Stage.read(self.stage)
+        except StageError as error:
+            raise InputError(str(error)) from None
+
+    @property
+    def is_local(self) -> bool:
+        """Whether it lives on this machine."""
+        return self.stage == LOCAL
 
     def name(self, part: str = "") -> str:
         """The physical name of a part of the stage; without one, what all of them begin with."""
         return names.name(self.stage, part)
 
-    def enter(self) -> None:
-        """Point every AWS client of this process at the stage.
+    def offline(self) -> dict[str, str]:
+        """The variables for what makes templates and asks nobody."""
+        if self.is_local:
+            return environment.isolated(self.shell, self.home)
+        return self.environment()
 
-        Raises InputError where the stage is unknown, or local and nothing is running.
+    def environment(self) -> dict[str, str]:
+        """The variables with which a process works on the stage.
+
+        Raises InputError where the stage is local and nothing is running.
         """
-        if self.stage not in (known := stages()):
-            raise InputError(f"no stage {self.stage!r}: known are {', '.join(known)}")
-        if self.stage == LOCAL:
-            os.environ.update(local_environment(self.home))
-            for name in ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_DEFAULT_PROFILE"):
-                os.environ.pop(name, None)
+        if self.is_local:
+            return environment.local(self.shell, self.home)
+        return {
+            **{name: value for name, value in self.shell.items() if name not in FOREIGN},
+            "AWS_REGION": self.settings.region,
+            "AWS_DEFAULT_REGION": self.settings.region,
+            "CDK_DEFAULT_ACCOUNT": self.settings.account,
+            "CDK_DEFAULT_REGION": self.settings.region,
+        }
 
+    def enter(self) -> None:
+        """Point every AWS client of this process at the stage, and check whose account it is.
 
-def local_environment(home: Path) -> dict[str, str]:
-    """The variables with which AWS's own tools find the local cloud.
-
-    Raises InputError where none is running.
-    """
-    record = home / "cloud.json"
-    if not record.exists():
-        raise InputError("the local cloud is not running: start it with `make run`")
-    cloud = json.loads(record.read_text())
-    return {
-        "AWS_ENDPOINT_URL": cloud["endpoint_url"],
-        "AWS_CA_BUNDLE": cloud["ca_bundle"],
-        "NODE_EXTRA_CA_CERTS": cloud["ca_bundle"],
-        "AWS_ACCESS_KEY_ID": cloud["account"],
-        "AWS_SECRET_ACCESS_KEY": "local",
-        "AWS_REGION": cloud["region"],
-        "AWS_DEFAULT_REGION": cloud["region"],
-        "AWS_EC2_METADATA_DISABLED": "true",
-        "CDK_DEFAULT_ACCOUNT": cloud["account"],
-        "CDK_DEFAULT_REGION": cloud["region"],
-        "CDK_DISABLE_LEGACY_EXPORT_WARNING": "1",
-    }
+        Raises InputError where the stage is unknown, or local and nothing is running, and
+        OperateError where the credentials are of another account.
+        """
+        environment.replace(self.environment())
+        caller = identity.caller()
+        if caller.account != self.settings.account:
+            raise OperateError(
+                f"stage {self.stage} lives in account {self.settings.account} "
+                f"(configs/{self.stage}.yaml), and these credentials are of account "
+                f"{caller.account} ({caller.arn}): nothing was done; sign in to the other account"
+            )

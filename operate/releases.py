@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from datetime import UTC, datetime
 
 from rich.console import Console
 
-from lambdas.contract import keys, outputs, packages
+from lambdas.contract import keys, outputs
 from lambdas.contract.live import NONE
-from lambdas.contract.live import version as version_of
 from lambdas.contract.names import ENDPOINT_STACK
+from lambdas.contract.packages import APPROVED
 from lambdas.contract.releases import MODEL_PACKAGE_ARN, RELEASED
 from lambdas.ports import functions, machines, models, objects, parameters, stacks
-from operate import follow
+from operate import follow, packages
 from operate.deployment import Deployment
 from operate.errors import InputError, OperateError
 from operate.progress import Progress
 
+Log = Callable[[str], None]
 SECONDS = 3600
 
 
@@ -25,48 +27,44 @@ def release(deployment: Deployment, version: str, *, force: bool = False) -> Non
     """Approve a package with the caller's own rights and follow the release that it starts.
 
     version: of the package; empty takes the newest that is pending.
-    force: in spite of a guardrail alarm that rings already, at once and unguarded.
+    force: in spite of a guardrail alarm that is on already, at once and unguarded.
     Raises InputError where there is none, OperateError where the release failed.
     """
-    group = deployment[outputs.MODEL_PACKAGE_GROUP]
-    listed = models.packages(group)
-    if version:
-        found = [package for package in listed if str(package.version) == version]
-    else:
-        found = [package for package in listed if package.approval == packages.PENDING]
-    if not found:
-        known = ", ".join(f"{p.version} ({p.approval})" for p in listed) or "none"
-        wanted = f"version {version}" if version else "version that is pending"
-        raise InputError(f"{group} has no {wanted}: known are {known}")
+    package = packages.find(deployment, version) if version else packages.pending(deployment)
     since = datetime.now(UTC).replace(microsecond=0)
-    is_new = found[0].approval != packages.APPROVED
+    is_new = package.approval != APPROVED
     if is_new:
-        models.approve(found[0].arn, "approved by make release")
+        models.approve(package.arn, "approved by make release")
     if force or not is_new:
-        _start(deployment, found[0].arn, force=force)
+        _start(deployment, package.arn, force=force)
         return
     arn = follow.started_since(deployment[outputs.RELEASE_MACHINE_ARN], since, 60, "the release")
-    _follow(arn, f"Release version {found[0].version}")
+    _follow(arn, f"Release version {package.version}")
 
 
-def rollback(deployment: Deployment, version: str, *, force: bool = False) -> None:
+def rollback(
+    deployment: Deployment, version: str, *, force: bool = False, log: Log = print
+) -> None:
     """Release an older package: the named version, or the last one that was live before.
 
-    force: in spite of a guardrail alarm that rings, which is often why one goes back.
+    force: in spite of a guardrail alarm that is on, which is often why one goes back.
     Raises InputError where there is none to go back to.
     """
     live = parameters.read(deployment[outputs.LIVE_PARAMETER])
     if version:
-        arns = [
-            p.arn
-            for p in models.packages(deployment[outputs.MODEL_PACKAGE_GROUP])
-            if str(p.version) == version
-        ]
+        wanted = packages.find(deployment, version).arn
     else:
-        arns = [arn for arn in _released(deployment) if arn != live]
-    if not arns:
-        raise InputError(f"nothing to go back to: {version_of(live)} is the first version")
-    _start(deployment, arns[0], force=force)
+        wanted = next((arn for arn in _released(deployment) if arn != live), "")
+    now = packages.describe(live)
+    if wanted == live:
+        raise InputError(f"{now} is live already: there is nothing to roll back")
+    if not wanted:
+        raise InputError(f"there is nothing to go back to: no version was live before ({now} is)")
+    log(
+        f"{now} is live; {packages.describe(wanted)} takes its place"
+        + ("" if version or live == NONE else f", and a second rollback brings {now} back")
+    )
+    _start(deployment, wanted, force=force)
 
 
 def sleep(deployment: Deployment) -> None:
@@ -83,10 +81,11 @@ def sleep(deployment: Deployment) -> None:
         json.dumps({"model_package_arn": live}).encode(),
     )
     name = deployment.place.name(ENDPOINT_STACK)
-    role_arn = deployment[outputs.ENDPOINT_ROLE_ARN]
-    stacks.update_parameters(name, {MODEL_PACKAGE_ARN: ""}, role_arn=role_arn)
+    stacks.update_parameters(
+        name, {MODEL_PACKAGE_ARN: ""}, role_arn=deployment[outputs.ENDPOINT_ROLE_ARN]
+    )
     progress = Progress()
-    with progress.step("sleep", f"Take down version {version_of(live)}"):
+    with progress.step("sleep", f"Take down {packages.describe(live)}"):
         status = follow.until("the update", lambda: stacks.settled(name), SECONDS)
     if status != "UPDATE_COMPLETE":
         raise OperateError(f"{name} is {status}; see its events in CloudFormation")
@@ -123,7 +122,7 @@ def _released(deployment: Deployment) -> list[str]:
 def _start(deployment: Deployment, package_arn: str, *, force: bool) -> None:
     event = {"model_package_arn": package_arn, **({"force": True} if force else {})}
     arn = machines.start(deployment[outputs.RELEASE_MACHINE_ARN], event)
-    _follow(arn, f"Release version {version_of(package_arn)}")
+    _follow(arn, f"Release {packages.describe(package_arn)}")
 
 
 def _follow(arn: str, title: str) -> None:

@@ -3,47 +3,59 @@
 from __future__ import annotations
 
 import os
-import signal
-import subprocess
 import sys
 import threading
 import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from http.client import HTTPException
 from pathlib import Path
-from types import FrameType
 
 from lambdas.contract.names import ENDPOINT_STACK
-from lambdas.ports import stacks
-from operate import cdk, deployment, source, summary
-from operate.errors import OperateError
+from lambdas.ports import failures, stacks
+from operate import cdk, clock, deployment, doctor, environment, processes, signals, source, summary
+from operate.client import FILE, ClientFile, read_environment
+from operate.errors import OperateError, describe
 from operate.local import LocalCloud
 from operate.loop import Journey
-from operate.place import LOCAL, Place, local_environment
+from operate.place import LOCAL, Place
 from operate.progress import Progress
+from operate.status import Watch
 from reviews.errors import ReviewStarsError
 
 POLICY = "arn:aws:iam::aws:policy/AdministratorAccess"  # CDK's own deploy role, local stage only
+OF_A_RUN = ("summary.json", FILE, "inbox.jsonl", "report.html")
+LOOK_SECONDS = 1.0
+FAILURES = (*failures.AWS_ERRORS, ReviewStarsError, HTTPException, OSError)
 
 
-class _Package(threading.Thread):
+@dataclass
+class Loop:
+    """One run: its place, its cloud, and what it prints."""
+
+    place: Place
+    cloud: LocalCloud
+    progress: Progress
+
+    @property
+    def home(self) -> Path:
+        """The folder of the run."""
+        return self.cloud.home
+
+
+class _Packaging(threading.Thread):
     """Build the Lambda folders and the templates while the cloud starts: they need no AWS."""
 
-    def __init__(self, stage: str, logs: Path, tracking_url: str) -> None:
+    def __init__(self, loop: Loop) -> None:
         super().__init__(daemon=True)
-        self.stage, self.logs, self.tracking_url = stage, logs, tracking_url
+        self.loop = loop
         self.failure: OperateError | None = None
 
     def run(self) -> None:
-        argv = [sys.executable, "-m", "infra.packaging.build", "--stage", self.stage]
-        done = subprocess.run(argv, capture_output=True, text=True, check=False)
-        (self.logs / "package.log").write_text(done.stdout + done.stderr)
-        if done.returncode != 0:
-            self.failure = OperateError(f"make package failed:\n{done.stdout}{done.stderr}")
-            return
         try:
-            synth = ["synth", "--quiet", "--output", str(self.logs / "cdk.out")]
-            synth += ["--context", f"tracking_uri={self.tracking_url}"]
-            log = self.logs / "synth.log"
-            cdk.quietly(self.stage, "synth", *synth, log=log, CDK_VALIDATION="false")
+            self._build()
+            self._synth()
         except OperateError as error:
             self.failure = error
 
@@ -53,59 +65,98 @@ class _Package(threading.Thread):
         if self.failure:
             raise self.failure
 
+    def _build(self) -> None:
+        argv = [sys.executable, "-m", "infra.packaging.build", "--stage", LOCAL]
+        env = environment.fetching(self.loop.place.shell, self.loop.home)
+        log = self.loop.home / "package.log"
+        if processes.run_logged(argv, env=env, log=log) != 0:
+            raise OperateError(
+                f"the Lambda packages could not be built: {cdk.why(log)} (all of it: {log})"
+            )
 
-def run(data: str | None, *, once: bool, cloud: LocalCloud) -> None:
-    """The whole loop on this machine (DESIGN 12); serves until Ctrl-C unless `once`.
-
-    Raises OperateError where no model could be released; everything is stopped before.
-    """
-    progress = Progress()
-    home = cloud.home
-    home.mkdir(parents=True, exist_ok=True)
-    for stale in ("summary.json", "client.env", "inbox.jsonl", "report.html"):
-        (home / stale).unlink(missing_ok=True)
-    file = source.choose(data, home)
-    for number in (signal.SIGTERM, signal.SIGINT):  # a shell's background jobs ignore the latter
-        signal.signal(number, _stop)
-    try:
-        journey = _bring_up(cloud, progress)
-        _follow(journey, file, cloud)
-        if not once:
-            _serve(journey, cloud, home)
-    except KeyboardInterrupt:
-        progress.console.print("stopping")
-    finally:
-        cloud.stop()
-
-
-def _stop(number: int, frame: FrameType | None) -> None:
-    raise KeyboardInterrupt
-
-
-def _bring_up(cloud: LocalCloud, progress: Progress) -> Journey:
-    home = cloud.home
-    place = Place(LOCAL, home)
-    package = _Package(LOCAL, home, cloud.tracking_url)
-    with progress.step("start", "Start the local cloud, build the Lambda packages"):
-        package.start()
-        cloud.start()
-        place.enter()
-        package.finish()
-    with progress.step("deploy", "Deploy six stacks with the CDK"):
-        env = local_environment(home)
-        environment = f"aws://{env['CDK_DEFAULT_ACCOUNT']}/{env['CDK_DEFAULT_REGION']}"
-        app = ("-a", str(home / "cdk.out"))
-        bootstrap = ("bootstrap", environment, "--cloudformation-execution-policies", POLICY)
-        cdk.quietly(LOCAL, "cdk bootstrap", *bootstrap, *app, log=home / "bootstrap.log")
-        deploy = ("deploy", "--all", *app, "--require-approval", "never")
-        cdk.quietly(
-            LOCAL, "cdk deploy", *deploy, "--no-previous-parameters=false", log=home / "deploy.log"
+    def _synth(self) -> None:
+        arguments = ["synth", "--quiet", "--output", str(self.loop.home / "cdk.out")]
+        arguments += ["--context", f"tracking_uri={self.loop.cloud.tracking_url}"]
+        cdk.run_logged(
+            environment.isolated(self.loop.place.shell, self.loop.home),
+            LOCAL,
+            *arguments,
+            log=self.loop.home / "synth.log",
+            CDK_VALIDATION="false",
         )
-    return Journey(deployment.read(place), progress)
 
 
-def _follow(journey: Journey, file: Path, cloud: LocalCloud) -> None:
-    progress, home = journey.progress, cloud.home
+def run(data: str | None, *, once: bool, place: Place, cloud: LocalCloud) -> None:
+    """The whole loop on this machine (DESIGN 12); serves until it is stopped unless `once`.
+
+    Raises OperateError where no model could be released, Stopped where a signal came before;
+    everything is stopped before. What is refused has changed nothing.
+    """
+    file = source.check(data) if data is not None else None
+    loop = Loop(place, cloud, Progress())
+    with cloud.reserved():
+        _say_what_is_replaced(loop)
+        if problem := doctor.disk_problem(cloud.home, doctor.RUN_BYTES):
+            raise OperateError(problem)
+        try:
+            journey = _bring_up(loop)
+            _follow(loop, journey, file or source.sample(cloud.home), once=once)
+            if not once:
+                _serve(loop, journey)
+        except FAILURES as error:
+            if cloud.has_started and cloud.has_died():
+                raise cloud.death() from error
+            raise
+        finally:
+            with signals.ignored():
+                processes.stop_all()
+                cloud.stop()
+
+
+def _say_what_is_replaced(loop: Loop) -> None:
+    """What this run ends for good, and what of the shell it does not take."""
+    last = loop.home / "summary.json"
+    if last.exists():
+        when = clock.moment(datetime.fromtimestamp(last.stat().st_mtime, UTC))
+        loop.progress.log(
+            f"the local cloud begins empty: the models and data of the run of {when} go, and its "
+            f"{', '.join(OF_A_RUN)}"
+        )
+    if names := environment.left_out(loop.place.shell):
+        loop.progress.log(
+            f"not taken from the shell: {', '.join(names)}; the local stage talks to the local "
+            "cloud alone"
+        )
+
+
+def _bring_up(loop: Loop) -> Journey:
+    home, cloud, progress = loop.home, loop.cloud, loop.progress
+    packaging = _Packaging(loop)
+    with progress.step("start", "Start the local cloud, build the Lambda packages"):
+        (home / "home").mkdir(exist_ok=True)
+        packaging.start()
+        cloud.start(environment.isolated(loop.place.shell, home))
+        for stale in OF_A_RUN:
+            (home / stale).unlink(missing_ok=True)
+        loop.place.enter()
+        packaging.finish()
+    with progress.step("deploy", "Deploy six stacks with the CDK"):
+        _deploy(loop, loop.place.environment())
+    return Journey(deployment.read(loop.place), progress)
+
+
+def _deploy(loop: Loop, variables: Mapping[str, str]) -> None:
+    settings, home = loop.place.settings, loop.home
+    app = ("-a", str(home / "cdk.out"))
+    account = f"aws://{settings.account}/{settings.region}"
+    bootstrap = ("bootstrap", account, "--cloudformation-execution-policies", POLICY, *app)
+    cdk.run_logged(variables, LOCAL, *bootstrap, log=home / "bootstrap.log")
+    deploy = ("deploy", "--all", "--require-approval", "never", "--no-previous-parameters=false")
+    cdk.run_logged(variables, LOCAL, *deploy, *app, log=home / "deploy.log")
+
+
+def _follow(loop: Loop, journey: Journey, file: Path, *, once: bool) -> None:
+    progress, home = loop.progress, loop.home
     with progress.step("preprocess", "Preprocess"):
         journey.upload(file)
         journey.preprocess()
@@ -115,7 +166,7 @@ def _follow(journey: Journey, file: Path, cloud: LocalCloud) -> None:
     with progress.step("release", "Release"):
         journey.release()
     with progress.step("ask", "Ask the API"):
-        answered = journey.ask(home / "client.env")
+        answers = journey.ask(ClientFile(journey.deployment, home / FILE))
     with progress.step("drift", "Check drift"):
         verdict = journey.check_drift()
     with progress.step("alerts", "Read the inbox"):
@@ -133,53 +184,65 @@ def _follow(journey: Journey, file: Path, cloud: LocalCloud) -> None:
         ),
         endpoint=summary.Endpoint(journey.endpoint_status(), journey.version),
         api=summary.Api(
-            answered.base_url,
-            answered.status,
-            answered.stars[0],
-            answered.p50_milliseconds,
+            answers.base_url, answers.status, answers.stars[0], answers.p50_milliseconds
         ),
         drift=summary.Drift(verdict["verdict"], verdict["n"]),
         alerts=summary.Alerts(len(alerts)),
         seconds={**progress.seconds, "total": progress.total_seconds()},
     )
     found.save(home / "summary.json")
-    summary.show(found, progress.console, _addresses(cloud))
+    report = {"report": str(home / "report.html")}
+    summary.show(found, progress.console, report if once else {**report, **_addresses(loop)})
 
 
-def _addresses(cloud: LocalCloud) -> dict[str, str]:
-    home = cloud.home
-    values = dict(line.split("=", 1) for line in (home / "client.env").read_text().splitlines())
+def _addresses(loop: Loop) -> dict[str, str]:
+    """What answers while this run serves."""
     return {
-        "API": values["API_URL"],
-        "ask it": f"set -a; . {home}/client.env; set +a   then the curl command of the README",
-        "report": str(home / "report.html"),
-        "MLflow": f"{cloud.tracking_url}/#/experiments/1/runs",
+        "API": read_environment(loop.home / FILE)["API_URL"],
+        "ask it": 'make ask TEXT="It stopped working after two days."',
+        "MLflow": f"{loop.cloud.tracking_url}/#/experiments/1/runs?workflowType=machine_learning",
         "cloud": os.environ["AWS_ENDPOINT_URL"],
     }
 
 
-def _serve(journey: Journey, cloud: LocalCloud, home: Path) -> None:
-    """Stay, and say what happens: alerts as they arrive, a new version as it goes live."""
-    from operate.status import Watch
+def _serve(loop: Loop, journey: Journey) -> None:
+    """Stay until a signal, and print what happens; client.env is renewed before it expires.
 
-    journey.progress.console.print("Serving. Another file starts the loop again: ", end="")
-    journey.progress.console.print(
-        "[bold].venv/bin/python -m operate upload FILE[/]; Ctrl-C stops."
+    Raises OperateError where the cloud ends by itself.
+    """
+    progress = loop.progress
+    progress.log_event(
+        "Serving. Another file starts the loop again: .venv/bin/python -m operate upload FILE; "
+        "Ctrl-C stops."
     )
-    watch = Watch(journey.deployment, home)
-    watch.news()
-    stack = journey.deployment.place.name(ENDPOINT_STACK)
-    while cloud.alive():
-        if not stacks.stands(stack):
-            journey.progress.log_change("the stage was destroyed; Ctrl-C stops the local cloud too")
-        else:
-            try:
-                lines = watch.news()
-            except ReviewStarsError:
-                if stacks.stands(stack):
-                    raise
-                lines = []  # it was being destroyed while we looked
+    try:
+        watch = Watch(journey.deployment, loop.home)
+        watch.news()
+        client = ClientFile(journey.deployment, loop.home / FILE)
+        client.renew()
+        last = ""
+        while loop.cloud.is_alive():
+            lines, trouble = _look(loop, watch, client)
             for line in lines:
-                journey.progress.log(line)
-        time.sleep(2)
-    raise OperateError(f"the local cloud has stopped; see {cloud.log}")
+                progress.log_event(line)
+            if trouble and trouble != last:
+                progress.log_event(trouble)
+            last = trouble
+            time.sleep(LOOK_SECONDS)
+    except signals.Stopped:
+        progress.log_event("stopping")
+        return
+    raise loop.cloud.death()
+
+
+def _look(loop: Loop, watch: Watch, client: ClientFile) -> tuple[list[str], str]:
+    """What is new, and what stands in the way of looking; a stage may be destroyed meanwhile."""
+    try:
+        if not stacks.stands(loop.place.name(ENDPOINT_STACK)):
+            return [], "the stage was destroyed; Ctrl-C stops the local cloud too"
+        client.keep_fresh(datetime.now(UTC))
+        return watch.news(), ""
+    except FAILURES as error:
+        if loop.cloud.has_died():
+            raise loop.cloud.death() from error
+        return [], f"the state of the stage cannot be read now: {describe(error)}"

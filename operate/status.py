@@ -1,19 +1,28 @@
-"""What runs, what is live, what was said: for a terminal, and for `make run` while it serves."""
+"""What runs, what is live, what the alerts said: for a person, and for a run that serves."""
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
 
-from lambdas.contract import outputs
-from lambdas.contract.live import NONE, version
+from lambdas.contract import names, outputs
+from lambdas.contract.live import NONE
 from lambdas.ports import machines, models, parameters
 from lambdas.ports.api import base_url
+from operate import clock
 from operate.deployment import Deployment
 from operate.inbox import Inbox
+from operate.packages import describe
+from operate.progress import show_rows
+
+MACHINES = {
+    outputs.PREPROCESS_MACHINE_ARN: names.PREPROCESS,
+    outputs.LEARN_MACHINE_ARN: names.LEARN,
+    outputs.RELEASE_MACHINE_ARN: names.RELEASE,
+}
+SHOWN = 3  # executions of each machine
 
 
 class Watch:
@@ -27,41 +36,68 @@ class Watch:
         self._live = ""
 
     def news(self) -> list[str]:
-        """A line for each change: executions, the live version, alerts."""
+        """A line for each change: executions with their outcome, the live version, alerts."""
         lines = []
-        for key in outputs.MACHINES:
-            for execution in machines.executions(self.deployment[key])[:3]:
+        for key, name in MACHINES.items():
+            for execution in reversed(machines.executions(self.deployment[key])[:SHOWN]):
                 if self._states.get(execution.arn) != execution.status:
                     self._states[execution.arn] = execution.status
-                    name = self.deployment[key].rsplit(":", 1)[1]
-                    lines.append(f"{name}: {execution.status.lower()}")
+                    lines.append(f"{name}: {outcome(execution.arn, execution.status)}")
         live = parameters.read(self.deployment[outputs.LIVE_PARAMETER])
         if live != self._live:
-            self._live = live
-            lines.append(f"live: {version(live)}")
+            before, self._live = self._live, live
+            lines.append(
+                f"live: {describe(live)}{f' (before: {describe(before)})' if before else ''}"
+            )
         alerts = self.inbox.collect()
         lines += [f"alert: {alert.line}" for alert in alerts[self._shown :]]
         self._shown = len(alerts)
         return lines
 
 
+def outcome(arn: str, status: str) -> str:
+    """The status of an execution, with what came of it or why it failed."""
+    if status == "RUNNING":
+        return "running"
+    ended = machines.describe(arn)
+    if status != "SUCCEEDED":
+        return f"{status.lower()}: {ended.cause or ended.error or 'no reason was given'}"
+    return ", ".join(["succeeded", *_results(json.loads(ended.output or "{}"))])
+
+
+def _results(output: object) -> list[str]:
+    """What the output of one of our machines says that a person wants to know."""
+    if not isinstance(output, dict):
+        return []
+    found = []
+    if counts := output.get("counts"):
+        found.append(f"{counts['kept']:,} of {counts['read']:,} reviews kept")
+    if package := output.get("model_package_arn"):
+        found.append(describe(package))
+    return found + [str(output[key]) for key in ("why", "reason", "message") if output.get(key)]
+
+
 def show(deployment: Deployment, home: Path, console: Console) -> None:
     """Print the state of a stage."""
-    table = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
     live = parameters.read(deployment[outputs.LIVE_PARAMETER])
-    table.add_row("live", version(live) if live != NONE else "no model is released")
+    rows = [("live", "no model is released" if live == NONE else describe(live))]
     if live != NONE:
         endpoint = models.describe_endpoint(deployment[outputs.ENDPOINT_NAME])
-        table.add_row("endpoint", f"{endpoint.status}, {endpoint.configuration}")
+        rows.append(("endpoint", f"{endpoint.status}, {endpoint.configuration}"))
     for package in models.packages(deployment[outputs.MODEL_PACKAGE_GROUP])[:5]:
-        table.add_row(f"version {package.version}", f"{package.approval}, {package.created:%F %T}")
-    for key in outputs.MACHINES:
-        name = deployment[key].rsplit(":", 1)[1]
-        for execution in machines.executions(deployment[key])[:3]:
-            table.add_row(name, f"{execution.status.lower()}, started {execution.started:%F %T}")
+        row = f"{package.approval}, registered {clock.moment(package.created)}"
+        rows.append((f"version {package.version}", row))
+    for key, name in MACHINES.items():
+        for execution in machines.executions(deployment[key])[:SHOWN]:
+            state = outcome(execution.arn, execution.status)
+            rows.append((name, f"{clock.moment(execution.started)}  {state}"))
     if deployment.get(outputs.INBOX_URL):
-        for alert in Inbox(deployment[outputs.INBOX_URL], home / "inbox.jsonl").collect()[-5:]:
-            table.add_row("alert", escape(f"{alert.time[:19]} {alert.line}"))
-    console.print(table)
-    address = base_url(deployment[outputs.API_ID], deployment[outputs.API_STAGE])
-    console.print(f"API  {address}", soft_wrap=True)  # one that is cut is no address
+        alerts = Inbox(deployment[outputs.INBOX_URL], home / "inbox.jsonl").collect()[-5:]
+        rows += [("alert", f"{_moment(alert.time)}  {alert.line}") for alert in alerts]
+    rows.append(("API", base_url(deployment[outputs.API_ID], deployment[outputs.API_STAGE])))
+    show_rows(console, rows)
+
+
+def _moment(text: str) -> str:
+    found = clock.parse(text)
+    return clock.moment(found) if found else "(no time)"

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import msgspec
 from rich.console import Console
-from rich.table import Table
+
+from operate.progress import show_rows
 
 
 class Reviews(msgspec.Struct):
@@ -79,35 +80,34 @@ HEADLINES = ("accuracy", "macro_f1", "mae", "qwk", "within_one", "ece", "majorit
 
 def show(summary: Summary, console: Console, addresses: dict[str, str]) -> None:
     """Print the summary as a person reads it."""
-    table = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
-    table.add_column(style="bold")
-    table.add_column()
-    reviews, model = summary.reviews, summary.model
-    aside = sum(reviews.rejected.values())
-    table.add_row(
-        "reviews",
-        f"{reviews.read:,} read = {reviews.kept:,} kept + {reviews.duplicates:,} duplicates "
-        f"+ {aside:,} rejected",
-    )
-    if aside:
-        reasons = sorted(reviews.rejected.items(), key=lambda item: -item[1])
-        table.add_row("", ", ".join(f"{reason} {count:,}" for reason, count in reasons))
-    table.add_row("model", f"version {model.version}, gate {model.gate}")
+    reviews, model, api = summary.reviews, summary.model, summary.api
+    rejected = sum(reviews.rejected.values())
     figures = [f"{name} {model.metrics[name]:.3f}" for name in HEADLINES if name in model.metrics]
-    table.add_row("", ", ".join(figures))
-    table.add_row(
-        "endpoint", f"{summary.endpoint.status}, version {summary.endpoint.model_version}"
-    )
-    table.add_row(
-        "API",
-        f"{summary.api.status}, {summary.api.stars} stars, "
-        f"half of the answers within {summary.api.p50_milliseconds:.0f} ms",
-    )
-    table.add_row("drift", f"{summary.drift.verdict} ({summary.drift.n:,} reviews)")
-    table.add_row("alerts", f"{summary.alerts.delivered} delivered to the inbox")
-    table.add_row("time", f"{summary.seconds['total']:.0f} s")
-    for name, address in addresses.items():
-        table.add_row(name, address)
+    reasons = sorted(reviews.rejected.items(), key=lambda item: -item[1])
+    rows = [
+        (
+            "reviews",
+            f"{reviews.read:,} read = {reviews.kept:,} kept + {reviews.duplicates:,} duplicates "
+            f"+ {rejected:,} rejected",
+        ),
+        *(
+            [("", ", ".join(f"{reason} {count:,}" for reason, count in reasons))]
+            if rejected
+            else []
+        ),
+        ("model", f"version {model.version}, gate {model.gate}"),
+        ("", ", ".join(figures)),
+        ("endpoint", f"{summary.endpoint.status}, version {summary.endpoint.model_version}"),
+        (
+            "API",
+            f"{api.status}, {api.stars} stars, half of the answers within "
+            f"{api.p50_milliseconds:.0f} ms",
+        ),
+        ("drift", f"{summary.drift.verdict} ({summary.drift.n:,} reviews)"),
+        ("alerts", f"{summary.alerts.delivered} delivered to the inbox"),
+        ("time", f"{summary.seconds['total']:.0f} s"),
+        *addresses.items(),
+    ]
     console.print()
-    console.print(table)
+    show_rows(console, rows)
     console.print()

@@ -9,7 +9,7 @@ from lambdas.contract.keys import INCOMING
 from lambdas.ports import objects
 from operate.deployment import Deployment
 from operate.errors import InputError
-from operate.source import choose
+from operate.source import check
 
 
 def upload(deployment: Deployment, file: Path) -> str:
@@ -17,7 +17,7 @@ def upload(deployment: Deployment, file: Path) -> str:
 
     Raises InputError where the file cannot be one of raw reviews.
     """
-    path = choose(str(file), deployment.place.home)
+    path = check(str(file))
     key = f"{INCOMING}{path.name}"
     objects.put_file(deployment[outputs.RAW_BUCKET], key, path)
     return f"s3://{deployment[outputs.RAW_BUCKET]}/{key}"

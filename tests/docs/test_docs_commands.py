@@ -18,7 +18,8 @@ def documented(text: str) -> set[str]:
     """The targets that a text names as `make target`, several after one `make` too."""
     named: set[str] = set()
     for words in re.findall(r"`make ([a-z][^`\n]*)`|^make ([a-z].*)$", text, re.MULTILINE):
-        for word in (words[0] or words[1]).split("#")[0].split():
+        bare = re.sub(r'"[^"]*"', "", words[0] or words[1])
+        for word in bare.split("#")[0].split():
             if re.fullmatch(r"[a-z-]+", word):
                 named.add(word)
     return named

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import signal
 import socket
 import subprocess
@@ -92,8 +93,8 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
             if process.poll() is not None or time.monotonic() > deadline:
                 pytest.fail(f"no summary:\n{(home / 'run.log').read_text()[-6000:]}")
             time.sleep(0.5)
-        lines = (home / "client.env").read_text().splitlines()
-        client = dict(line.split("=", 1) for line in lines)
+        assignments = shlex.split((home / "client.env").read_text())
+        client = dict(assignment.split("=", 1) for assignment in assignments)
         yield Running(home, process, json.loads((home / "summary.json").read_text()), client)
     finally:
         if process.poll() is None:
