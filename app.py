@@ -6,7 +6,6 @@ import json
 import os
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
 
 import aws_cdk as cdk
 import msgspec
@@ -14,8 +13,9 @@ from aws_cdk import aws_logs as logs
 from cdk_nag import AwsSolutionsChecks
 from constructs import IConstruct
 
-from infra.acknowledged import acknowledge_stars
+from infra.acknowledged import acknowledge_wildcards
 from infra.packaging.packages import Packages
+from infra.platform import AlertTopic, Platform
 from infra.source import Source
 from infra.stacks.endpoint import EndpointStack
 from infra.stacks.foundation import FoundationStack
@@ -31,66 +31,64 @@ HERE = Path(__file__).resolve().parent
 def compose(app: cdk.App, stage: Stage, packages: Packages, source: Source) -> None:
     """Build every stack of a stage, in the order in which they are deployed."""
     foundation = FoundationStack(app, "Foundation", stage=stage)
-    common: dict[str, Any] = {"stage": stage, "packages": packages}
-    alerts: dict[str, Any] = {
-        "alert_topic_arn": foundation.alert_topic_arn,
-        "alerts_key": foundation.alerts_key,
-    }
+    alerts = AlertTopic(arn=foundation.alert_topic_arn, key=foundation.alerts_key)
+    platform = Platform(stage=stage, packages=packages, alerts=alerts)
     preprocessing = PreprocessingStack(
         app,
         "Preprocessing",
+        platform=platform,
         source=source,
         raw=foundation.raw,
         curated=foundation.curated,
-        **common,
-        **alerts,
     )
     learning = LearningStack(
         app,
         "Learning",
+        platform=platform,
         source=source,
         curated=foundation.curated,
         models=foundation.models,
-        **common,
-        **alerts,
     )
-    endpoint = EndpointStack(
-        app, "Endpoint", stage=stage, alert_topic_arn=foundation.alert_topic_arn
-    )
+    endpoint = EndpointStack(app, "Endpoint", stage=stage, alert_topic_arn=alerts.arn)
     serving = ServingStack(
         app,
         "Serving",
+        platform=platform,
         models=foundation.models,
         observations=foundation.observations,
-        **common,
-        **alerts,
     )
     operations = OperationsStack(
         app,
         "Operations",
-        drift=drift(),
-        signals=Signals(
-            preprocessing_failed=preprocessing.preprocessing.failed(),
-            arrivals_lost=preprocessing.preprocessing.events_lost(),
-            rejected_share=preprocessing.preprocessing.rejected_share(),
-            learning_failed=learning.learning.failed(),
-            datasets_lost=learning.learning.events_lost(),
-            release_failed=serving.release.failed(),
-            release_stuck=serving.release.stuck(),
-            releases_lost=serving.release.lost.waiting(),
-            model_errors=serving.ratings.model_errors(),
-            dropped_observations=serving.ratings.dropped_observations(),
-            server_error_share=serving.ratings.server_error_share(),
-        ),
+        platform=platform,
+        drift_config=drift_config(),
+        signals=signals(preprocessing, learning, serving),
         models=foundation.models,
         observations=foundation.observations,
-        **common,
-        **alerts,
     )
     in_order(foundation, preprocessing, learning, endpoint, serving, operations)
     nodes = app.node.find_all()
     encrypt_logs(nodes, foundation.data_key.key_arn)
-    acknowledge_stars(nodes)
+    acknowledge_wildcards(nodes)
+
+
+def signals(
+    preprocessing: PreprocessingStack, learning: LearningStack, serving: ServingStack
+) -> Signals:
+    """What the alarms watch, as its owners hand it out."""
+    return Signals(
+        preprocessing_failed=preprocessing.preprocessing.failed(),
+        preprocess_dead_letters=preprocessing.preprocessing.dead_letters.waiting(),
+        rejected_share=preprocessing.preprocessing.rejected_share(),
+        learning_failed=learning.learning.failed(),
+        learn_dead_letters=learning.learning.dead_letters.waiting(),
+        release_failed=serving.release.failed(),
+        release_stuck=serving.release.stuck(),
+        release_dead_letters=serving.release.dead_letters.waiting(),
+        model_errors=serving.ratings.model_errors(),
+        dropped_observations=serving.ratings.dropped_observations(),
+        server_error_share=serving.ratings.server_error_share(),
+    )
 
 
 def encrypt_logs(nodes: list[IConstruct], key_arn: str) -> None:
@@ -106,15 +104,15 @@ def in_order(*stacks: cdk.Stack) -> None:
         later.add_stack_dependency(earlier)
 
 
-def drift() -> dict[str, Any]:
-    """When a window counts as drifted."""
-    content: dict[str, Any] = msgspec.yaml.decode((HERE / "configs" / "drift.yaml").read_bytes())
-    return content
+def drift_config() -> str:
+    """When a window counts as drifted: configs/drift.yaml as JSON, a variable of the monitor."""
+    content = msgspec.yaml.decode((HERE / "configs" / "drift.yaml").read_bytes())
+    return json.dumps(content, separators=(",", ":"))
 
 
-def flags() -> dict[str, Any]:
+def flags() -> dict[str, object]:
     """The feature flags of cdk.json, which only the CDK CLI hands over by itself."""
-    context: dict[str, Any] = json.loads((HERE / "cdk.json").read_text())["context"]
+    context: dict[str, object] = json.loads((HERE / "cdk.json").read_text())["context"]
     return context
 
 

@@ -1,4 +1,4 @@
-"""Every star that a policy of the house holds, with its reason. A star not here fails the synth.
+"""Every wildcard that a policy of ours holds, with its reason. One not here fails the synth.
 
 `*` within an ARN is a name that is not known before it exists. `*` alone stands only where the
 service takes no resource; there each action is named.
@@ -38,8 +38,8 @@ API_LOGS = (
 
 
 @dataclass(frozen=True)
-class Star:
-    """A resource with a star that may stand in a policy.
+class Wildcard:
+    """A resource with a wildcard that may stand in a policy.
 
     resource: a regular expression for the whole of it; actions: empty for any.
     """
@@ -54,69 +54,69 @@ class Star:
         return fits and (not self.actions or set(actions) <= set(self.actions))
 
 
-STARS = (
-    Star(
+WILDCARDS = (
+    Wildcard(
         r"\*",
         "log delivery of Step Functions and API Gateway takes no resource",
         actions=LOG_DELIVERY,
     ),
-    Star(
+    Wildcard(
         r"\*",
         "a login token of ECR is of the whole account",
         actions=("ecr:GetAuthorizationToken",),
     ),
-    Star(
+    Wildcard(
         r"arn:aws:s3:::review-stars-[^/*]+/[a-z][^*]*/\*",
         "one prefix of one bucket: keys are made at run time",
     ),
-    Star(
+    Wildcard(
         r"arn:aws:s3:::review-stars-[^/*]+-models-[^/*]+/runs/\*/evaluation/model_card\.json",
         "one file of each run: runs are named at run time",
     ),
-    Star(
+    Wildcard(
         r"arn:aws:states:[^*]+:execution:review-stars-[^*]+[:/]\*",
         "executions of one machine: their ids are made at run time",
     ),
-    Star(
+    Wildcard(
         r"arn:aws:sagemaker:[^*]+:pipeline/review-stars-[^/*]+/execution/\*",
         "executions of one pipeline: their ids are made at run time",
     ),
-    Star(
+    Wildcard(
         r"arn:aws:sagemaker:[^*]+:model-package/review-stars-[^/*]+/\*",
         "versions of one group: they are numbered as they come",
     ),
-    Star(
+    Wildcard(
         r"arn:aws:sagemaker:[^*]+:(training|processing)-job/pipelines-\*",
         "SageMaker Pipelines names its jobs itself, with this beginning",
     ),
-    Star(
+    Wildcard(
         r"arn:aws:sagemaker:[^*]+:(model|endpoint-config)/review-stars-[^/*]+-\*",
         "what one endpoint is made from: names end in version, digest and release",
     ),
-    Star(
+    Wildcard(
         r"\*",
         "SageMaker lists Models and EndpointConfigs of the whole account",
         actions=("sagemaker:ListEndpointConfigs", "sagemaker:ListModels"),
     ),
-    Star(
+    Wildcard(
         r"arn:aws:cloudformation:[^*]+:stack/review-stars-[^/*]+/\*",
         "one stack by its name: its id is made with it",
     ),
-    Star(
+    Wildcard(
         r"\*",
         "a metric has no ARN: the condition names the namespace",
         actions=("cloudwatch:PutMetricData",),
     ),
-    Star(
+    Wildcard(
         r"\*",
         "API Gateway takes one role for all its logs, and asks for these before it does",
         actions=API_LOGS,
     ),
-    Star(
+    Wildcard(
         r"arn:aws:logs:[^*]+:log-group:/aws/sagemaker/Endpoints/review-stars-[^/*]+:log-stream:\*",
         "the log of one endpoint: its streams are named after instances",
     ),
-    Star(
+    Wildcard(
         r"arn:aws:logs:[^*]+:log-group:/aws/sagemaker/(Training|Processing)Jobs\*",
         "SageMaker makes these two log groups itself",
     ),
@@ -124,12 +124,14 @@ STARS = (
 
 
 def reason_for(resource: str, actions: list[str]) -> str | None:
-    """Why this resource with a star may stand with these actions; None where nothing says so."""
-    return next((star.reason for star in STARS if star.covers(resource, actions)), None)
+    """Why this wildcard may stand with these actions; None where nothing says so."""
+    return next(
+        (wildcard.reason for wildcard in WILDCARDS if wildcard.covers(resource, actions)), None
+    )
 
 
-def starred(document: Mapping[str, Any]) -> Iterator[tuple[str, list[str]]]:
-    """The resources with a star that a resolved policy document allows, with their actions."""
+def allowed_wildcards(document: Mapping[str, Any]) -> Iterator[tuple[str, list[str]]]:
+    """The wildcards that a resolved policy document allows, each with its actions."""
     for statement in document["Statement"]:
         if statement["Effect"] != "Allow":
             continue
@@ -138,13 +140,13 @@ def starred(document: Mapping[str, Any]) -> Iterator[tuple[str, list[str]]]:
                 yield resource, _listed(statement["Action"])
 
 
-def acknowledge_stars(nodes: list[IConstruct]) -> None:
-    """Tell cdk-nag the reason of each star; it asks for one of every statement that holds one."""
+def acknowledge_wildcards(nodes: list[IConstruct]) -> None:
+    """Give cdk-nag the reason of each wildcard; it asks for one of every statement with one."""
     for node in nodes:
         if not isinstance(node, iam.CfnPolicy):
             continue
         document = cdk.Stack.of(node).resolve(node.policy_document)
-        for resource, actions in starred(document):
+        for resource, actions in allowed_wildcards(document):
             if reason := reason_for(resource, actions):
                 cdk.Validations.of(node).acknowledge(
                     cdk.Acknowledgment(id=f"AwsSolutions-IAM5[Resource::{resource}]", reason=reason)

@@ -112,7 +112,7 @@ class Monitoring(Settings, frozen=True, kw_only=True):
 
 
 class Alerts(Settings, frozen=True, kw_only=True):
-    """Who is told."""
+    """Who is notified."""
 
     inbox: bool
     emails: list[str]
@@ -192,7 +192,7 @@ class Stage(Settings, frozen=True, kw_only=True):
 
     @property
     def live_parameter(self) -> str:
-        """The SSM parameter that says which package answers."""
+        """The SSM parameter that names the package that answers."""
         return names.live_parameter(self.label)
 
     @property

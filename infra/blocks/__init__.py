@@ -1,1 +1,1 @@
-"""Building blocks that several constructs import; they know no capability."""
+"""Building blocks that constructs are made of; they import no construct."""

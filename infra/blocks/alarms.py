@@ -1,4 +1,4 @@
-"""Alarms as data: one line each, told to one topic, with the place where the remedy stands."""
+"""Alarms as data: one line each, one topic for all, and the place where the remedy stands."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ MISSING = {
 
 @dataclass(frozen=True)
 class Alarm:
-    """A signal and the bound beyond which a person is told.
+    """A signal and the bound beyond which a person is notified.
 
     id: in PascalCase; its physical name is made from it. minutes: one period. over, under: the
     bound, one of the two. times: periods in a row. missing: what no data means.
@@ -33,7 +33,7 @@ class Alarm:
 
     id: str
     signal: cloudwatch.Metric
-    says: str
+    message: str
     minutes: int
     over: float | None = None
     under: float | None = None
@@ -72,7 +72,7 @@ class Alarms(Construct):
             self,
             alarm.id,
             alarm_name=stage.name(alarm.slug),
-            alarm_description=f"{alarm.says} What to do: {RUNBOOKS}#{alarm.slug}",
+            alarm_description=f"{alarm.message} What to do: {RUNBOOKS}#{alarm.slug}",
             metric=alarm.signal.with_(period=Duration.minutes(alarm.minutes)),
             threshold=bound,
             comparison_operator=(

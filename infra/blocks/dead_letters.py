@@ -10,7 +10,7 @@ from constructs import Construct
 from infra.stage import Stage
 
 
-class LostEvents(Construct):
+class DeadLetters(Construct):
     """The dead-letter queue of a rule; name: its physical name is `Stage.name(name)`."""
 
     def __init__(self, scope: Construct, id: str, *, stage: Stage, name: str) -> None:

@@ -12,29 +12,27 @@ from constructs import Construct
 
 from infra.blocks.deployment import lambda_architecture, lambda_runtime
 from infra.blocks.statements import allow
-from infra.packaging.packages import Packages
-from infra.stage import Stage
+from infra.platform import Platform
 
 FULL_CPU_MB = 1_769  # the memory at which Lambda gives one whole vCPU
-LEAST_DISK_MB = 512  # of /tmp, which Lambda gives to every function
+MIN_DISK_MB = 512  # of /tmp, which Lambda gives to every function
 
 
 class Function(Construct):
-    """A handler of `lambdas/`, which may do what its statements say and write its own log."""
+    """A handler of `lambdas/`, which may do what its statements allow and write its own log."""
 
     def __init__(
         self,
         scope: Construct,
         id: str,
         *,
-        stage: Stage,
-        packages: Packages,
+        platform: Platform,
         handler: str,
         environment: Mapping[str, str],
         may: Iterable[Iterable[iam.PolicyStatement]] = (),
         timeout_seconds: int = 60,
         memory_mb: int = FULL_CPU_MB,
-        disk_mb: int = LEAST_DISK_MB,
+        disk_mb: int = MIN_DISK_MB,
         role_name: str | None = None,
     ) -> None:
         """handler: `lambdas.<package>.<module>.handler`; may: groups of statements; role_name:
@@ -58,9 +56,9 @@ class Function(Construct):
         self.function = lambda_.Function(
             self,
             "Function",
-            runtime=lambda_runtime(stage),
-            architecture=lambda_architecture(stage),
-            code=packages.code(package),
+            runtime=lambda_runtime(platform.stage),
+            architecture=lambda_architecture(platform.stage),
+            code=platform.packages.code(package),
             handler=handler,
             role=self.role,
             log_group=log,

@@ -10,8 +10,8 @@ from infra.blocks.alarms import Alarm
 from infra.stage import Stage
 
 VARIANT = "AllTraffic"  # a rollout with guardrails needs the same variant name before and after
-SLOWEST_MICROSECONDS = 1_000_000  # a batch of 100 reviews takes some tens of milliseconds
-LONGEST_ROLLOUT_SECONDS = 3_600
+MAX_LATENCY_MICROSECONDS = 1_000_000  # a batch of 100 reviews takes some tens of milliseconds
+MAX_ROLLOUT_SECONDS = 3_600
 
 Json = dict[str, Any]
 
@@ -32,7 +32,7 @@ def endpoint_alarms(stage: Stage) -> list[Alarm]:
             "One request in twenty takes the model more than a second.",
             minutes=1,
             times=3,
-            over=SLOWEST_MICROSECONDS,
+            over=MAX_LATENCY_MICROSECONDS,
         ),
     ]
 
@@ -62,18 +62,18 @@ def guarded(stage: Stage) -> Json:
         "BlueGreenUpdatePolicy": {
             "TrafficRoutingConfiguration": routing,
             "TerminationWaitInSeconds": wait,
-            "MaximumExecutionTimeoutInSeconds": LONGEST_ROLLOUT_SECONDS + 3 * wait,
+            "MaximumExecutionTimeoutInSeconds": MAX_ROLLOUT_SECONDS + 3 * wait,
         },
         "AutoRollbackConfiguration": {"Alarms": [{"AlarmName": name} for name in stage.guardrails]},
     }
 
 
 def unguarded() -> Json:
-    """Everything at once and no alarm: one that rings already cannot undo an undo."""
+    """Everything at once and no alarm: one that is in alarm already cannot undo an undo."""
     return {
         "BlueGreenUpdatePolicy": {
             "TrafficRoutingConfiguration": {"Type": "ALL_AT_ONCE", "WaitIntervalInSeconds": 0},
             "TerminationWaitInSeconds": 0,
-            "MaximumExecutionTimeoutInSeconds": LONGEST_ROLLOUT_SECONDS,
+            "MaximumExecutionTimeoutInSeconds": MAX_ROLLOUT_SECONDS,
         }
     }

@@ -17,7 +17,7 @@ from infra.stage import Stage
 
 
 class Machine(Construct):
-    """A definition, which may do what its statements say and write its own log.
+    """A definition, which may do what its statements allow and write its own log.
 
     name: its physical name is `Stage.name(name)`, so that its ARN is known before it exists.
     """

@@ -13,7 +13,7 @@ Type = apigateway.ResponseType
 
 @dataclass(frozen=True)
 class Problem:
-    """One kind of answer. Its words are fixed: the gateway's own may repeat what was sent."""
+    """One kind of answer. Its text is fixed: the gateway's own may repeat what was sent."""
 
     type: apigateway.ResponseType
     status: int

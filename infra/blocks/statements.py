@@ -8,6 +8,7 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
 
+from infra.platform import AlertTopic
 from infra.stage import Stage
 
 Conditions = Mapping[str, Mapping[str, object]]
@@ -52,11 +53,11 @@ def may_use_key(key: kms.IKey, *actions: str) -> list[iam.PolicyStatement]:
     return [allow(actions, key.key_arn)]
 
 
-def may_publish(topic_arn: str, key: kms.IKey) -> list[iam.PolicyStatement]:
+def may_publish(topic: AlertTopic) -> list[iam.PolicyStatement]:
     """Publish to an encrypted topic."""
     return [
-        allow(["sns:Publish"], topic_arn),
-        *may_use_key(key, "kms:Decrypt", "kms:GenerateDataKey"),
+        allow(["sns:Publish"], topic.arn),
+        *may_use_key(topic.key, "kms:Decrypt", "kms:GenerateDataKey"),
     ]
 
 

@@ -1,1 +1,1 @@
-"""One capability a file; none knows another."""
+"""One capability a file; none imports another: they meet in the stacks."""

@@ -1,4 +1,4 @@
-"""The topic that tells people, and those whom it tells."""
+"""The alert topic and its subscribers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Two keys: one for data, one for what services say about it."""
+"""Two keys: one for data, one for alerts."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ class Keys(Construct):
     """The keys of a stage, each with the service principals that need it and no other.
 
     IAM policies of the account decide for roles; services that act under their own name are
-    let in here, or what they write is lost without a word.
+    let in here, or what they write is dropped silently.
     """
 
     def __init__(self, scope: Construct, id: str, *, stage: Stage) -> None:

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_events as events
 from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_iam as iam
-from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
-from infra.blocks.dead_letters import LostEvents
+from infra.blocks.dead_letters import DeadLetters
 from infra.blocks.function import Function
 from infra.blocks.machine import Machine, machine_arn
 from infra.blocks.statements import (
@@ -25,8 +22,7 @@ from infra.blocks.statements import (
     may_write,
 )
 from infra.machines import learning
-from infra.packaging.packages import Packages
-from infra.stage import Stage
+from infra.platform import Platform
 from lambdas.contract import keys
 from lambdas.contract.events import DATASET_READY
 from lambdas.contract.learning import DATASET, SCHEDULE
@@ -45,25 +41,21 @@ class Learning(Construct):
         scope: Construct,
         id: str,
         *,
-        stage: Stage,
-        packages: Packages,
+        platform: Platform,
         settings: LearnSettings,
         curated: s3.IBucket,
         models: s3.IBucket,
-        alert_topic_arn: str,
-        alerts_key: kms.IKey,
     ) -> None:
         super().__init__(scope, id)
+        stage, alerts = platform.stage, platform.alerts
         self._stage = stage
-        common: dict[str, Any] = {
-            "stage": stage,
-            "packages": packages,
-            "environment": settings.to_env(),
-        }
+        environment = settings.to_env()
         self.prepare = Function(
             self,
             "Prepare",
+            platform=platform,
             handler="lambdas.learn.prepare.handler",
+            environment=environment,
             may=[
                 may_list(curated, DATASETS),
                 may_read(curated, DATASETS),
@@ -71,19 +63,19 @@ class Learning(Construct):
                 may_write(models, NO_CHAMPION),
                 self._may_look(),
             ],
-            **common,
         )
         self.conclude = Function(
             self,
             "Conclude",
+            platform=platform,
             handler="lambdas.learn.conclude.handler",
+            environment=environment,
             may=[
                 may_list(curated, DATASETS),
                 may_list(models, CARDS),
                 may_read(models, CARDS),
                 self._may_conclude(),
             ],
-            **common,
         )
         self.machine = Machine(
             self,
@@ -95,7 +87,7 @@ class Learning(Construct):
                     prepare=self.prepare.arn,
                     conclude=self.conclude.arn,
                     pipeline_name=stage.name(),
-                    topic_arn=alert_topic_arn,
+                    topic_arn=alerts.arn,
                     subject=stage.name(),
                     event_source=stage.event_source,
                     settle_seconds=60 * stage.learning.settle_minutes,
@@ -104,12 +96,12 @@ class Learning(Construct):
             ),
             may=[
                 may_invoke(self.prepare.arn, self.conclude.arn),
-                may_publish(alert_topic_arn, alerts_key),
+                may_publish(alerts),
                 may_put_events(stage),
                 self._may_run(),
             ],
         )
-        self.lost = LostEvents(self, "Lost", stage=stage, name="learn-lost")
+        self.dead_letters = DeadLetters(self, "DeadLetters", stage=stage, name="learn-dead-letters")
         self._started_by()
 
     def _may_look(self) -> list[iam.PolicyStatement]:
@@ -156,27 +148,23 @@ class Learning(Construct):
                 source=[stage.event_source], detail_type=[DATASET_READY]
             ),
         )
-        rule.add_target(self._run_because(DATASET))
+        rule.add_target(self._run_for(DATASET))
         if stage.learning.schedule:
             events.Rule(
                 self,
                 "Schedule",
                 rule_name=stage.name("learn-schedule"),
                 schedule=events.Schedule.expression(stage.learning.schedule),
-                targets=[self._run_because(SCHEDULE)],
+                targets=[self._run_for(SCHEDULE)],
             )
 
-    def _run_because(self, why: str) -> targets.SfnStateMachine:
+    def _run_for(self, reason: str) -> targets.SfnStateMachine:
         return targets.SfnStateMachine(
             self.machine.machine,
-            dead_letter_queue=self.lost.queue,
-            input=events.RuleTargetInput.from_object({"reason": why}),
+            dead_letter_queue=self.dead_letters.queue,
+            input=events.RuleTargetInput.from_object({"reason": reason}),
         )
 
     def failed(self) -> cloudwatch.Metric:
         """Runs that ended without a registered model."""
         return self.machine.executions("Failed")
-
-    def events_lost(self) -> cloudwatch.Metric:
-        """Datasets and schedules whose event started nothing."""
-        return self.lost.waiting()

@@ -7,14 +7,13 @@ from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_events as events
 from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_iam as iam
-from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
-from infra.blocks.dead_letters import LostEvents
+from infra.blocks.dead_letters import DeadLetters
 from infra.blocks.function import FULL_CPU_MB, Function
 from infra.blocks.statements import allow, may_list, may_publish, may_read, may_write
-from infra.packaging.packages import Packages
+from infra.platform import Platform
 from infra.stage import Stage
 from lambdas.contract import keys
 from lambdas.settings import MonitorSettings
@@ -23,27 +22,25 @@ TIMEOUT_SECONDS = 300
 
 
 class Monitor(Construct):
-    """One function on a schedule; it tells people, and the Learn machine, of drift itself."""
+    """One function on a schedule; it publishes drift to the topic, and starts the Learn machine."""
 
     def __init__(
         self,
         scope: Construct,
         id: str,
         *,
-        stage: Stage,
-        packages: Packages,
+        platform: Platform,
         settings: MonitorSettings,
         observations: s3.IBucket,
         models: s3.IBucket,
-        alerts_key: kms.IKey,
     ) -> None:
         super().__init__(scope, id)
+        stage = platform.stage
         seen = tuple(map(keys.anything, (keys.PREDICTIONS, keys.FEEDBACK, keys.MONITORING)))
         self.check = Function(
             self,
             "Check",
-            stage=stage,
-            packages=packages,
+            platform=platform,
             handler="lambdas.monitor.check.handler",
             environment=settings.to_env(),
             may=[
@@ -54,15 +51,17 @@ class Monitor(Construct):
                 may_read(models, keys.anything(keys.RUNS)),
                 _may_see_live(stage),
                 _may_learn(settings.learn_machine_arn),
-                may_publish(settings.alert_topic_arn, alerts_key),
+                may_publish(platform.alerts),
             ],
             timeout_seconds=TIMEOUT_SECONDS,
             memory_mb=FULL_CPU_MB,  # numpy and scipy want a whole processor
         )
-        self.lost = LostEvents(self, "Lost", stage=stage, name="monitor-lost")
+        self.dead_letters = DeadLetters(
+            self, "DeadLetters", stage=stage, name="monitor-dead-letters"
+        )
         target = targets.LambdaFunction(
             self.check.function,
-            dead_letter_queue=self.lost.queue,
+            dead_letter_queue=self.dead_letters.queue,
             retry_attempts=2,
             max_event_age=Duration.hours(1),
         )

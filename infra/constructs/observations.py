@@ -91,11 +91,11 @@ class Observations(Construct):
         stream.node.add_dependency(self._role)
         return self._stage.name(name)
 
-    def may_predict(self) -> iam.PolicyStatement:
+    def may_send_predictions(self) -> iam.PolicyStatement:
         """Hand predictions over, many at a time."""
         return allow(["firehose:PutRecordBatch"], self._arn(self.predictions))
 
-    def may_tell(self) -> iam.PolicyStatement:
+    def may_send_feedback(self) -> iam.PolicyStatement:
         """Hand feedback over, one at a time."""
         return allow(["firehose:PutRecord"], self._arn(self.feedback))
 

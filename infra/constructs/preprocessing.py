@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from aws_cdk import Duration
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_events as events
 from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_iam as iam
-from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
 from infra.blocks.alarms import own_metric
-from infra.blocks.dead_letters import LostEvents
+from infra.blocks.dead_letters import DeadLetters
 from infra.blocks.function import Function
 from infra.blocks.machine import Machine, machine_arn
 from infra.blocks.statements import (
@@ -27,7 +24,7 @@ from infra.blocks.statements import (
     may_write,
 )
 from infra.machines import preprocessing
-from infra.packaging.packages import Packages
+from infra.platform import Platform
 from infra.stage import Stage
 from lambdas.contract import keys
 from lambdas.contract.metrics import REJECTED_SHARE
@@ -40,44 +37,41 @@ SOURCES, WORK, REVIEWS, REJECTED, DATASETS = map(
 )
 # Of a shard of zeros each byte is set aside as six: 256 MB become 1,465 MiB, the most there can be.
 WORKER_DISK_MB = 2_048
-EVENT_HOURS = 24  # an event that could not start the machine for so long is kept as lost
+EVENT_HOURS = 24  # an event that could not start the machine for so long is kept as a dead letter
 
 
 class Preprocessing(Construct):
-    """A machine that an object under `incoming/` starts; failures are told to the topic."""
+    """A machine that an object under `incoming/` starts; failures go to the topic."""
 
     def __init__(
         self,
         scope: Construct,
         id: str,
         *,
-        stage: Stage,
-        packages: Packages,
+        platform: Platform,
         settings: PreprocessSettings,
         raw: s3.IBucket,
         curated: s3.IBucket,
-        alert_topic_arn: str,
-        alerts_key: kms.IKey,
     ) -> None:
         super().__init__(scope, id)
+        stage, alerts = platform.stage, platform.alerts
         self._stage = stage
-        common: dict[str, Any] = {
-            "stage": stage,
-            "packages": packages,
-            "environment": settings.to_env(),
-        }
+        environment = settings.to_env()
         self.plan = Function(
             self,
             "Plan",
+            platform=platform,
             handler="lambdas.preprocess.plan.handler",
+            environment=environment,
             may=[may_read(raw, RAW, versions=True), may_write(curated, WORK)],
             timeout_seconds=900,  # a large .gz is cut into shards here
-            **common,
         )
         self.worker = Function(
             self,
             "Worker",
+            platform=platform,
             handler="lambdas.preprocess.worker.handler",
+            environment=environment,
             may=[
                 may_read(raw, RAW, versions=True),
                 may_read(curated, WORK),
@@ -85,12 +79,13 @@ class Preprocessing(Construct):
             ],
             timeout_seconds=900,
             disk_mb=WORKER_DISK_MB,
-            **common,
         )
         self.finish = Function(
             self,
             "Finish",
+            platform=platform,
             handler="lambdas.preprocess.finish.handler",
+            environment=environment,
             may=[
                 may_list(curated, SOURCES, WORK, DATASETS, REVIEWS, REJECTED),
                 may_read(curated, SOURCES, WORK),
@@ -98,7 +93,6 @@ class Preprocessing(Construct):
                 may_put_events(stage),
             ],
             timeout_seconds=300,
-            **common,
         )
         self.machine = Machine(
             self,
@@ -110,7 +104,7 @@ class Preprocessing(Construct):
                     plan=self.plan.arn,
                     worker=self.worker.arn,
                     finish=self.finish.arn,
-                    topic_arn=alert_topic_arn,
+                    topic_arn=alerts.arn,
                     subject=stage.name(),
                     max_concurrency=stage.data.max_concurrency,
                 )
@@ -118,15 +112,15 @@ class Preprocessing(Construct):
             may=[
                 may_invoke(self.plan.arn, self.worker.arn, self.finish.arn),
                 may_read(curated, WORK),
-                may_publish(alert_topic_arn, alerts_key),
+                may_publish(alerts),
                 _may_run_children(stage),
             ],
         )
-        self.lost = self._started_by(stage, raw)
+        self.dead_letters = self._started_by(stage, raw)
 
-    def _started_by(self, stage: Stage, raw: s3.IBucket) -> LostEvents:
+    def _started_by(self, stage: Stage, raw: s3.IBucket) -> DeadLetters:
         """A rule on new raw objects; what could not be delivered waits in what is returned."""
-        lost = LostEvents(self, "Lost", stage=stage, name="arrived-lost")
+        dead_letters = DeadLetters(self, "DeadLetters", stage=stage, name="preprocess-dead-letters")
         rule = events.Rule(
             self,
             "Arrived",
@@ -144,7 +138,7 @@ class Preprocessing(Construct):
         rule.add_target(
             targets.SfnStateMachine(
                 self.machine.machine,
-                dead_letter_queue=lost.queue,
+                dead_letter_queue=dead_letters.queue,
                 retry_attempts=185,
                 max_event_age=Duration.hours(EVENT_HOURS),
                 input=events.RuleTargetInput.from_object(
@@ -159,7 +153,7 @@ class Preprocessing(Construct):
                 ),
             )
         )
-        return lost
+        return dead_letters
 
     def failed(self) -> cloudwatch.Metric:
         """Runs that ended without a dataset."""
@@ -168,10 +162,6 @@ class Preprocessing(Construct):
     def rejected_share(self) -> cloudwatch.Metric:
         """Records set aside, of all read of one file (0 to 1): the worst of the period."""
         return own_metric(self._stage, REJECTED_SHARE, "Maximum")
-
-    def events_lost(self) -> cloudwatch.Metric:
-        """Raw objects whose event started nothing (a number that stays until someone looks)."""
-        return self.lost.waiting()
 
 
 def _may_run_children(stage: Stage) -> list[iam.PolicyStatement]:

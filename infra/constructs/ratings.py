@@ -11,8 +11,7 @@ from constructs import Construct
 from infra.blocks.alarms import own_metric
 from infra.blocks.function import Function
 from infra.blocks.statements import allow
-from infra.packaging.packages import Packages
-from infra.stage import Stage
+from infra.platform import Platform
 from lambdas.contract.metrics import MODEL_ERRORS, OBSERVATIONS_DROPPED, SERVER_ERRORS
 from lambdas.settings import RatingsSettings
 
@@ -27,19 +26,17 @@ class Ratings(Construct):
         scope: Construct,
         id: str,
         *,
-        stage: Stage,
-        packages: Packages,
+        platform: Platform,
         settings: RatingsSettings,
         may_observe: Iterable[iam.PolicyStatement],
     ) -> None:
         """may_observe: the right to the two streams."""
         super().__init__(scope, id)
-        self._stage = stage
+        self._stage = platform.stage
         self.answer = Function(
             self,
             "Answer",
-            stage=stage,
-            packages=packages,
+            platform=platform,
             handler="lambdas.ratings.rate.handler",
             environment=settings.to_env(),
             may=[self._may_ask(), may_observe],

@@ -13,7 +13,6 @@ from constructs import Construct
 
 from infra.blocks.problems import Problems
 from infra.blocks.statements import allow
-from infra.constructs.firewall import Firewall
 from infra.stage import Stage
 
 RATE, FEEDBACK, MODEL = "POST/v1/ratings", "POST/v1/feedback", "GET/v1/model"
@@ -45,10 +44,7 @@ class RatingsApi(Construct):
             self._add(route, apigateway.AuthorizationType.NONE)
         # The gateway sends here also the wrong method of a known route.
         self._add("ANY/{proxy+}")
-        if stage.api.waf:
-            arn = self.rest.deployment_stage.stage_arn
-            Firewall(self, "Firewall", stage=stage, stage_arn=arn)
-        else:
+        if not stage.api.waf:
             self._acknowledge_no_firewall()
 
     def _rest(self) -> apigateway.RestApi:
@@ -163,6 +159,11 @@ class RatingsApi(Construct):
         return self._stage.arn(
             "execute-api", f"{self.rest.rest_api_id}/{self._stage.label}/{route}"
         )
+
+    @property
+    def stage_arn(self) -> str:
+        """The deployed stage, which a firewall stands before."""
+        return self.rest.deployment_stage.stage_arn
 
     @property
     def url(self) -> str:

@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_events as events
 from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_iam as iam
-from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
-from infra.blocks.dead_letters import LostEvents
+from infra.blocks.dead_letters import DeadLetters
 from infra.blocks.function import Function
 from infra.blocks.machine import Machine
+from infra.blocks.narrow_role import NarrowRole
 from infra.blocks.statements import allow, may_invoke, may_pass, may_publish, may_read, may_write
-from infra.constructs.narrow_role import NarrowRole
 from infra.machines import release
-from infra.packaging.packages import Packages
-from infra.stage import Stage
+from infra.platform import Platform
 from lambdas.contract import keys, packages
 from lambdas.contract.events import RELEASE_REQUESTED
 from lambdas.contract.names import RELEASE
@@ -37,23 +33,18 @@ class Release(Construct):
         scope: Construct,
         id: str,
         *,
-        stage: Stage,
-        packages: Packages,
+        platform: Platform,
         settings: ReleaseSettings,
         models: s3.IBucket,
         may_ask: iam.PolicyStatement,
-        alert_topic_arn: str,
-        alerts_key: kms.IKey,
     ) -> None:
         """may_ask: the right to ask the API for ratings."""
         super().__init__(scope, id)
+        stage = platform.stage
         self._stage = stage
-        self._common: dict[str, Any] = {
-            "stage": stage,
-            "packages": packages,
-            "environment": settings.to_env(),
-        }
-        self.validate = self._function("validate", [self._may_see_house(), self._may_see_served()])
+        self._platform = platform
+        self._environment = settings.to_env()
+        self.validate = self._function("validate", [self._may_see_stage(), self._may_see_served()])
         self.verify = self._function("verify", [self._may_see_served(), self._may_see_stack()])
         self.golden = self._function(
             "golden",
@@ -65,15 +56,32 @@ class Release(Construct):
             "record", [may_write(models, keys.anything(keys.RELEASES)), self._may_sweep()]
         )
         self.role = NarrowRole(self, "Endpoint", stage=stage).role
-        self.machine = self._machine(alert_topic_arn, alerts_key)
-        self.lost = LostEvents(self, "Lost", stage=stage, name="release-lost")
+        self.machine = self._machine()
+        self.dead_letters = DeadLetters(
+            self, "DeadLetters", stage=stage, name="release-dead-letters"
+        )
         self._started_by()
 
-    def _function(self, name: str, may: list[list[iam.PolicyStatement]], **more: Any) -> Function:
-        handler = f"lambdas.release.{name}.handler"
-        return Function(self, name.title(), handler=handler, may=may, **self._common, **more)
+    def _function(
+        self,
+        name: str,
+        may: list[list[iam.PolicyStatement]],
+        *,
+        timeout_seconds: int = 60,
+        role_name: str | None = None,
+    ) -> Function:
+        return Function(
+            self,
+            name.title(),
+            platform=self._platform,
+            handler=f"lambdas.release.{name}.handler",
+            environment=self._environment,
+            may=may,
+            timeout_seconds=timeout_seconds,
+            role_name=role_name,
+        )
 
-    def _machine(self, alert_topic_arn: str, alerts_key: kms.IKey) -> Machine:
+    def _machine(self) -> Machine:
         functions = (self.validate, self.verify, self.golden, self.record)
         validate, verify, golden, record = (function.arn for function in functions)
         parts = release.Parts(
@@ -83,7 +91,7 @@ class Release(Construct):
             verify=verify,
             golden=golden,
             record=record,
-            topic_arn=alert_topic_arn,
+            topic_arn=self._platform.alerts.arn,
             subject=self._stage.name(),
         )
         return Machine(
@@ -94,7 +102,7 @@ class Release(Construct):
             definition=release.definition(parts),
             may=[
                 may_invoke(validate, verify, golden, record),
-                may_publish(alert_topic_arn, alerts_key),
+                may_publish(self._platform.alerts),
                 self._may_update(),
             ],
         )
@@ -108,8 +116,8 @@ class Release(Construct):
             *may_pass(self.role.role_arn, CLOUDFORMATION),
         ]
 
-    def _may_see_house(self) -> list[iam.PolicyStatement]:
-        """The package, the live record, the stack's status, whether a guardrail rings."""
+    def _may_see_stage(self) -> list[iam.PolicyStatement]:
+        """The package, the live record, the stack's status, whether a guardrail is in alarm."""
         stage = self._stage
         alarms = (stage.arn("cloudwatch", f"alarm:{name}") for name in stage.guardrails)
         return [
@@ -178,7 +186,7 @@ class Release(Construct):
     def _rule(self, id: str, pattern: events.EventPattern, package: str) -> None:
         started = targets.SfnStateMachine(
             self.machine.machine,
-            dead_letter_queue=self.lost.queue,
+            dead_letter_queue=self.dead_letters.queue,
             input=events.RuleTargetInput.from_object(
                 {"model_package_arn": events.EventField.from_path(package)}
             ),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_s3 as s3
@@ -20,8 +20,7 @@ from infra.blocks.statements import (
     may_use_key,
     may_write,
 )
-from infra.constructs.image import Image
-from infra.constructs.tracking import Tracking
+from infra.blocks.tracking import Tracking
 from infra.pipeline import pipeline
 from infra.stage import Stage
 from lambdas.contract import keys
@@ -35,12 +34,22 @@ class Training(Construct):
     """Everything between a dataset's manifest and a registered package."""
 
     def __init__(
-        self, scope: Construct, id: str, *, stage: Stage, curated: s3.IBucket, models: s3.IBucket
+        self,
+        scope: Construct,
+        id: str,
+        *,
+        stage: Stage,
+        image_uri: str,
+        may_pull: Sequence[iam.PolicyStatement],
+        curated: s3.IBucket,
+        models: s3.IBucket,
     ) -> None:
+        """may_pull: the right to the image."""
         super().__init__(scope, id)
         self._stage = stage
         self._buckets = (curated, models)
-        self.image = Image(self, "Image", stage=stage)
+        self._image_uri = image_uri
+        self._may_pull = may_pull
         self.tracking = Tracking(self, "Tracking", stage=stage, models=models)
         self.jobs = self._role("Jobs", self._jobs_may("TrainingJobs", "ProcessingJobs"))
         self.sender = self._role(
@@ -58,7 +67,7 @@ class Training(Construct):
     def _pipeline(self) -> sagemaker.CfnPipeline:
         curated, models = self._buckets
         resources = pipeline.Resources(
-            image_uri=self.image.uri,
+            image_uri=self._image_uri,
             role_arn=self.jobs.role_arn,
             tracking_role_arn=self.sender.role_arn,
             key_arn=_key_arn(models),
@@ -96,7 +105,7 @@ class Training(Construct):
             may_write(models, RUNS, in_parts=True),
             may_encrypt_volume(_key_arn(models)),
             may_log_jobs(self._stage, *logs),
-            self.image.may_pull(),
+            self._may_pull,
         ]
 
     def _pipeline_may(self) -> list[Iterable[iam.PolicyStatement]]:

@@ -55,9 +55,9 @@ def _arrows(state: State) -> Iterator[tuple[str, str]]:
     for target, condition, is_error in ways(state):
         labels.setdefault((target, is_error), []).append(condition)
     for (target, is_error), conditions in labels.items():
-        words = " or ".join(filter(None, conditions))
+        label = " or ".join(filter(None, conditions))
         arrow = "-.->" if is_error else "-->"
-        yield target, f'{arrow}|"{words}"|' if words else arrow
+        yield target, f'{arrow}|"{label}"|' if label else arrow
 
 
 def _condition(choice: State) -> str:

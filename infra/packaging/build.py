@@ -30,7 +30,7 @@ OUT = Path(".build/lambdas")
 LANGUAGE = Path("reviews/language")
 HERE = f"{sys.version_info.major}.{sys.version_info.minor}"
 LIMIT_BYTES = 250_000_000  # unzipped, of Lambda
-WHEN = 315_532_800  # 1980-01-01, the first time that a zip can tell
+ZIP_EPOCH = 315_532_800  # 1980-01-01, the first time that a zip can hold
 PLATFORMS = {"x86_64": "x86_64-manylinux_2_28", "arm64": "aarch64-manylinux_2_28"}
 
 
@@ -54,7 +54,7 @@ class Target:
         return cls(stage.python_version, machine, stage.is_native, stage.data.detector)
 
     def locks(self, function: str, files: list[Path]) -> list[Path]:
-        """What is installed for a function; a detector's own packages where languages are told."""
+        """What is installed for a function; plus those of the detector, where it runs."""
         locks = [ROOT / "lambdas" / function / "requirements.txt"]
         own = LANGUAGE / f"requirements-{self.detector}.txt"
         if LANGUAGE / "__init__.py" in files and (ROOT / own).exists():
@@ -133,11 +133,11 @@ def size_bytes(folder: Path) -> int:
 
 
 def _install(locks: list[Path], target: Target, folder: Path) -> None:
-    words = [_uv(), "pip", "install", "-q", "--target", str(folder), *target.uv_flags()]
-    words += ["--only-binary", ":all:", "--require-hashes", "--link-mode", "copy"]
+    command = [_uv(), "pip", "install", "-q", "--target", str(folder), *target.uv_flags()]
+    command += ["--only-binary", ":all:", "--require-hashes", "--link-mode", "copy"]
     for lock in locks:
-        words += ["-r", str(lock)]
-    done = subprocess.run(words, capture_output=True, text=True, check=False)
+        command += ["-r", str(lock)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         raise PackageError(f"uv could not install {locks[-1]}:\n{done.stderr}")
 
@@ -168,24 +168,24 @@ def _squeeze(folder: Path) -> None:
 
 def _compile(folder: Path, compiler: str) -> None:
     """Byte code that no time stamp can make stale, with the paths that it has in Lambda."""
-    words = [compiler, "-m", "compileall", "-q", "--invalidation-mode", "unchecked-hash"]
-    words += ["-s", str(folder), "-p", "/var/task", str(folder)]
+    command = [compiler, "-m", "compileall", "-q", "--invalidation-mode", "unchecked-hash"]
+    command += ["-s", str(folder), "-p", "/var/task", str(folder)]
     environment = {**os.environ, "PYTHONHASHSEED": "0"}  # sets of constants keep their order
-    subprocess.run(words, env=environment, capture_output=True, check=False)
+    subprocess.run(command, env=environment, capture_output=True, check=False)
 
 
 def _settle(folder: Path) -> None:
     """One time and one mode for everything: only content makes a package differ."""
     for path in [folder, *folder.rglob("*")]:
         path.chmod(0o755 if path.is_dir() or path.suffix == ".so" else 0o644)
-        os.utime(path, (WHEN, WHEN))
+        os.utime(path, (ZIP_EPOCH, ZIP_EPOCH))
 
 
 def _zip(folder: Path, file: Path) -> None:
     """The folder as Lambda takes it. Here, so that a deploy need not do it again each time."""
     with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, compresslevel=3) as made:
         for path in sorted(path for path in folder.rglob("*") if path.is_file()):
-            entry = zipfile.ZipInfo(str(path.relative_to(folder)), time.gmtime(WHEN)[:6])
+            entry = zipfile.ZipInfo(str(path.relative_to(folder)), time.gmtime(ZIP_EPOCH)[:6])
             entry.external_attr = path.stat().st_mode << 16
             entry.compress_type = zipfile.ZIP_DEFLATED
             made.writestr(entry, path.read_bytes())

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import aws_cdk as cdk
 from aws_cdk import aws_cloudwatch as cloudwatch
-from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
@@ -19,7 +15,7 @@ from infra.blocks.guardrails import endpoint_metric
 from infra.blocks.machine import machine_arn
 from infra.constructs.dashboard import Dashboard
 from infra.constructs.monitor import Monitor
-from infra.packaging.packages import Packages
+from infra.platform import Platform
 from infra.stage import Stage
 from lambdas.contract import outputs
 from lambdas.contract.names import LEARN
@@ -31,13 +27,13 @@ class Signals:
     """What the other stacks let be watched."""
 
     preprocessing_failed: cloudwatch.Metric
-    arrivals_lost: cloudwatch.Metric
+    preprocess_dead_letters: cloudwatch.Metric
     rejected_share: cloudwatch.Metric
     learning_failed: cloudwatch.Metric
-    datasets_lost: cloudwatch.Metric
+    learn_dead_letters: cloudwatch.Metric
     release_failed: cloudwatch.Metric
     release_stuck: cloudwatch.Metric
-    releases_lost: cloudwatch.Metric
+    release_dead_letters: cloudwatch.Metric
     model_errors: cloudwatch.Metric
     dropped_observations: cloudwatch.Metric
     server_error_share: cloudwatch.Metric
@@ -51,16 +47,14 @@ class OperationsStack(cdk.Stack):
         scope: Construct,
         id: str,
         *,
-        stage: Stage,
-        packages: Packages,
-        drift: Mapping[str, Any],
+        platform: Platform,
+        drift_config: str,
         signals: Signals,
         models: s3.IBucket,
         observations: s3.IBucket,
-        alert_topic_arn: str,
-        alerts_key: kms.IKey,
     ) -> None:
-        """drift: the content of configs/drift.yaml."""
+        """drift_config: configs/drift.yaml as JSON."""
+        stage = platform.stage
         super().__init__(
             scope,
             id,
@@ -70,16 +64,15 @@ class OperationsStack(cdk.Stack):
         monitor = Monitor(
             self,
             "Monitor",
-            stage=stage,
-            packages=packages,
+            platform=platform,
             settings=MonitorSettings(
                 stage=stage.label,
                 observations_bucket=observations.bucket_name,
                 models_bucket=models.bucket_name,
                 live_parameter=stage.live_parameter,
-                alert_topic_arn=alert_topic_arn,
+                alert_topic_arn=platform.alerts.arn,
                 learn_machine_arn=machine_arn(stage, LEARN),
-                drift_config=json.dumps(drift, separators=(",", ":")),
+                drift_config=drift_config,
                 alarms_needed=stage.monitoring.alarms_needed,
                 alarms_of=stage.monitoring.alarms_of,
                 settle_minutes=stage.monitoring.settle_minutes,
@@ -87,13 +80,12 @@ class OperationsStack(cdk.Stack):
             ),
             observations=observations,
             models=models,
-            alerts_key=alerts_key,
         )
         Alarms(
             self,
             "Alarms",
             stage=stage,
-            alert_topic_arn=alert_topic_arn,
+            alert_topic_arn=platform.alerts.arn,
             alarms=first_alarms(signals, monitor),
         )
         Dashboard(self, "Dashboard", stage=stage, graphs=graphs(stage, signals))
@@ -109,31 +101,31 @@ def first_alarms(signals: Signals, monitor: Monitor) -> list[Alarm]:
     # fmt: off
     return [
         Alarm("ModelErrors", s.model_errors, minutes=5, over=0,
-              says="The model failed on a request."),
+              message="The model failed on a request."),
         Alarm("ObservationsDropped", s.dropped_observations, minutes=5, over=100,
-              says="Predictions were answered and not kept: drift sees less."),
+              message="Predictions were answered and not kept: drift sees less."),
         Alarm("PreprocessingFailed", s.preprocessing_failed, minutes=5, over=0,
-              says="A raw file became no dataset."),
-        Alarm("ArrivalsLost", s.arrivals_lost, minutes=5, over=0,
-              says="A raw file's event started nothing."),
+              message="A raw file became no dataset."),
+        Alarm("PreprocessDeadLetters", s.preprocess_dead_letters, minutes=5, over=0,
+              message="A raw file's event started nothing."),
         Alarm("RejectedRecords", s.rejected_share, minutes=60, over=0.05,
-              says="More than one record in twenty was set aside."),
+              message="More than one record in twenty was set aside."),
         Alarm("LearningFailed", s.learning_failed, minutes=5, over=0,
-              says="A training run registered no model."),
-        Alarm("DatasetsLost", s.datasets_lost, minutes=5, over=0,
-              says="A dataset's or the schedule's event started no training run."),
+              message="A training run registered no model."),
+        Alarm("LearnDeadLetters", s.learn_dead_letters, minutes=5, over=0,
+              message="A dataset's or the schedule's event started no training run."),
         Alarm("ReleaseFailed", s.release_failed, minutes=5, over=0,
-              says="A release did not go out."),
+              message="A release did not go out."),
         Alarm("ReleaseStuck", s.release_stuck, minutes=5, over=0,
-              says="A release found no end."),
-        Alarm("ReleasesLost", s.releases_lost, minutes=5, over=0,
-              says="An approval's event started nothing."),
+              message="A release found no end."),
+        Alarm("ReleaseDeadLetters", s.release_dead_letters, minutes=5, over=0,
+              message="An approval's event started nothing."),
         Alarm("MonitorSilent", m.runs(), minutes=60, under=1, times=3, missing="bad",
-              says="No drift check for three hours."),
+              message="No drift check for three hours."),
         Alarm("MonitorFailed", m.failures(), minutes=60, over=0,
-              says="A drift check raised an error."),
-        Alarm("ChecksLost", m.lost.waiting(), minutes=5, over=0,
-              says="A drift check's event started nothing."),
+              message="A drift check raised an error."),
+        Alarm("MonitorDeadLetters", m.dead_letters.waiting(), minutes=5, over=0,
+              message="A drift check's event started nothing."),
     ]
     # fmt: on
 

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import aws_cdk as cdk
-from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
 from infra.blocks.deployment import stack_properties
 from infra.constructs.preprocessing import Preprocessing
-from infra.packaging.packages import Packages
+from infra.platform import Platform
 from infra.source import Source
-from infra.stage import Stage
 from lambdas.contract import outputs
 from lambdas.settings import PreprocessSettings
 
@@ -24,14 +22,12 @@ class PreprocessingStack(cdk.Stack):
         scope: Construct,
         id: str,
         *,
-        stage: Stage,
-        packages: Packages,
+        platform: Platform,
         source: Source,
         raw: s3.IBucket,
         curated: s3.IBucket,
-        alert_topic_arn: str,
-        alerts_key: kms.IKey,
     ) -> None:
+        stage = platform.stage
         super().__init__(
             scope,
             id,
@@ -41,8 +37,7 @@ class PreprocessingStack(cdk.Stack):
         self.preprocessing = Preprocessing(
             self,
             "Preprocessing",
-            stage=stage,
-            packages=packages,
+            platform=platform,
             settings=PreprocessSettings(
                 stage=stage.label,
                 curated_bucket=curated.bucket_name,
@@ -54,7 +49,5 @@ class PreprocessingStack(cdk.Stack):
             ),
             raw=raw,
             curated=curated,
-            alert_topic_arn=alert_topic_arn,
-            alerts_key=alerts_key,
         )
         cdk.CfnOutput(self, outputs.PREPROCESS_MACHINE_ARN, value=self.preprocessing.machine.arn)

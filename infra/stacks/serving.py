@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import aws_cdk as cdk
-from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
 from infra.blocks.alarms import Alarm, Alarms
 from infra.blocks.deployment import stack_properties
 from infra.constructs.client import Client
+from infra.constructs.firewall import Firewall
 from infra.constructs.observations import Observations
 from infra.constructs.ratings import Ratings
 from infra.constructs.ratings_api import FEEDBACK, MODEL, RATE, RatingsApi
 from infra.constructs.release import Release
-from infra.packaging.packages import Packages
-from infra.stage import Stage
+from infra.platform import Platform
 from lambdas.contract import outputs
 from lambdas.settings import RatingsSettings, ReleaseSettings
 
@@ -28,13 +27,11 @@ class ServingStack(cdk.Stack):
         scope: Construct,
         id: str,
         *,
-        stage: Stage,
-        packages: Packages,
+        platform: Platform,
         models: s3.IBucket,
         observations: s3.IBucket,
-        alert_topic_arn: str,
-        alerts_key: kms.IKey,
     ) -> None:
+        stage = platform.stage
         super().__init__(
             scope,
             id,
@@ -45,8 +42,7 @@ class ServingStack(cdk.Stack):
         self.ratings = Ratings(
             self,
             "Ratings",
-            stage=stage,
-            packages=packages,
+            platform=platform,
             settings=RatingsSettings(
                 stage=stage.label,
                 endpoint_name=stage.name(),
@@ -56,16 +52,17 @@ class ServingStack(cdk.Stack):
                 capture_words=stage.api.capture_words,
                 probe_roles=",".join(stage.role_name(role) for role in ("golden", "probe")),
             ),
-            may_observe=[streams.may_predict(), streams.may_tell()],
+            may_observe=[streams.may_send_predictions(), streams.may_send_feedback()],
         )
         api = RatingsApi(self, "Api", stage=stage, answer=self.ratings.answer.function)
+        if stage.api.waf:
+            Firewall(api, "Firewall", stage=stage, stage_arn=api.stage_arn)
         client = Client(self, "Client", stage=stage, calls=api.may_call(RATE, FEEDBACK, MODEL))
         probe = Client(self, "Probe", stage=stage, calls=api.may_call(RATE, MODEL), name="probe")
         self.release = Release(
             self,
             "Release",
-            stage=stage,
-            packages=packages,
+            platform=platform,
             settings=ReleaseSettings(
                 stage=stage.label,
                 endpoint_name=stage.name(),
@@ -80,14 +77,12 @@ class ServingStack(cdk.Stack):
             ),
             models=models,
             may_ask=api.may_call(RATE),
-            alert_topic_arn=alert_topic_arn,
-            alerts_key=alerts_key,
         )
         Alarms(
             self,
             "Guardrail",
             stage=stage,
-            alert_topic_arn=alert_topic_arn,
+            alert_topic_arn=platform.alerts.arn,
             alarms=[
                 Alarm(
                     "ApiErrors",

@@ -21,7 +21,7 @@ CLOUDWATCH, EVENTS = "cloudwatch.amazonaws.com", "events.amazonaws.com"
 
 
 def unheard_alarms(templates: Templates) -> list[str]:
-    """Alarms that ring where nobody listens: alarm, action, topic, its policy, its key, a person.
+    """Alarms that nobody hears: alarm, action, topic, its policy, its key, a person.
 
     The child of a composite alarm may have no action: the composite has one.
     """
@@ -79,7 +79,7 @@ def unexplained_alarms(templates: Templates) -> list[str]:
     return found
 
 
-def lost_events(templates: Templates) -> list[str]:
+def events_without_dead_letters(templates: Templates) -> list[str]:
     """Targets of rules from which an event can vanish: no queue, a closed queue, no alarm on it."""
     return [
         f"{rule.where}: {why}"
@@ -221,7 +221,7 @@ def key_by(templates: Templates, stack: str, reference: object) -> Json | None:
 
 
 def subscribed(templates: Templates, topic: Resource) -> bool:
-    """Whether somebody gets what a topic is told."""
+    """Whether somebody gets what a topic gets."""
     return any(
         subscription.stack == topic.stack
         and subscription.properties["TopicArn"] == {"Ref": topic.id}

@@ -42,12 +42,12 @@ class Statement:
 
     @property
     def actions(self) -> list[str]:
-        """The actions; `NotAction` reads as a star, which it is."""
+        """The actions; `NotAction` reads as a wildcard, which it is."""
         return [str(a) for a in listed(self.body.get("Action", "*"))]
 
     @property
     def resources(self) -> list[str]:
-        """The resources as texts; `NotResource` reads as a star."""
+        """The resources as texts; `NotResource` reads as a wildcard."""
         return [text(r) for r in listed(self.body.get("Resource", "*"))]
 
     @property
@@ -62,7 +62,7 @@ class Statement:
         return {key for keys in self.conditions.values() for key in keys}
 
     def principals(self, kind: str) -> list[str]:
-        """The principals of a kind (`Service`, `AWS`); a bare star is everybody of AWS."""
+        """The principals of a kind (`Service`, `AWS`); a bare wildcard is everybody of AWS."""
         named = self.body.get("Principal", {})
         if isinstance(named, str):
             named = {"AWS": named}

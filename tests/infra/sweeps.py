@@ -9,13 +9,13 @@ import json
 import re
 from collections.abc import Iterator
 
-from infra.acknowledged import STARS, Star, reason_for
+from infra.acknowledged import WILDCARDS, Wildcard, reason_for
 
 from .policies import Statement, statements
 from .synthesis import Templates, text
 
-# Actions with a star, each with the reason why it may stand; only policies of keys hold any.
-ACTION_STARS = {
+# Actions with a wildcard, each with the reason why it may stand; only policies of keys hold any.
+ACTION_WILDCARDS = {
     "kms:*": "the account's own IAM policies decide; without it nobody could mend the key",
     "kms:GenerateDataKey*": "services ask with and without the plain key, as they document",
     "kms:ReEncrypt*": "CloudWatch Logs re-encrypts from one key to another, as it documents",
@@ -25,17 +25,17 @@ TIES = ("aws:SourceArn", "aws:SourceAccount", "kms:EncryptionContext:")
 
 
 def open_actions(templates: Templates) -> list[str]:
-    """Grants whose actions hold a star without a reason (`*`, `s3:*`, `s3:GetObject*`)."""
+    """Grants whose actions hold a wildcard without a reason (`*`, `s3:*`, `s3:GetObject*`)."""
     return [
         f"{grant.where}: {action}"
         for grant in grants(templates)
         for action in grant.actions
-        if "*" in action and not (holder_is_key(grant) and action in ACTION_STARS)
+        if "*" in action and not (holder_is_key(grant) and action in ACTION_WILDCARDS)
     ]
 
 
 def open_resources(templates: Templates) -> list[str]:
-    """Grants of roles on resources with a star for which infra/acknowledged.py has no reason."""
+    """Grants of roles on a wildcard for which infra/acknowledged.py has no reason."""
     return [
         f"{grant.where}: {resource}"
         for grant in grants(templates, "identity")
@@ -44,14 +44,14 @@ def open_resources(templates: Templates) -> list[str]:
     ]
 
 
-def reasons_used(templates: Templates) -> set[Star]:
+def reasons_used(templates: Templates) -> set[Wildcard]:
     """The reasons of infra/acknowledged.py that something stands on."""
     return {
-        star
+        wildcard
         for grant in grants(templates, "identity")
         for resource in grant.resources
-        for star in STARS
-        if "*" in resource and star.covers(resource, grant.actions)
+        for wildcard in WILDCARDS
+        if "*" in resource and wildcard.covers(resource, grant.actions)
     }
 
 

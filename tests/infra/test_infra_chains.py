@@ -133,14 +133,14 @@ def test_every_alarm_leads_to_a_section_of_the_runbooks(templates: Templates) ->
 def test_an_alarm_without_a_runbook_would_be_found(prod: Templates) -> None:
     no_link = prod.having("Serving", "Added", ALARM, AlarmDescription="Something is wrong.")
     assert chains.unexplained_alarms(no_link) == ["Serving/Added: no link"]
-    says = "Something is wrong. What to do: docs/runbooks.md#juggling"
-    no_section = prod.having("Serving", "Added", ALARM, AlarmDescription=says)
+    description = "Something is wrong. What to do: docs/runbooks.md#juggling"
+    no_section = prod.having("Serving", "Added", ALARM, AlarmDescription=description)
     assert chains.unexplained_alarms(no_section) == ["Serving/Added: no section juggling"]
 
 
 def test_no_rule_loses_an_event(templates: Templates) -> None:
     assert len(list(templates.resources(RULE))) >= 5
-    assert chains.lost_events(templates) == []
+    assert chains.events_without_dead_letters(templates) == []
 
 
 @pytest.mark.parametrize(
@@ -169,13 +169,13 @@ def test_no_rule_loses_an_event(templates: Templates) -> None:
 def test_a_rule_that_loses_events_would_be_found(
     prod: Templates, stack: str, change: Change, why: str
 ) -> None:
-    found = chains.lost_events(prod.broken(stack, change))
+    found = chains.events_without_dead_letters(prod.broken(stack, change))
     assert any(line.startswith("Learning/") and line.endswith(f": {why}") for line in found)
 
 
 def test_a_function_that_lets_its_rule_not_in_would_be_found(prod: Templates) -> None:
     closed = prod.broken("Operations", lose("AWS::Lambda::Permission"))
-    [found] = chains.lost_events(closed)
+    [found] = chains.events_without_dead_letters(closed)
     assert found.endswith("its target does not let it in")
 
 

@@ -106,8 +106,8 @@ def test_nothing_else_depends_on_the_parameters(templates: Templates) -> None:
 
 
 def test_something_else_that_depends_on_them_would_be_found(prod: Templates) -> None:
-    says = {"Fn::If": ["HasModel", "yes", "no"]}
-    added = prod.having("Endpoint", "Added", "AWS::CloudWatch::Alarm", AlarmDescription=says)
+    description = {"Fn::If": ["HasModel", "yes", "no"]}
+    added = prod.having("Endpoint", "Added", "AWS::CloudWatch::Alarm", AlarmDescription=description)
     assert touched(added) == OWNED | {"AWS::CloudWatch::Alarm"}
 
 
@@ -172,7 +172,7 @@ def test_prod_goes_out_by_canary_and_comes_back_by_alarm(prod: Templates) -> Non
     assert 0 < routing["WaitIntervalInSeconds"] <= 3600
     watched = [alarm["AlarmName"] for alarm in guarded["AutoRollbackConfiguration"]["Alarms"]]
     assert watched == list(prod.stage.guardrails)
-    # An alarm that rings already cannot undo an undo.
+    # An alarm that is on already cannot undo an undo.
     assert "AutoRollbackConfiguration" not in at_once
 
 

@@ -160,8 +160,8 @@ def test_the_alert_topic_is_encrypted_by_its_own_key(templates: Templates) -> No
 
 def test_the_stage_says_who_is_told(every_stage: dict[str, Templates]) -> None:
     for templates in every_stage.values():
-        told = templates.of("Foundation").find_resources("AWS::SNS::Subscription").values()
-        protocols = sorted(subscription["Properties"]["Protocol"] for subscription in told)
+        subscriptions = templates.of("Foundation").find_resources("AWS::SNS::Subscription").values()
+        protocols = sorted(subscription["Properties"]["Protocol"] for subscription in subscriptions)
         wanted = ["email"] * len(templates.stage.alerts.emails)
         assert protocols == wanted + ["sqs"] * templates.stage.alerts.inbox
 

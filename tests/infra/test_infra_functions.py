@@ -1,4 +1,4 @@
-"""Functions and machines: what they run on, what they are told, what they leave in the log."""
+"""Functions and machines: what they run on, their environment, what they leave in the log."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from lambdas.settings import Settings, SettingsError
 
 from .synthesis import Json, Resource, Templates, text
 
-LONGEST_SECONDS = {
+MAX_SECONDS = {
     "lambdas.preprocess.plan.handler": 900,
     "lambdas.preprocess.worker.handler": 900,
     "lambdas.preprocess.finish.handler": 300,
@@ -54,7 +54,7 @@ def unknown_variables(templates: Templates) -> list[str]:
 
 
 def unready_functions(templates: Templates) -> list[str]:
-    """Functions whose settings cannot be read from what their template tells them."""
+    """Functions whose settings cannot be read from their template."""
     found = []
     for function in templates.resources(FUNCTION):
         try:
@@ -68,10 +68,10 @@ def test_there_is_a_function_for_every_handler_and_no_other(templates: Templates
     found = {
         f.properties["Handler"]: f.properties["Timeout"] for f in templates.resources(FUNCTION)
     }
-    assert found == LONGEST_SECONDS
+    assert found == MAX_SECONDS
 
 
-@pytest.mark.parametrize("handler", LONGEST_SECONDS)
+@pytest.mark.parametrize("handler", MAX_SECONDS)
 def test_every_handler_is_there(handler: str) -> None:
     module = handler.rpartition(".")[0]
     assert importlib.util.find_spec(module) is not None
@@ -103,7 +103,7 @@ def test_dev_and_prod_have_one_runtime(every_stage: dict[str, Templates]) -> Non
 
 def test_every_function_has_a_role_of_its_own(templates: Templates) -> None:
     roles = [text(function.properties["Role"]) for function in templates.resources(FUNCTION)]
-    assert len(set(roles)) == len(roles) == len(LONGEST_SECONDS)
+    assert len(set(roles)) == len(roles) == len(MAX_SECONDS)
 
 
 def test_handlers_know_every_variable(templates: Templates) -> None:
@@ -129,18 +129,18 @@ def test_a_variable_that_is_missing_would_be_found(prod: Templates) -> None:
 
 
 def test_settings_arrive_as_the_stage_says_them(prod: Templates) -> None:
-    told = {
+    settings = {
         function.properties["Handler"]: settings_of(function).from_env(environment_of(function))
         for function in prod.resources(FUNCTION)
     }
-    worker: Any = told["lambdas.preprocess.worker.handler"]
+    worker: Any = settings["lambdas.preprocess.worker.handler"]
     assert worker.curated_bucket == prod.stage.bucket_name("curated")
     assert worker.max_shard_bytes == prod.stage.data.max_shard_bytes
-    monitor: Any = told["lambdas.monitor.check.handler"]
+    monitor: Any = settings["lambdas.monitor.check.handler"]
     assert (monitor.alarms_needed, monitor.alarms_of) == (2, 3)
     assert monitor.alert_topic_arn == prod.stage.arn("sns", "review-stars-prod-alerts")
     assert json.loads(monitor.drift_config)
-    release: Any = told["lambdas.release.validate.handler"]
+    release: Any = settings["lambdas.release.validate.handler"]
     assert tuple(release.alarm_names.split(",")) == prod.stage.guardrails
 
 

@@ -85,7 +85,7 @@ def test_the_learn_machine_passes_the_parameters_that_the_pipeline_takes(
 
 
 def test_who_approves_is_said_by_the_stage(every_stage: dict[str, Templates]) -> None:
-    said = {
+    defaults = {
         label: next(
             parameter["DefaultValue"]
             for parameter in deployed(templates)["Parameters"]
@@ -93,7 +93,7 @@ def test_who_approves_is_said_by_the_stage(every_stage: dict[str, Templates]) ->
         )
         for label, templates in every_stage.items()
     }
-    assert said == {"local": "Approved", "dev": "Approved", "prod": "PendingManualApproval"}
+    assert defaults == {"local": "Approved", "dev": "Approved", "prod": "PendingManualApproval"}
 
 
 def test_only_tracking_sees_the_network(templates: Templates) -> None:
@@ -331,9 +331,9 @@ def test_both_ways_of_building_the_image_copy_the_same_rooms() -> None:
 def test_learn_s_functions_know_the_image_and_the_pipeline(templates: Templates) -> None:
     [prepare] = [f for f in learn_functions(templates) if "Prepare" in f.id]
     variables = prepare.properties["Environment"]["Variables"]
-    told = LearnSettings.from_env({name: text(value) for name, value in variables.items()})
-    assert told.image_uri == image_of(templates)
-    assert told.pipeline_name == told.model_package_group == templates.stage.name()
+    settings = LearnSettings.from_env({name: text(value) for name, value in variables.items()})
+    assert settings.image_uri == image_of(templates)
+    assert settings.pipeline_name == settings.model_package_group == templates.stage.name()
 
 
 def learn_functions(templates: Templates) -> list[Resource]:

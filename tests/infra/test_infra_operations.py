@@ -57,13 +57,13 @@ def test_alarms_look_at_the_stage_and_not_at_a_version(templates: Templates) -> 
 
 
 def test_every_alarm_says_what_no_data_means(templates: Templates) -> None:
-    said = {
+    missing_data = {
         alarm.properties["AlarmName"]: alarm.properties["TreatMissingData"]
         for alarm in templates.resources("AWS::CloudWatch::Alarm")
     }
     silent = templates.stage.name("monitor-silent")
-    assert {name for name, missing in said.items() if missing == "breaching"} == {silent}
-    assert set(said.values()) == {"breaching", "notBreaching"}
+    assert {name for name, missing in missing_data.items() if missing == "breaching"} == {silent}
+    assert set(missing_data.values()) == {"breaching", "notBreaching"}
 
 
 def test_every_machine_s_failures_ring(templates: Templates) -> None:

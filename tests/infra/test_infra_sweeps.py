@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from infra.acknowledged import STARS
+from infra.acknowledged import WILDCARDS
 
 from . import sweeps
 from .synthesis import Json, Templates
@@ -89,7 +89,7 @@ def test_a_reason_holds_for_its_own_actions_alone(prod: Templates) -> None:
 
 def test_every_written_reason_is_needed(every_stage: dict[str, Templates]) -> None:
     used = set[Any]().union(*map(sweeps.reasons_used, every_stage.values()))
-    assert [star.reason for star in STARS if star not in used] == []
+    assert [wildcard.reason for wildcard in WILDCARDS if wildcard not in used] == []
 
 
 def test_a_reason_that_nothing_needs_would_be_found(prod: Templates) -> None:

@@ -28,38 +28,40 @@ def said_by_plugins() -> dict[str, list[str]]:
     """The rules that each case of `validating.py` breaks."""
     environment = {name: value for name, value in os.environ.items() if name not in OUTSIDE}
     environment.pop("CDK_VALIDATION")
-    words = [sys.executable, "-m", "tests.infra.validating"]
+    command = [sys.executable, "-m", "tests.infra.validating"]
     done = subprocess.run(
-        words, cwd=ROOT, env=environment, capture_output=True, text=True, check=False
+        command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr[-2000:]
-    said: dict[str, list[str]] = json.loads(done.stdout)
-    return said
+    found: dict[str, list[str]] = json.loads(done.stdout)
+    return found
 
 
 @pytest.fixture(scope="module")
 def said_by_lint(
     every_stage: dict[str, Templates], prod: Templates, tmp_path_factory: pytest.TempPathFactory
 ) -> dict[str, list[str]]:
-    """What cfn-lint says of each template: `prod-Serving`, and `broken-Learning`."""
+    """What cfn-lint finds in each template: `prod-Serving`, and `broken-Learning`."""
     folder = tmp_path_factory.mktemp("lint")
     statement = {"Effect": "Allow", "Action": "s3:GetObjekt", "Resource": "*"}
     document = {"Version": "2012-10-17", "Statement": [statement]}
     broken = prod.having("Learning", "Added", "AWS::IAM::ManagedPolicy", PolicyDocument=document)
-    said: dict[str, list[str]] = {}
+    found: dict[str, list[str]] = {}
     for label, made in {**every_stage, "broken": broken}.items():
         for stack in made.stacks if label != "broken" else ["Learning"]:
             (folder / f"{label}-{stack}.json").write_text(json.dumps(made.stacks[stack]))
-            said[f"{label}-{stack}"] = []
-    # W3005: CDK writes a DependsOn beside a reference that says the same.
+            found[f"{label}-{stack}"] = []
+    # W3005: CDK writes a DependsOn beside a reference that does the same.
     lint = str(Path(sys.executable).with_name("cfn-lint"))
-    words = [lint, "--ignore-checks", "W3005", "--format", "json", "--"]
-    words += [str(folder / f"{name}.json") for name in said]
-    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    command = [lint, "--ignore-checks", "W3005", "--format", "json", "--"]
+    command += [str(folder / f"{name}.json") for name in found]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.stdout, done.stderr
     for finding in json.loads(done.stdout):
-        said[Path(finding["Filename"]).stem].append(f"{finding['Rule']['Id']} {finding['Message']}")
-    return said
+        found[Path(finding["Filename"]).stem].append(
+            f"{finding['Rule']['Id']} {finding['Message']}"
+        )
+    return found
 
 
 def test_the_tests_know_every_stage() -> None:

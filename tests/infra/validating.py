@@ -1,4 +1,4 @@
-"""`python -m tests.infra.validating`: what CDK's own checks say, as JSON, of each case.
+"""`python -m tests.infra.validating`: what CDK's own checks find, as JSON, of each case.
 
 A process of its own: CDK reads once, when it starts, whether to validate.
 """
@@ -65,11 +65,11 @@ def findings(label: str, broken: Break | None, folder: Path) -> list[str]:
 def main() -> None:
     """Print a JSON object: the case, and the rules that it breaks."""
     with tempfile.TemporaryDirectory() as place:
-        said = {
+        found = {
             case: findings(stage, broken, Path(place) / case)
             for case, (stage, broken) in CASES.items()
         }
-    json.dump(said, sys.stdout)
+    json.dump(found, sys.stdout)
 
 
 if __name__ == "__main__":
