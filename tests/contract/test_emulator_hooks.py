@@ -63,6 +63,8 @@ REPLACED = {
         "func request_id log_text error duration_ms *log_source",
         "",
     ),
+    "services.s3._get_object": ("bucket_name key headers query_params", ""),
+    "services.s3._head_object": ("bucket_name key headers query_params", ""),
     "services.sqs.queue_policy_allows": (
         "queue_arn service source_arn source_account",
         "services.sns",

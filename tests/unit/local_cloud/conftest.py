@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import io
 import json
+import socket
+import subprocess
 import sys
 import threading
 import time
@@ -23,10 +25,13 @@ from botocore.credentials import Credentials
 from botocore.exceptions import ClientError
 from urllib3 import HTTPResponse
 
+from local_cloud import processes
+from local_cloud.home import RunningCloud
 from tests import emulator
 
 ACCOUNT, REGION = "000000000000", emulator.SETTINGS["MINISTACK_REGION"]
 IMAGE = f"{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com/review-stars:test"
+PYTHON = emulator.VENV / "bin" / "python"
 PROGRAM = """
 import http.server, json, os, pathlib, sys, time
 root = pathlib.Path(os.environ["ML_ROOT"])
@@ -130,7 +135,12 @@ class Cloud:
         future = asyncio.run_coroutine_threadsafe(self._ask(request, content), self.loop)
         status, headers, answer = future.result(30)
         raw = HTTPResponse(
-            io.BytesIO(answer), headers, status, preload_content=False, decode_content=False
+            io.BytesIO(answer),
+            headers,
+            status,
+            preload_content=False,
+            decode_content=False,
+            request_method=request.method,
         )
         return AWSResponse(request.url, status, raw.headers, raw)
 
@@ -310,3 +320,68 @@ def decisions(home: Path) -> Callable[[], list[dict[str, Any]]]:
         return [json.loads(line) for line in log.read_text().splitlines()] if log.exists() else []
 
     return read
+
+
+def taken() -> tuple[socket.socket, int]:
+    """A port of this machine that something listens on."""
+    listening = socket.socket()
+    listening.bind(("127.0.0.1", 0))
+    listening.listen()
+    return listening, int(listening.getsockname()[1])
+
+
+class SupervisorRun:
+    """`python -m local_cloud up` as a person starts it, without MLflow."""
+
+    def __init__(self, home: Path, port: int) -> None:
+        self.home = home
+        command = [str(PYTHON), "-m", "local_cloud", "up", "--home", str(home), "--no-tracking"]
+        self.process = subprocess.Popen(
+            [*command, "--port", str(port)],
+            cwd=emulator.ROOT,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            stdin=subprocess.DEVNULL,
+            text=True,
+            start_new_session=True,
+        )
+
+    def ready(self) -> SupervisorRun:
+        """Wait until it serves."""
+        until(lambda: (self.home / "cloud.json").exists() or self.process.poll() is not None, 40)
+        assert self.process.poll() is None, self.process.communicate()[0]
+        return self
+
+    def ended(self) -> tuple[int, str]:
+        """Wait for the end: exit status and what it printed."""
+        printed, _ = self.process.communicate(timeout=30)
+        return self.process.returncode, printed
+
+    def client(self, service: str, **credentials: str) -> Any:
+        """A client of boto3, of the account's root or with other credentials."""
+        cloud = RunningCloud.read(self.home)
+        keys = credentials or {
+            "aws_access_key_id": cloud.account,
+            "aws_secret_access_key": "local",
+        }
+        session = boto3.Session(region_name=cloud.region, **keys)  # type: ignore[arg-type]
+        return session.client(
+            service,  # type: ignore[call-overload]
+            endpoint_url=cloud.endpoint_url,
+            verify=cloud.ca_bundle,
+            config=Config(s3={"addressing_style": "path"}),
+        )
+
+
+@pytest.fixture
+def up(tmp_path: Path) -> Iterator[SupervisorRun]:
+    """A local cloud of its own processes; call `ready()` before use."""
+    listening, port = taken()
+    listening.close()
+    home = tmp_path.resolve()
+    run = SupervisorRun(home, port)
+    yield run
+    if run.process.poll() is None:
+        run.process.kill()
+        run.process.communicate()
+    until(lambda: not processes.marked(home))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -14,12 +13,11 @@ import pytest
 
 from local_cloud import processes, supervisor
 from local_cloud.home import CannotStartError, RunningCloud, held, require_free
-from tests.emulator import ROOT, VENV
-from tests.unit.local_cloud.conftest import until
+from tests.emulator import ROOT
+from tests.unit.local_cloud.conftest import SupervisorRun, taken, until
 
 pytestmark = pytest.mark.slow  # real processes, started and waited for
 
-PYTHON = VENV / "bin" / "python"
 # A command that ignores the polite signal and has a child that does so too.
 STUBBORN = (
     "import signal, subprocess, sys, time\n"
@@ -105,13 +103,6 @@ def test_a_sweep_ends_what_slipped_away_and_nothing_of_another_home(marked: Path
     strays[1].wait(5)
 
 
-def taken() -> tuple[socket.socket, int]:
-    listening = socket.socket()
-    listening.bind(("127.0.0.1", 0))
-    listening.listen()
-    return listening, int(listening.getsockname()[1])
-
-
 def test_a_port_that_is_taken_is_named_with_the_option_that_helps() -> None:
     listening, port = taken()
     with listening, pytest.raises(CannotStartError, match=f"port {port}.*--tracking-port"):
@@ -144,46 +135,7 @@ def test_nothing_that_points_to_a_real_account_reaches_the_emulator(tmp_path: Pa
     assert (found["AUTH"], found["BIND_HOST"]) == ("true", "127.0.0.1")
 
 
-class Run:
-    """`python -m local_cloud up` as a person starts it, without MLflow."""
-
-    def __init__(self, home: Path, port: int) -> None:
-        self.home = home
-        words = [str(PYTHON), "-m", "local_cloud", "up", "--home", str(home), "--no-tracking"]
-        self.process = subprocess.Popen(
-            [*words, "--port", str(port)],
-            cwd=ROOT,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            stdin=subprocess.DEVNULL,
-            text=True,
-            start_new_session=True,
-        )
-
-    def ready(self) -> Run:
-        until(lambda: (self.home / "cloud.json").exists() or self.process.poll() is not None, 40)
-        assert self.process.poll() is None, self.process.communicate()[0]
-        return self
-
-    def ended(self) -> tuple[int, str]:
-        words, _ = self.process.communicate(timeout=30)
-        return self.process.returncode, words
-
-
-@pytest.fixture
-def up(tmp_path: Path) -> Iterator[Run]:
-    listening, port = taken()
-    listening.close()
-    home = tmp_path.resolve()
-    run = Run(home, port)
-    yield run
-    if run.process.poll() is None:
-        run.process.kill()
-        run.process.communicate()
-    until(lambda: not processes.marked(home))
-
-
-def test_ctrl_c_leaves_nothing(up: Run) -> None:
+def test_ctrl_c_leaves_nothing(up: SupervisorRun) -> None:
     up.ready()
     os.killpg(up.process.pid, signal.SIGINT)  # to the whole group, as a terminal does
     assert up.ended()[0] == 0
@@ -191,16 +143,16 @@ def test_ctrl_c_leaves_nothing(up: Run) -> None:
     assert not (up.home / "cloud.json").exists()
 
 
-def test_a_second_run_in_one_home_is_refused_and_harms_nothing(up: Run) -> None:
+def test_a_second_run_in_one_home_is_refused_and_harms_nothing(up: SupervisorRun) -> None:
     up.ready()
-    code, words = Run(up.home, 1).ended()
+    code, words = SupervisorRun(up.home, 1).ended()
     assert code == 2
     assert f"another run is going in {up.home} (process {up.process.pid})" in words
     assert (up.home / "cloud.json").exists()
     assert len(processes.marked(up.home)) == 2
 
 
-def test_a_killed_supervisor_leaves_nothing(up: Run) -> None:
+def test_a_killed_supervisor_leaves_nothing(up: SupervisorRun) -> None:
     up.ready()
     assert len(processes.marked(up.home)) == 2  # the guard and the emulator
     up.process.send_signal(signal.SIGKILL)
@@ -208,7 +160,9 @@ def test_a_killed_supervisor_leaves_nothing(up: Run) -> None:
     until(lambda: processes.marked(up.home) == [])
 
 
-def test_an_emulator_that_dies_ends_the_supervisor_with_the_end_of_its_log(up: Run) -> None:
+def test_an_emulator_that_dies_ends_the_supervisor_with_the_end_of_its_log(
+    up: SupervisorRun,
+) -> None:
     up.ready()
     (emulator,) = [pid for pid in processes.marked(up.home) if "emulator" in command(pid)[-1]]
     os.kill(emulator, signal.SIGKILL)
@@ -226,7 +180,7 @@ def command(pid: int) -> list[str]:
 def test_a_taken_port_ends_the_start_with_a_sentence(tmp_path: Path) -> None:
     listening, port = taken()
     with listening:
-        code, words = Run(tmp_path, port).ended()
+        code, words = SupervisorRun(tmp_path, port).ended()
     assert code == 2
     assert words.startswith(f"port {port}, wanted for the local cloud, is taken")
     assert "Traceback" not in words
