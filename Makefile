@@ -177,7 +177,8 @@ ray: $(STAMPS)/ray-$(PY_VERSION) # for examples/ray_refine.py and its test, whic
 
 test: setup notebooks ## Every test: unit, infra, contract, model, docs, the loop
 	@$(MAKE) --no-print-directory ray || echo "test: no Ray for this Python, its test is skipped"
-	@$(PYTHON) -m pytest -n 2 --dist loadfile -m "not e2e"
+	@$(PYTHON) -m pytest -n 2 --dist loadfile -m "not e2e" --cov --cov-report=
+	@$(PYTHON) .ci/covered.py
 	@$(PYTHON) -m pytest -m e2e
 
 image: setup ## The training image, without Docker (root, buildah, debootstrap)
