@@ -15,6 +15,8 @@ import aws_cdk as cdk
 from aws_cdk import aws_iam as iam
 from constructs import IConstruct
 
+from lambdas.contract.keys import CARDS
+
 LOG_DELIVERY = (
     "logs:CreateLogDelivery",
     "logs:DeleteLogDelivery",
@@ -70,7 +72,7 @@ WILDCARDS = (
         "one prefix of one bucket: keys are made at run time",
     ),
     Wildcard(
-        r"arn:aws:s3:::review-stars-[^/*]+-models-[^/*]+/runs/\*/evaluation/model_card\.json",
+        rf"arn:aws:s3:::review-stars-[^/*]+-models-[^/*]+/{re.escape(CARDS)}",
         "one file of each run: runs are named at run time",
     ),
     Wildcard(

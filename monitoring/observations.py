@@ -23,8 +23,8 @@ Moment = Annotated[datetime, Meta(tz=True)]  # ISO 8601 with its zone; ours are 
 Share = Annotated[float, Meta(ge=0.0, le=1.0 + ROUNDING)]
 
 
-class Observation(msgspec.Struct, frozen=True):
-    """One scored review. The first part is the model's, the second the ratings Lambda's."""
+class ModelObservation(msgspec.Struct, frozen=True):
+    """What the model saw of one review, never its words: the endpoint's part of an observation."""
 
     stars: Annotated[int, Meta(ge=1, le=5)]
     expected_stars: Annotated[float, Meta(ge=1.0 - ROUNDING, le=5.0 + ROUNDING)]
@@ -35,6 +35,10 @@ class Observation(msgspec.Struct, frozen=True):
     oov_share: Share  # tokens of the text that the model does not know
     markup: bool  # the raw words held a tag or an entity
     topics: list[float]  # coordinates of the text in the model's SVD space
+
+
+class Observation(ModelObservation, frozen=True):
+    """One scored review, with what the ratings Lambda adds: who asked, when, and of which model."""
 
     request_id: str = ""
     index: int = 0  # place in the batch
@@ -106,10 +110,10 @@ class Observations:
         topics = np.asarray(columns.pop("topics"), np.float32).reshape(len(records), width)
         return cls(**columns, topics=topics, unreadable=unreadable)  # type: ignore[arg-type]
 
-    def records(self) -> list[Observation]:
+    def records(self) -> list[ModelObservation]:
         """The model's part of each row, ready to be written as JSON lines."""
         columns = [getattr(self, name).tolist() for name in COLUMNS]
-        return [Observation(*row) for row in zip(*columns, strict=True)]
+        return [ModelObservation(*row) for row in zip(*columns, strict=True)]
 
 
 COLUMNS: dict[str, type[np.generic]] = {
@@ -169,11 +173,7 @@ def write_jsonl(path: Path, observations: Observations) -> None:
     """Write the model's part of each row as one JSON line, in order."""
     with path.open("wb") as file:
         for record in observations.records():
-            file.write(msgspec.json.encode(_model_part(record)) + b"\n")
-
-
-def _model_part(record: Observation) -> dict[str, object]:
-    return {name: getattr(record, name) for name in COLUMNS}
+            file.write(msgspec.json.encode(record) + b"\n")
 
 
 def _column(values: ArrayLike, dtype: type[np.generic]) -> NDArray[np.generic]:

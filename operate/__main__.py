@@ -16,6 +16,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from lambdas.contract.keys import PREDICT, PREDICTIONS, REVIEWS
 from lambdas.ports.failures import AWS_ERRORS, is_unreachable
 from operate import batch, cdk, deployment, releases, signals
 from operate.deployment import Deployment
@@ -212,9 +213,9 @@ def _parser() -> argparse.ArgumentParser:
     one = command(lineage)
     one.add_argument("--version", default="", help="default: the live one")
     one = command(predict)
-    one.add_argument("--in", dest="source", default="", help="prefix below predict/ or reviews/")
+    one.add_argument("--in", dest="source", default="", help=f"prefix below {PREDICT} or {REVIEWS}")
     one.add_argument("--file", type=Path, help="a file of this machine, uploaded first")
-    one.add_argument("--out", default="", help="prefix below predictions/")
+    one.add_argument("--out", default="", help=f"prefix below {PREDICTIONS}")
     one.add_argument("--version", default="", help="of the model; default: the live one")
     command(destroy).add_argument("--confirm", default="", help="the stage's name once more")
     one = command(ask)

@@ -46,4 +46,6 @@ def describe(package_arn: str) -> str:
 
 def _absent(deployment: Deployment, wanted: str, found: list[models.Package]) -> InputError:
     known = ", ".join(f"{package.version} ({package.approval})" for package in found) or "none"
-    return InputError(f"{deployment['ModelPackageGroup']} has no {wanted}: known are {known}")
+    return InputError(
+        f"{deployment[outputs.MODEL_PACKAGE_GROUP]} has no {wanted}: known are {known}"
+    )

@@ -30,7 +30,7 @@ from lambdas.contract.names import LEARN
 from lambdas.settings import LearnSettings
 
 DATASETS, NO_CHAMPION = keys.anything(keys.DATASETS), keys.anything(keys.NO_CHAMPION)
-CARDS = f"{keys.RUNS}*/{keys.EVALUATION}/{keys.CARD}"  # what Evaluate leaves for the registry
+CARDS = keys.CARDS  # what Evaluate leaves for the registry
 
 
 class Learning(Construct):

@@ -36,6 +36,7 @@ CARD_PAGE = "model_card.md"
 BASELINE = "baseline/"
 TRACKING_FILE = "tracking.json"
 DATASET_FILE = "dataset.json"
+CARDS = f"{RUNS}*/{EVALUATION}/{CARD}"  # of every run, as grants say it
 
 
 def anything(prefix: str) -> str:

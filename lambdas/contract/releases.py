@@ -10,7 +10,6 @@ CANARY, AT_ONCE = "canary", "at_once"
 
 # how it ends
 RELEASED, FAILED, REFUSED, SUPERSEDED = "released", "failed", "refused", "superseded"
-OUTCOMES = (RELEASED, FAILED, REFUSED, SUPERSEDED)
 
 # the parameters of the Endpoint stack
 MODEL_PACKAGE_ARN, RELEASE, ROLLOUT = "ModelPackageArn", "Release", "Rollout"

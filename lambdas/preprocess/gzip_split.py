@@ -14,7 +14,7 @@ from reviews.errors import UnreadableSourceError
 
 LEVEL = 1
 GZIP_WINDOW = 31  # of zlib: the gzip form, with no time in its head
-MAX_LINE_BYTES = 1 << 26  # beyond it a line without end would fill the disk
+MAX_UNBROKEN_BYTES = 1 << 26  # beyond it a line without end would fill the disk
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ def parts(pieces: Iterator[bytes], part_bytes: int) -> Iterator[Part]:
     """Cut plain bytes after the first newline at or past `part_bytes`, again and again.
 
     Each part is there until the next one is asked for. The same bytes give the same parts.
-    Raises UnreadableSourceError for a line longer than MAX_LINE_BYTES.
+    Raises UnreadableSourceError for a line longer than MAX_UNBROKEN_BYTES.
     """
     offset = line = 0
     with ExitStack() as stack:
@@ -67,9 +67,9 @@ class _Writer:
     def room(self, piece: bytes, part_bytes: int) -> int:
         """How much of a piece still belongs to this part: up to the newline that ends it."""
         cut = piece.find(b"\n", max(part_bytes - self.size - 1, 0)) + 1
-        if not cut and self.size > part_bytes + MAX_LINE_BYTES:
+        if not cut and self.size > part_bytes + MAX_UNBROKEN_BYTES:
             raise UnreadableSourceError(
-                f"a line has no end within {MAX_LINE_BYTES:,} bytes, "
+                f"a line has no end within {MAX_UNBROKEN_BYTES:,} bytes, "
                 f"from byte {self._part.offset:,} on"
             )
         return cut or len(piece)

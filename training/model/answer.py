@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import msgspec
 from msgspec import UNSET, UnsetType
 
+from monitoring.observations import ModelObservation
 from reviews.clean import clean
 from reviews.language import detect_many
 from training.model.star_model import StarModel
@@ -42,20 +43,6 @@ class Explanation(msgspec.Struct, frozen=True):
     parts: list[Part]
 
 
-class Observation(msgspec.Struct, frozen=True):
-    """The model's part of what monitoring keeps: see monitoring.observations."""
-
-    stars: int
-    expected_stars: float
-    confidence: float
-    language: str
-    supported: bool
-    length: int
-    oov_share: float
-    markup: bool
-    topics: list[float]
-
-
 class Rating(msgspec.Struct, frozen=True):
     """The answer to one review. Stars are given whatever the language: see `supported`."""
 
@@ -65,7 +52,7 @@ class Rating(msgspec.Struct, frozen=True):
     confidence: float
     language: str
     supported: bool
-    observation: Observation
+    observation: ModelObservation
     explanation: Explanation | UnsetType = UNSET
 
 
@@ -104,7 +91,7 @@ def rate(model: StarModel, reviews: Sequence[Prepared], explain: bool = False) -
     ):
         expected = sum((k + 1) * share for k, share in enumerate(p))
         shared = (stars, expected, p[stars - 1], review.language, supported)
-        observation = Observation(*shared, length, round(unknown, 6), review.markup, topics)
+        observation = ModelObservation(*shared, length, round(unknown, 6), review.markup, topics)
         rating = Rating(stars, expected, p, p[stars - 1], review.language, supported, observation)
         if explain:
             explanation = _explain(model, review, stars)

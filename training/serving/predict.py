@@ -14,10 +14,11 @@ from typing import IO
 
 import msgspec
 
+from monitoring.observations import ModelObservation
 from reviews.language import find_detector
 from training.errors import ConfigurationError, UnreadableSourceError
 from training.model import archive
-from training.model.answer import Observation, Prepared, Rating, prepare, rate
+from training.model.answer import Prepared, Rating, prepare, rate
 from training.model.star_model import StarModel
 from training.progress import Progress
 from training.serving.tables import Raw, Refused, Row, read_rows, suffix_of, write_table
@@ -164,7 +165,7 @@ def _prediction(row: int, rating: Rating) -> Prediction:
     )
 
 
-def _encode(records: Sequence[Prediction | Observation]) -> bytes:
+def _encode(records: Sequence[Prediction | ModelObservation]) -> bytes:
     return b"".join(msgspec.json.encode(record) + b"\n" for record in records)
 
 
