@@ -116,6 +116,12 @@ class Journey:
             f"rows (majority {self.evaluation['majority']:.3f})"
         )
         self.progress.log(self.evaluation["gate"]["message"])
+        if package.approval == packages.PENDING:
+            stage = self.deployment.place.stage
+            self.progress.log(
+                f"version {self.version} waits for approval, what serves goes on serving: "
+                f"`make release STAGE={stage} VERSION={self.version}` puts it live"
+            )
 
     def keep_report(self, path: Path) -> None:
         """Copy the evaluation's page to this machine, for a browser."""

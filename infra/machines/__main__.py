@@ -10,47 +10,47 @@ from pathlib import Path
 from infra.machines import learning, preprocessing, release
 from infra.machines.diagram import mermaid
 from infra.machines.states import State
+from lambdas.contract import names
 
 OUT = Path("docs/machines")
+
+
+PREPROCESS = preprocessing.Parts(
+    plan="plan",
+    worker="worker",
+    finish="finish",
+    topic_arn="alerts",
+    subject="stage",
+    max_concurrency=1,
+)
+LEARN = learning.Parts(
+    prepare="prepare",
+    conclude="conclude",
+    pipeline_name="pipeline",
+    topic_arn="alerts",
+    subject="stage",
+    event_source="stage",
+    settle_seconds=0,
+    releases=True,
+)
+RELEASE = release.Parts(
+    stack_name="endpoint",
+    role_arn="role",
+    validate="validate",
+    verify="verify",
+    golden="golden",
+    record="record",
+    topic_arn="alerts",
+    subject="stage",
+)
 
 
 def definitions() -> dict[str, State]:
     """Every machine by its name, of a stage that releases by itself."""
     return {
-        "preprocess": preprocessing.definition(
-            preprocessing.Parts(
-                plan="plan",
-                worker="worker",
-                finish="finish",
-                topic_arn="alerts",
-                subject="stage",
-                max_concurrency=1,
-            )
-        ),
-        "learn": learning.definition(
-            learning.Parts(
-                prepare="prepare",
-                conclude="conclude",
-                pipeline_name="pipeline",
-                topic_arn="alerts",
-                subject="stage",
-                event_source="stage",
-                settle_seconds=0,
-                releases=True,
-            )
-        ),
-        "release": release.definition(
-            release.Parts(
-                stack_name="endpoint",
-                role_arn="role",
-                validate="validate",
-                verify="verify",
-                golden="golden",
-                record="record",
-                topic_arn="alerts",
-                subject="stage",
-            )
-        ),
+        names.PREPROCESS: preprocessing.definition(PREPROCESS),
+        names.LEARN: learning.definition(LEARN),
+        names.RELEASE: release.definition(RELEASE),
     }
 
 

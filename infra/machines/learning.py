@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from infra.machines.states import State, call, caught, explained, invoke, publish, put_event
 from lambdas.contract.events import RELEASE_REQUESTED
-from lambdas.contract.learning import DATASET, PERSON, REGISTERED
+from lambdas.contract.learning import DATASET, PERSON, REGISTERED, WITHOUT_CHAMPION
 
 POLL_SECONDS = 15  # a run of some hours stays far below 25,000 events
 PACKAGE = "$.concluded.model_package_arn"
@@ -135,7 +135,7 @@ def _follow(parts: Parts) -> dict[str, State]:
                 {
                     "Variable": "$.concluded.outcome",
                     "StringEquals": REGISTERED,
-                    "Next": "RequestRelease" if parts.releases else "NotifyPending",
+                    "Next": "CheckChampion",
                 }
             ],
             "Default": "NotifyNotRegistered",
@@ -146,22 +146,44 @@ def _follow(parts: Parts) -> dict[str, State]:
 def _hand_over(parts: Parts) -> dict[str, State]:
     """Ask for the release, or tell a person; then look for a newer dataset."""
     newer = {"Variable": "$.concluded.newer_dataset", "BooleanEquals": True, "Next": "LearnAgain"}
+    name = "RequestRelease" if parts.releases else "NotifyPending"
     if parts.releases:
         detail: State = {"model_package_arn.$": PACKAGE}
-        name = "RequestRelease"
         registered = put_event(
             parts.event_source, RELEASE_REQUESTED, detail, Next="CheckNewerDataset"
         )
     else:
-        name = "NotifyPending"
         registered = publish(
             parts.topic_arn,
             f"{parts.subject}: a model waits for approval",
             f"States.Format('{{}} passed its gate and waits for approval', {PACKAGE})",
             Next="CheckNewerDataset",
         )
+    unjudged = (
+        f"States.Format('{{}} passed its gate, was not judged against the model that serves, and "
+        f"waits for approval', {PACKAGE})"
+    )
     return {
+        "CheckChampion": {
+            "Type": "Choice",
+            "Choices": [
+                {
+                    "Variable": "$.reason",
+                    "StringEquals": WITHOUT_CHAMPION,
+                    "Next": "NotifyUnjudged",
+                }
+            ],
+            "Default": name,
+        },
         name: registered | {"Catch": caught("CheckCause")},
+        # No stage releases by itself what was not compared with the model that serves.
+        "NotifyUnjudged": publish(
+            parts.topic_arn,
+            f"{parts.subject}: a model waits for approval",
+            unjudged,
+            Next="CheckNewerDataset",
+            Catch=caught("CheckCause"),
+        ),
         "CheckNewerDataset": {"Type": "Choice", "Choices": [newer], "Default": "Learned"},
         "Learned": {"Type": "Succeed", "OutputPath": "$.concluded"},
         "NotifyNotRegistered": publish(

@@ -10,9 +10,9 @@ TEXT_RULES = "TextRules"
 CHAMPION_MODEL_URI = "ChampionModelUri"
 CONFIGURATION_DIGEST = "ConfigurationDigest"
 GIT_COMMIT = "GitCommit"
-MODEL_APPROVAL_STATUS = "ModelApprovalStatus"  # the stage's own: no run sends it
+MODEL_APPROVAL_STATUS = "ModelApprovalStatus"  # the stage's own, but for a run without champion
 
-# What the Learn machine sends, all of it and no more.
+# What every run of the Learn machine sends.
 SENT = (
     DATASET_MANIFEST_URI,
     DATASET_ID,

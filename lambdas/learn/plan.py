@@ -87,9 +87,17 @@ def token(dataset_id: str, configuration_digest: str, image_uri: str, execution_
 
 
 def parameters(
-    dataset: Dataset, champion_uri: str, configuration_digest: str, git_commit: str
+    dataset: Dataset,
+    champion_uri: str,
+    configuration_digest: str,
+    git_commit: str,
+    *,
+    approval: str | None = None,
 ) -> list[dict[str, str]]:
-    """The pipeline's parameters, as StartPipelineExecution takes them."""
+    """The pipeline's parameters, as StartPipelineExecution takes them.
+
+    approval: of the package that comes of the run; None leaves it to the stage.
+    """
     values = {
         pipeline.DATASET_MANIFEST_URI: dataset.manifest_uri,
         pipeline.DATASET_ID: dataset.id,
@@ -100,6 +108,8 @@ def parameters(
         pipeline.CONFIGURATION_DIGEST: configuration_digest,
         pipeline.GIT_COMMIT: git_commit,
     }
+    if approval:
+        values[pipeline.MODEL_APPROVAL_STATUS] = approval
     return [{"Name": name, "Value": value} for name, value in values.items()]
 
 

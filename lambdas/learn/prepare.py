@@ -10,6 +10,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from lambdas.contract import keys, learning
 from lambdas.contract.live import NONE
+from lambdas.contract.packages import PENDING
 from lambdas.learn.plan import (
     Dataset,
     is_earliest,
@@ -46,14 +47,22 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     if why := why_refused(event["reason"], dataset, learned, settings.image_uri, digest):
         logger.info("nothing new", extra={"dataset_id": dataset.id})
         return {"proceed": False, "why": why}
-    champion = None if event["reason"] == learning.WITHOUT_CHAMPION else live_package
+    is_unjudged = event["reason"] == learning.WITHOUT_CHAMPION
+    champion = None if is_unjudged else live_package
     champion_uri = champion.model_data_url if champion else _no_champion()
     logger.info("a run begins", extra={"dataset_id": dataset.id, "reason": event["reason"]})
     return {
         "proceed": True,
         "dataset_id": dataset.id,
         "token": token(dataset.id, digest, settings.image_uri, event["execution_name"]),
-        "parameters": parameters(dataset, champion_uri, digest, settings.git_commit),
+        "parameters": parameters(
+            dataset,
+            champion_uri,
+            digest,
+            settings.git_commit,
+            # What was not compared with the live model goes live by a person alone.
+            approval=PENDING if is_unjudged else None,
+        ),
     }
 
 

@@ -15,6 +15,7 @@ from infra.pipeline.pipeline import Resources, definition
 from infra.source import ROOT
 from infra.stage import Stage
 from lambdas.contract import pipeline as names
+from lambdas.contract.learning import WITHOUT_CHAMPION
 from lambdas.settings import LearnSettings
 
 from .policies import Statement, statements
@@ -94,6 +95,22 @@ def test_who_approves_is_said_by_the_stage(every_stage: dict[str, Templates]) ->
         for label, templates in every_stage.items()
     }
     assert defaults == {"local": "Approved", "dev": "Approved", "prod": "PendingManualApproval"}
+
+
+def test_no_stage_releases_what_was_not_compared_with_the_live_model(
+    templates: Templates,
+) -> None:
+    """The deployed machine: `make learn ALONE=1` ends in a version that waits."""
+    [machine] = [
+        m for m in templates.resources("AWS::StepFunctions::StateMachine") if m.stack == "Learning"
+    ]
+    states = json.loads(text(machine.properties["DefinitionString"]))["States"]
+    [outcome] = states["CheckOutcome"]["Choices"]
+    assert outcome["Next"] == "CheckChampion"
+    [choice] = states["CheckChampion"]["Choices"]
+    assert (choice["Variable"], choice["StringEquals"]) == ("$.reason", WITHOUT_CHAMPION)
+    assert states[choice["Next"]]["Resource"].endswith(":sns:publish")
+    assert states["StartPipeline"]["Parameters"]["PipelineParameters.$"] == "$.prepared.parameters"
 
 
 def test_only_tracking_sees_the_network(templates: Templates) -> None:

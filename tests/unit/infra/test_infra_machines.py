@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import copy
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from infra.machines.__main__ import OUT, definitions, main, page
+from infra.machines import learning
+from infra.machines.__main__ import LEARN, OUT, definitions, main, page
 from infra.machines.diagram import is_end, mermaid, ways
 from infra.machines.states import State
+from lambdas.contract.learning import DATASET, DRIFT, PERSON, SCHEDULE, WITHOUT_CHAMPION
 
 ROOT = Path(__file__).parents[3]
 MACHINES = definitions()
@@ -67,6 +70,32 @@ def test_a_name_that_says_no_action_would_be_found() -> None:
     broken = copy.deepcopy(MACHINES["learn"])
     broken["States"]["Reason"] = broken["States"].pop("CheckReason")
     assert unnamed_actions(broken) == ["Reason"]
+
+
+def next_of(state: State, **values: str) -> str:
+    """Where a Choice over one variable each leads for these values."""
+    for choice in state["Choices"]:
+        variable = choice["Variable"].removeprefix("$.")
+        if values.get(variable) == choice["StringEquals"]:
+            return str(choice["Next"])
+    return str(state["Default"])
+
+
+@pytest.mark.parametrize("releases", [True, False])
+def test_what_was_not_compared_with_the_live_model_is_never_released(releases: bool) -> None:
+    states = learning.definition(replace(LEARN, releases=releases))["States"]
+    for reason in (DATASET, SCHEDULE, DRIFT, PERSON):
+        after = next_of(states["CheckChampion"], reason=reason)
+        assert after == ("RequestRelease" if releases else "NotifyPending")
+    assert next_of(states["CheckChampion"], reason=WITHOUT_CHAMPION) == "NotifyUnjudged"
+    reached, open_ones = set(), ["NotifyUnjudged"]
+    while open_ones:
+        if (name := open_ones.pop()) not in reached:
+            reached.add(name)
+            # LearnAgain begins a run of its own, for a newer dataset and with a champion.
+            open_ones += [] if name == "LearnAgain" else [way[0] for way in ways(states[name])]
+    assert "RequestRelease" not in reached
+    assert states["LearnAgain"]["Parameters"] == {"reason": DATASET}
 
 
 @pytest.mark.parametrize("name", MACHINES)

@@ -119,10 +119,18 @@ def test_the_live_model_is_the_champion(prepare: Prepare, s3: Any) -> None:
 def test_a_person_may_want_a_run_without_the_champion(prepare: Prepare, s3: Any) -> None:
     put_dataset(s3, NEW)
     prepare.live = ARN
-    champion = {p["Name"]: p["Value"] for p in prepare("without_champion")["parameters"]}[
-        "ChampionModelUri"
-    ]
-    assert champion == f"s3://{MODELS}/champion-none/"
+    parameters = {p["Name"]: p["Value"] for p in prepare("without_champion")["parameters"]}
+    assert parameters["ChampionModelUri"] == f"s3://{MODELS}/champion-none/"
+    # Whatever the stage says of approval: nobody has compared it with the live model.
+    assert parameters["ModelApprovalStatus"] == "PendingManualApproval"
+
+
+@pytest.mark.parametrize("reason", ["dataset", "schedule", "drift", "person"])
+def test_any_other_run_leaves_approval_to_the_stage(prepare: Prepare, s3: Any, reason: str) -> None:
+    put_dataset(s3, NEW)
+    prepare.live = ARN
+    names = {parameter["Name"] for parameter in prepare(reason)["parameters"]}
+    assert "ModelApprovalStatus" not in names
 
 
 @pytest.mark.parametrize(
