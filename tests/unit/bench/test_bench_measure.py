@@ -161,4 +161,4 @@ def test_limits_are_those_of_the_template():
     limits = importlib.import_module("infra.constructs.preprocessing")
     function = importlib.import_module("infra.blocks.function")
     assert table.MEMORY_MB == function.FULL_CPU_MB
-    assert table.DISK_MB == {"worker": limits.WORKER_DISK_MB, "plan": function.LEAST_DISK_MB}
+    assert table.DISK_MB == {"worker": limits.WORKER_DISK_MB, "plan": function.MIN_DISK_MB}
