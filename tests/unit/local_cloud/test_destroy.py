@@ -46,7 +46,7 @@ def test_only_what_goes_with_its_stack_is_emptied(cloud: Cloud) -> None:
     deploy(cloud, "review-stars-local-foundation", Raw=bucket("raw", "Delete"), Kept=kept)
     fill(cloud, "raw", "kept")
     message: list[str] = []
-    destroy(PLACE, message.append)
+    destroy(PLACE, log=message.append)
     assert "emptied raw: 3 object versions" in message
     assert "deleted review-stars-local-foundation" in message
     assert not [line for line in message if "emptied kept" in line]
@@ -62,7 +62,7 @@ def test_package_versions_go_before_their_group(cloud: Cloud) -> None:
     for _ in range(2):
         cloud.client("sagemaker").create_model_package(**name)
     message: list[str] = []
-    destroy(PLACE, message.append)
+    destroy(PLACE, log=message.append)
     assert "deleted 2 package versions of review-stars-local" in message
     with pytest.raises(ClientError, match="does not exist"):
         cloud.client("sagemaker").describe_model_package_group(**name)
@@ -80,10 +80,11 @@ def test_what_cannot_be_deleted_is_reported_with_its_reason(cloud: Cloud) -> Non
     follow.until("the stack", lambda: stacks.settled("review-stars-local-foundation"), 10)
     message: list[str] = []
     with pytest.raises(OperateError, match="not authorized to perform: ssm:DeleteParameter"):
-        destroy(PLACE, message.append)
+        destroy(PLACE, log=message.append)
 
 
 def test_a_stage_that_is_not_deployed_leaves_nothing_to_do(cloud: Cloud) -> None:
     message: list[str] = []
-    destroy(PLACE, message.append)
-    assert message == ["stage local is not deployed: there is nothing to delete"]
+    destroy(PLACE, log=message.append)
+    where = "account 000000000000, us-east-1"
+    assert message == [f"stage local is not deployed in {where}: there is nothing to delete"]
