@@ -12,10 +12,12 @@ from local_cloud.extension import (
     delivery_streams,
     events,
     gateway,
+    gateway_responses,
     lambda_interpreters,
     metrics,
     object_reads,
     queues,
+    signatures,
     stacks,
     state_machines,
     templates,
@@ -27,6 +29,7 @@ def install() -> None:
     """Close every gap; SageMaker's types must be registered before, for `stacks` wraps them."""
     for module in (
         current_request,
+        signatures,
         authorization,
         lambda_interpreters,
         templates,
@@ -38,6 +41,7 @@ def install() -> None:
         alarms,
         state_machines,
         events,
+        gateway_responses,
         gateway,
         delivery_streams,
         stacks,

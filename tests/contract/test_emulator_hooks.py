@@ -27,6 +27,12 @@ REPLACED = {
         "method path headers body query_params request_id",
         "app:app",
     ),
+    "app.pin_signed_request": (
+        "method raw_path query_params raw_headers handshake",
+        "app:app",
+    ),
+    "core.iam_evaluator.check_credentials": ("access_key_id service", "app:_authenticate_only"),
+    "services.apigateway_v1._lambda_proxy_response": ("result", ""),
     "app._enforce_execute_api": (
         "api_id stage method execute_path headers query_params iam_action",
         "app:_handle_execute_api_request",

@@ -92,10 +92,9 @@ def small_config(streaming: dict[str, int] | None = None, **overrides: str) -> M
     )
 
 
-def fit(data: Path, out: Path, progress: Progress | None = None, **settings: Any) -> StarModel:
-    """Train quietly, or as another progress says."""
-    progress = progress or Progress(quiet=True)
-    return train(data, out, small_config(**settings), progress=progress)
+def fit(data: Path, out: Path, **settings: Any) -> StarModel:
+    """Train quietly."""
+    return train(data, out, small_config(**settings), progress=Progress(quiet=True))
 
 
 @pytest.fixture(scope="session")

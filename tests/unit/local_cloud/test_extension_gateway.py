@@ -125,11 +125,11 @@ HANDLER = (
 )
 
 
-def function(cloud: Cloud) -> str:
-    """A function that says which route called it."""
+def function(cloud: Cloud, source: str = HANDLER) -> str:
+    """A function, by default one that answers with the route that called it."""
     archive = io.BytesIO()
     with zipfile.ZipFile(archive, "w") as packed:
-        packed.writestr("app.py", HANDLER)
+        packed.writestr("app.py", source)
     role = cloud.role("function", "lambda")
     made = cloud.client("lambda").create_function(
         FunctionName="rate",
@@ -141,6 +141,22 @@ def function(cloud: Cloud) -> str:
     return str(made["FunctionArn"])
 
 
+def integrate(cloud: Cloud, path: str, function_arn: str) -> None:
+    """Put a function behind the route of an API."""
+    gateway, id = cloud.client("apigateway"), path.split("/")[2]
+    route = next(r for r in gateway.get_resources(restApiId=id)["items"] if r["path"] == "/model")
+    start = f"arn:aws:apigateway:{REGION}:lambda:path/2015-03-31/functions"
+    gateway.put_integration(
+        restApiId=id,
+        resourceId=route["id"],
+        httpMethod="GET",
+        type="AWS_PROXY",
+        integrationHttpMethod="POST",
+        uri=f"{start}/{function_arn}/invocations",
+    )
+    gateway.create_deployment(restApiId=id, stageName="local")
+
+
 # MiniStack leaves the pipes of a Lambda worker that it has killed to the garbage collector.
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_a_function_answers_only_the_api_that_its_policy_lets_in(
@@ -148,18 +164,8 @@ def test_a_function_answers_only_the_api_that_its_policy_lets_in(
 ) -> None:
     monkeypatch.setenv(f"LAMBDA_{RUNTIME.upper().replace('.', '_')}", sys.executable)
     path = api(cloud, may("logs:*"))
-    gateway, id = cloud.client("apigateway"), path.split("/")[2]
-    route = next(r for r in gateway.get_resources(restApiId=id)["items"] if r["path"] == "/model")
-    arn = function(cloud)
-    gateway.put_integration(
-        restApiId=id,
-        resourceId=route["id"],
-        httpMethod="GET",
-        type="AWS_PROXY",
-        integrationHttpMethod="POST",
-        uri=f"arn:aws:apigateway:{REGION}:lambda:path/2015-03-31/functions/{arn}/invocations",
-    )
-    gateway.create_deployment(restApiId=id, stageName="local")
+    id = path.split("/")[2]
+    integrate(cloud, path, function(cloud))
     caller = cloud.assume(cloud.role("caller", "account", may("execute-api:Invoke")))
 
     def permit(statement: str, resource: str) -> None:
