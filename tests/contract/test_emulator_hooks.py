@@ -182,6 +182,9 @@ def parameters(hook: str) -> str:
     """
     module, name = f"ministack.{hook}".rsplit(".", 1)
     kinds = (ast.FunctionDef, ast.AsyncFunctionDef)
+    for node in tree_of(module).body:
+        if isinstance(node, ast.ImportFrom) and name in [item.name for item in node.names]:
+            return parameters(f"{node.module}.{name}".removeprefix("ministack."))
     body = tree_of(module).body
     arguments = next(node for node in body if isinstance(node, kinds) and node.name == name).args
     by_name = [f"*{item.arg}" for item in arguments.kwonlyargs]
