@@ -194,7 +194,7 @@ lock: $(UV) ## Resolve every requirements file again, with hashes (GROUP= for on
 	@$(PY) .ci/locks.py write $(GROUP)
 
 # --- the app on AWS, or in the local cloud (STAGE=local) -------------------------------------
-package: setup ## Build the Lambda folders into .build/lambdas (STAGE=)
+package: setup ## Build the Lambda folders into .build/lambdas/STAGE (STAGE=)
 	@$(call note,STAGE) $(PYTHON) -m infra.packaging.build --stage $(stage)
 
 synth: package ## The stage's templates into cdk.out/ (STAGE=)

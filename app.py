@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from itertools import pairwise
 from pathlib import Path
 
@@ -14,7 +15,8 @@ from cdk_nag import AwsSolutionsChecks
 from constructs import IConstruct
 
 from infra.acknowledged import acknowledge_wildcards
-from infra.packaging.packages import Packages
+from infra.packaging import build
+from infra.packaging.packages import PackageError, Packages
 from infra.platform import AlertTopic, Platform
 from infra.source import Source
 from infra.stacks.endpoint import EndpointStack
@@ -23,7 +25,7 @@ from infra.stacks.learning import LearningStack
 from infra.stacks.operations import OperationsStack, Signals
 from infra.stacks.preprocessing import PreprocessingStack
 from infra.stacks.serving import ServingStack
-from infra.stage import Stage
+from infra.stage import Stage, StageError
 
 HERE = Path(__file__).resolve().parent
 
@@ -116,18 +118,23 @@ def flags() -> dict[str, object]:
     return context
 
 
-def main() -> None:
+def main() -> int:
     """Synthesise the stage that the context or `STAGE` names; `CDK_VALIDATION=false` is quick."""
     app = cdk.App(context=flags(), analytics_reporting=False)
     label = app.node.try_get_context("stage") or os.environ.get("STAGE", "local")
-    stage = Stage.read(label)
-    if uri := app.node.try_get_context("tracking_uri"):  # where `make run` has put MLflow
-        stage = stage.tracked_at(uri)
-    compose(app, stage, Packages(), Source.read())
+    try:
+        stage = Stage.read(label)
+        if uri := app.node.try_get_context("tracking_uri"):  # where `make run` has put MLflow
+            stage = stage.tracked_at(uri)
+        compose(app, stage, Packages(build.folder(stage.label)), Source.read())
+    except (StageError, PackageError) as error:
+        print(f"app.py: {error}", file=sys.stderr)
+        return 1
     if os.environ.get("CDK_VALIDATION") != "false":
         cdk.Validations.of(app).add_plugins(AwsSolutionsChecks(app))
     app.synth()
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -21,6 +21,7 @@ from bench import storage
 from bench.growth import unique_lines
 from bench.measure import machine, measure
 from bench.places import EMULATOR_PYTHON, ROOT
+from infra.packaging import build
 from lambdas.contract.keys import INCOMING
 from lambdas.ports import objects
 from lambdas.preprocess import shards
@@ -29,7 +30,7 @@ from lambdas.settings import PreprocessSettings
 from reviews import language
 from reviews.schema import OPTIONAL_COLUMNS
 
-PACKAGE = ROOT / ".build" / "lambdas" / "preprocess"
+PACKAGE = build.folder("local") / "preprocess"
 FUNCTION = ROOT / "bench" / "function.py"
 STAGE = ROOT / "configs" / "prod.yaml"
 RAW, CURATED = "raw", "curated"
@@ -66,7 +67,9 @@ def run(data: Path, work: Path, say: Callable[[str], None]) -> dict[str, Any]:
     """Measure a worker on each kind of shard, then plan on a large .gz."""
     if not EMULATOR_PYTHON.exists():
         return {"skipped": "no emulator to be an S3: run `make cloud`"}
-    subprocess.run([sys.executable, "-m", "infra.packaging.build"], check=True, cwd=ROOT)
+    subprocess.run(
+        [sys.executable, "-m", "infra.packaging.build", "--stage", "local"], check=True, cwd=ROOT
+    )
     shard_bytes = msgspec.yaml.decode(STAGE.read_bytes())["data"]["max_shard_bytes"]
     result: dict[str, Any] = {
         "machine": machine(),

@@ -1,7 +1,8 @@
 """`python -m infra.packaging.build --stage S`: one folder a function, and its zip, ready to upload.
 
-Binary wheels for the stage's runtime, and the modules of ours that the function imports; the
-same bytes twice; left alone where nothing has changed.
+Each stage has its own under `.build/lambdas/<stage>/`, so that going from one to another and back
+builds nothing anew. Binary wheels for the stage's runtime, and the modules of ours that the
+function imports; the same bytes twice; left alone where nothing has changed.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from infra.packaging.contents import FUNCTIONS, Uses, is_useless, modules
 from infra.stage import Stage, StageError
 
 ROOT = Path(__file__).resolve().parents[2]
-OUT = Path(".build/lambdas")
+OUT = ROOT / ".build" / "lambdas"
 LANGUAGE = Path("reviews/language")
 HERE = f"{sys.version_info.major}.{sys.version_info.minor}"
 LIMIT_BYTES = 250_000_000  # unzipped, of Lambda
@@ -127,17 +128,26 @@ def build(
     return Built(function, size, fresh=True)
 
 
+def folder(stage: str) -> Path:
+    """Where the packages of a stage are."""
+    return OUT / stage
+
+
 def size_bytes(folder: Path) -> int:
     """What all files of a folder hold."""
     return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
 
 
 def _install(locks: list[Path], target: Target, folder: Path) -> None:
+    """From uv's cache alone, and from the registry only for what is not there."""
     command = [_uv(), "pip", "install", "-q", "--target", str(folder), *target.uv_flags()]
     command += ["--only-binary", ":all:", "--require-hashes", "--link-mode", "copy"]
     for lock in locks:
         command += ["-r", str(lock)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    done = subprocess.run([*command, "--offline"], capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        shutil.rmtree(folder, ignore_errors=True)
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         raise PackageError(f"uv could not install {locks[-1]}:\n{done.stderr}")
 
@@ -203,14 +213,15 @@ def _digest(inputs: Sequence[Path], more: str) -> str:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Build every package; 2 for an unknown stage, 1 where one cannot be built."""
     parser = argparse.ArgumentParser(prog="python -m infra.packaging.build", description=__doc__)
-    parser.add_argument("--stage", default=os.environ.get("STAGE", "local"))
-    parser.add_argument("--out", type=Path, default=OUT)
+    parser.add_argument("--stage", default="local", help="default: %(default)s")
+    parser.add_argument("--out", type=Path, help="default: .build/lambdas/STAGE")
     options = parser.parse_args(arguments)
     try:
         target = Target.of(Stage.read(options.stage))
     except StageError as error:
         print(f"package: {error}", file=sys.stderr)
         return 2
+    out = options.out or folder(options.stage)
     compiler = target.compiler()
     if compiler is None:
         print(f"package: no Python {target.python} here, so no byte code: cold starts take longer")
@@ -218,9 +229,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     files = {function: modules(function, ROOT) for function in FUNCTIONS}
     try:
         with ThreadPoolExecutor(2) as pool:
-            made = pool.map(
-                lambda name: build(name, files[name], target, compiler, options.out), FUNCTIONS
-            )
+            made = pool.map(lambda name: build(name, files[name], target, compiler, out), FUNCTIONS)
             for built in made:
                 state = "built" if built.fresh else "up to date"
                 print(f"package: {built.function:<10} {built.size / 1e6:6.1f} MB  {state}")

@@ -6,7 +6,6 @@ from pathlib import Path
 
 from aws_cdk import aws_lambda as lambda_
 
-FOLDER = Path(".build/lambdas")
 PLACEHOLDER = "def handler(event, context):\n    raise NotImplementedError\n"
 
 
@@ -15,12 +14,12 @@ class PackageError(FileNotFoundError):
 
 
 class Packages:
-    """The zips that `make package` built; one a function.
+    """The zips that `make package` built for a stage; one a function.
 
     folder: None stands for templates alone, where no code is wanted (tests).
     """
 
-    def __init__(self, folder: Path | None = FOLDER) -> None:
+    def __init__(self, folder: Path | None) -> None:
         self.folder = folder
 
     def code(self, package: str) -> lambda_.Code:
@@ -29,5 +28,7 @@ class Packages:
             return lambda_.Code.from_inline(PLACEHOLDER)
         path = self.folder / f"{package}.zip"
         if not path.is_file():
-            raise PackageError(f"{path} is missing: run `make package` first")
+            raise PackageError(
+                f"{path} is missing: run `make package STAGE={path.parent.name}` first"
+            )
         return lambda_.Code.from_asset(str(path))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import json
 import os
 import re
@@ -15,6 +17,8 @@ import msgspec
 import pytest
 import yaml
 
+import app
+from infra.packaging import build
 from infra.stage import CONFIGS, Stage, stages
 
 from .synthesis import STAGES, Json, Templates, synthesise
@@ -119,3 +123,46 @@ def renamed(stacks: dict[str, Json], label: str) -> Any:
 def test_what_only_prod_has_would_be_found(prod: Templates) -> None:
     added = prod.having("Serving", "Added", "AWS::SQS::Queue")
     assert renamed(added.stacks, "prod") != renamed(prod.stacks, "prod")
+
+
+@pytest.mark.parametrize("name", ["plain", "my projects é", "it's $HOME; true", 'a "b" `c`'])
+@pytest.mark.parametrize("is_named", [True, False], ids=["CDK_PYTHON", "default"])
+def test_the_app_s_command_runs_in_a_folder_of_any_name(
+    name: str, is_named: bool, tmp_path: Path
+) -> None:
+    """The CLI hands it to a shell, in the project's folder."""
+    folder = tmp_path / name
+    (folder / ".venv" / "bin").mkdir(parents=True)
+    python = folder / ".venv" / "bin" / "python"
+    python.write_text(f'#!/bin/sh\nexec "{sys.executable}" "$@"\n')
+    python.chmod(0o755)
+    (folder / "app.py").write_text("import os; print(os.getcwd())")
+    command = json.loads((ROOT / "cdk.json").read_text())["app"]
+    variables = {"CDK_PYTHON": str(python)} if is_named else {}
+    done = subprocess.run(
+        ["/bin/sh", "-c", command],
+        cwd=folder,
+        env={"PATH": os.environ["PATH"], "PYTHONUTF8": "1", **variables},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.stdout.strip(), done.stderr) == (str(folder), "")
+
+
+@pytest.mark.parametrize(
+    ("stage", "why"),
+    [
+        ("nowhere", "app.py: unknown stage 'nowhere': known are dev, local, prod\n"),
+        ("prod", r"app.py: .*preprocess.zip is missing: run `make package STAGE=prod` first\n"),
+    ],
+)
+def test_what_cannot_be_synthesised_is_said_in_one_sentence(
+    stage: str, why: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("STAGE", stage)
+    monkeypatch.setattr(build, "OUT", tmp_path)
+    printed = io.StringIO()
+    with contextlib.redirect_stderr(printed):
+        assert app.main() == 1
+    assert re.fullmatch(why, printed.getvalue())

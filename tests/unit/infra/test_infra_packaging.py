@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import subprocess
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from infra.packaging import build
 from infra.packaging.build import HERE, ROOT, Target, main
 from infra.packaging.contents import FUNCTIONS, Uses, is_useless, modules
+from infra.packaging.packages import Packages
 from infra.stage import Stage
 
 USES = Uses(frozenset({"s3"}), frozenset({"typing"}))
@@ -81,6 +84,52 @@ def test_an_unknown_stage_lists_the_known_ones(capsys: pytest.CaptureFixture[str
     assert main(["--stage", "nowhere"]) == 2
     assert "known are dev, local, prod" in capsys.readouterr().err
     assert main(["--stage", "model"]) == 2
+
+
+def test_going_to_another_stage_and_back_builds_nothing_anew(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Without the registry, too: an installation is a fake here, and counted."""
+    installed: list[str] = []
+
+    def install(locks: list[Path], target: Target, folder: Path) -> None:
+        installed.append(folder.name)
+        data = folder / "botocore" / "data"
+        data.mkdir(parents=True)
+        (data / "endpoints.json").write_text("{}")
+
+    monkeypatch.setattr(build, "OUT", tmp_path)
+    monkeypatch.setattr(build, "_install", install)
+    for stage in ("local", "prod"):
+        assert main(["--stage", stage]) == 0
+    assert len(installed) == 2 * len(FUNCTIONS)
+    for stage in ("local", "prod"):
+        assert main(["--stage", stage]) == 0
+        packages = Packages(build.folder(stage))
+        assert all(packages.code(function) for function in FUNCTIONS)
+    assert len(installed) == 2 * len(FUNCTIONS)
+    assert capsys.readouterr().out.count("up to date") == 2 * len(FUNCTIONS)
+
+
+def test_what_the_cache_holds_is_installed_without_the_registry(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    cached = True
+    asked: list[bool] = []
+
+    def run(command: list[str], **_: object) -> subprocess.CompletedProcess[str]:
+        asked.append("--offline" in command)
+        code = 0 if cached or not asked[-1] else 1
+        return subprocess.CompletedProcess(command, code, "", "")
+
+    monkeypatch.setattr(build.subprocess, "run", run)
+    monkeypatch.setattr(build, "_uv", lambda: "uv")
+    lock, target = Path("requirements.txt"), Target.of(Stage.read("local"))
+    build._install([lock], target, tmp_path / "made")
+    assert asked == [True]
+    cached = False
+    build._install([lock], target, tmp_path / "made")
+    assert asked == [True, True, False]
 
 
 def test_a_stage_names_its_runtime_or_takes_ours() -> None:
