@@ -9,8 +9,8 @@ from pathlib import Path
 from operate.errors import InputError
 from reviews.synthetic import write_sample
 
-SAMPLE_ROWS = 8_000
-SAMPLE_SEED = 7
+SAMPLE_ROWS = 10_000
+SAMPLE_SEED = 11
 SUFFIXES = (".jsonl", ".jsonl.gz")
 
 

@@ -18,19 +18,31 @@ MOODS = (
     (0.01, 0.03, 0.13, 0.56, 0.27),
     (0.01, 0.01, 0.02, 0.12, 0.84),
 )
-# Words of a text at these shares of all texts; between them, straight lines.
+# Of those who write a few words alone: who says "love it" means it.
+SHORT_MOODS = (
+    (0.92, 0.07, 0.01, 0.0, 0.0),
+    (0.24, 0.66, 0.09, 0.01, 0.0),
+    (0.01, 0.12, 0.78, 0.08, 0.01),
+    (0.0, 0.01, 0.05, 0.80, 0.14),
+    (0.0, 0.0, 0.01, 0.08, 0.91),
+)
+# Words of a text at these shares of all texts; between them, straight lines. Three texts in ten
+# have 15 words or fewer, as in files of 2018 and later (older ones have next to none).
 LENGTHS = (
-    (0.0, 1), (0.01, 4), (0.05, 14), (0.25, 34), (0.5, 66), (0.75, 142), (0.9, 290), (0.95, 430),
-    (0.99, 1000), (1.0, 2000),
+    (0.0, 1), (0.08, 3), (0.16, 6), (0.3, 15), (0.4, 34), (0.5, 62), (0.75, 142), (0.9, 290),
+    (0.95, 430), (0.99, 1000), (1.0, 2000),
 )  # fmt: skip
 SPANISH_SHARE = 0.012
-BREAK_SHARE = 0.245  # of which a tenth has one sentence and none to break
+BREAK_SHARE = 0.3  # of which a quarter has one sentence and none to break
 ENTITY_SHARE = 0.05
 EMOJI_SHARE = 0.012
 CURLY_SHARE = 0.1
 CAPITALS_SHARE = 0.02
 LOWER_SHARE = 0.06
-SHORT_WORDS = 12  # a text of fewer is an opinion, and may be one word
+UNTITLED_SHARE = 0.25  # of texts of a few words: clients of the API send them without a title
+SHORT_WORDS = 15  # a text of no more is an opinion, and may be one word
+EDGE_OWN_SHARE, MIDDLE_OWN_SHARE = 0.78, 0.5  # of sentences: title, first and last say it best
+END_WORDS = 12  # where so few are left, a longer text comes to what its writer thinks
 CURLY = "\N{RIGHT SINGLE QUOTATION MARK}"
 THINGS = tuple(phrases.THINGS)
 
@@ -61,13 +73,16 @@ class Dice:
 
 def write_words(dice: Dice, stars: int) -> tuple[str, str]:
     """A title and a text of a customer who gives so many stars."""
-    mood = dice.by_share(MOODS[stars - 1])
+    length = _length(dice)
+    moods = SHORT_MOODS if length <= SHORT_WORDS else MOODS
+    mood = dice.by_share(moods[stars - 1])
     thing = dice.pick(THINGS)
-    is_spanish = dice.roll() < SPANISH_SHARE
-    if is_spanish:
+    if dice.roll() < SPANISH_SHARE:
         title, sentences = _spanish(dice, mood)
+    elif length <= SHORT_WORDS:
+        title, sentences = _short_title(dice, mood, thing), _short(dice, mood, thing, length)
     else:
-        title, sentences = _title(dice, mood, thing), _text(dice, mood, thing)
+        title, sentences = _title(dice, mood, thing), _text(dice, mood, thing, length)
     if dice.roll() < EMOJI_SHARE:
         sentences.append(dice.pick(phrases.EMOJI[mood]))
     return _styled(dice, title, _joined(dice, sentences))
@@ -75,40 +90,79 @@ def write_words(dice: Dice, stars: int) -> tuple[str, str]:
 
 def _title(dice: Dice, mood: int, thing: str) -> str:
     pools = phrases.TITLES
-    pool = phrases.NEUTRAL_TITLES if dice.roll() < 0.3 else pools[_drifted(dice, mood)]
+    pool = (
+        phrases.NEUTRAL_TITLES if dice.roll() < 0.3 else pools[_drifted(dice, mood, EDGE_OWN_SHARE)]
+    )
     title = _filled(dice, dice.pick(pool), mood, thing)
     return title[0].upper() + title[1:]
 
 
-def _text(dice: Dice, mood: int, thing: str) -> list[str]:
-    """Sentences until there are enough words. First and last ones say what one thinks."""
-    left = _length(dice)
-    if left < SHORT_WORDS and dice.roll() < 0.3:
-        return [dice.pick(phrases.ADJECTIVES[_drifted(dice, mood)])]
-    sentences = [_sentence(dice, mood, thing, 0.5)]
-    left -= len(sentences[0].split())
+def _short_title(dice: Dice, mood: int, thing: str) -> str:
+    """Often none, or what the text says, or nothing that says anything."""
+    if dice.roll() < UNTITLED_SHARE:
+        return ""
+    roll = dice.roll()
+    pool = phrases.NEUTRAL_TITLES if roll < 0.4 else phrases.TITLES[mood]
+    if roll > 0.7:
+        pool = phrases.SHORTS[mood]
+    return _filled(dice, dice.pick(pool), mood, thing)
+
+
+def _short(dice: Dice, mood: int, thing: str, words: float) -> list[str]:
+    """An opinion and hardly a story: every sentence speaks of the review's own mood."""
+    sentences: list[str] = []
+    left = words
     while left > 0:
-        sentence = _sentence(dice, mood, thing, 0.65 if left < SHORT_WORDS else 0.25)
+        if sentences and dice.roll() < 0.2:
+            sentence = _filled(dice, dice.pick(phrases.STORIES), mood, thing)
+        else:
+            sentence = _opinion(dice, mood, thing)
         sentences.append(sentence)
         left -= len(sentence.split())
     return sentences
 
 
-def _sentence(dice: Dice, mood: int, thing: str, opinion_share: float) -> str:
+def _text(dice: Dice, mood: int, thing: str, words: float) -> list[str]:
+    """Sentences until there are enough words. First and last ones say what one thinks."""
+    sentences = [_sentence(dice, mood, thing, 0.5, EDGE_OWN_SHARE)]
+    left = words - len(sentences[0].split())
+    while left > 0:
+        if left < END_WORDS:
+            sentence = _sentence(dice, mood, thing, 0.65, EDGE_OWN_SHARE)
+        else:
+            sentence = _sentence(dice, mood, thing, 0.25, MIDDLE_OWN_SHARE)
+        sentences.append(sentence)
+        left -= len(sentence.split())
+    return sentences
+
+
+def _sentence(dice: Dice, mood: int, thing: str, opinion_share: float, own_share: float) -> str:
     if dice.roll() >= opinion_share:
         return _filled(dice, dice.pick(phrases.STORIES), mood, thing)
-    mood = _drifted(dice, mood)
-    pool = phrases.SPOKEN_OF if dice.roll() < 0.5 else phrases.SAYINGS[mood]
+    mood = _drifted(dice, mood, own_share)
+    roll = dice.roll()
+    if roll < 0.2:
+        return _opinion(dice, mood, thing)
+    pool = phrases.SPOKEN_OF if roll < 0.6 else phrases.SAYINGS[mood]
     return _filled(dice, dice.pick(pool), mood, thing)
 
 
-def _drifted(dice: Dice, mood: int) -> int:
-    """The mood of one sentence: mostly the review's own, else a neighbour's or any."""
+def _opinion(dice: Dice, mood: int, thing: str) -> str:
+    """A few words, with or without a capital and a full stop."""
     roll = dice.roll()
-    if roll < 0.66:
+    if roll < 0.2:
+        return dice.pick(phrases.ADJECTIVES[mood])
+    pool = phrases.SHORT_OF if roll < 0.6 else phrases.SHORTS[mood]
+    return _filled(dice, dice.pick(pool), mood, thing)
+
+
+def _drifted(dice: Dice, mood: int, own_share: float) -> int:
+    """The mood of one sentence: the review's own at that share, else a neighbour's or any."""
+    roll = dice.roll()
+    if roll < own_share:
         return mood
     if roll < 0.9:
-        return min(4, max(0, mood + (1 if roll < 0.78 else -1)))
+        return min(4, max(0, mood + (1 if dice.roll() < 0.5 else -1)))
     return dice.below(5)
 
 
@@ -121,13 +175,16 @@ def _filled(dice: Dice, template: str, mood: int, thing: str) -> str:
         adj=dice.pick(phrases.ADJECTIVES[mood]),
         adv=dice.pick(phrases.ADVERBS),
         who=dice.pick(phrases.PEOPLE),
+        verb=dice.pick(phrases.VERBS[mood]),
+        good=dice.pick(phrases.GOOD),
         days=2 + dice.below(60),
     )
-    return sentence[0].upper() + sentence[1:]
+    # What was written small in the template stays small.
+    return sentence if template[0].islower() else sentence[0].upper() + sentence[1:]
 
 
 def _spanish(dice: Dice, mood: int) -> tuple[str, list[str]]:
-    sentences = [dice.pick(phrases.SPANISH[_drifted(dice, mood)])]
+    sentences = [dice.pick(phrases.SPANISH[_drifted(dice, mood, EDGE_OWN_SHARE)])]
     stories = [dice.pick(phrases.SPANISH_STORIES) for _ in range(dice.below(6))]
     sentences += [story.format(days=2 + dice.below(60)) for story in stories]
     sentences.append(dice.pick(phrases.SPANISH[mood]))
