@@ -6,7 +6,7 @@ SHELL := bash
 # --- what the command line says ---------------------------------------------------------------
 # A knob is what stands on make's own command line: an exported STAGE=prod deletes nothing here.
 KNOBS := STAGE VERSION DATA FORCE ONCE CI ALONE FILE IN OUT PORT TRACKING_PORT \
-  TEXT TITLE VERIFIED EXPLAIN CONFIRM
+  TEXT TITLE VERIFIED EXPLAIN CONFIRM GROUP
 IGNORED_KNOBS := $(strip $(foreach k,$(KNOBS),$(if $(filter environment%,$(origin $k)),$k)))
 $(foreach k,$(IGNORED_KNOBS),$(eval override $k :=))
 unexport $(KNOBS)
@@ -74,11 +74,11 @@ export CDK_HOME := $(CURDIR)/.local/cdk
 export UV_NO_PROGRESS := 1
 export PYTHONUTF8 := 1
 ifneq ($(filter-out help,$(or $(MAKECMDGOALS),help)),)
-  PY_VERSION := $(shell "$(PY)" -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null)
+  PY_VERSION := $(shell "$(PY)" -E -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null)
   ifeq ($(PY_VERSION),)
     $(error no $(PY) here: install Python 3.11 or later, or name one with PY=...)
   endif
-  ifneq ($(shell "$(PY)" -c 'import sys; print(int(sys.version_info >= (3, 11)))'),1)
+  ifneq ($(filter 2.% 3.0 3.1 3.2 3.3 3.4 3.5 3.6 3.7 3.8 3.9 3.10,$(PY_VERSION)),)
     $(error $(PY) is Python $(PY_VERSION): 3.11 or later is needed, name one with PY=...)
   endif
 endif
@@ -190,8 +190,8 @@ bench: setup $(STAMPS)/bench-$(PY_VERSION) ## Ours against the usual ways: a tab
 diagrams: setup ## Draw each state machine from its definition (docs/machines/)
 	@$(PYTHON) -m infra.machines
 
-lock: $(UV) ## Resolve every requirements file again, with hashes (GROUP= for one of them)
-	@$(PY) .ci/locks.py write $(GROUP)
+lock: $(UV) ## Resolve the requirements files again, with hashes (GROUP= one)
+	@"$(PY)" .ci/locks.py write $(if $(strip $(GROUP)),$(call quote,GROUP))
 
 # --- the app on AWS, or in the local cloud (STAGE=local) -------------------------------------
 package: setup ## Build the Lambda folders into .build/lambdas/STAGE (STAGE=)

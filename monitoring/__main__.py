@@ -13,8 +13,8 @@ import msgspec
 
 from monitoring import drift, feedback, report
 from monitoring.baseline import Baseline
-from monitoring.errors import ObservationsError
-from monitoring.observations import Observations, read_records
+from monitoring.lines import describe, require_records
+from monitoring.observations import Observations, keep_width, read_records
 from monitoring.settings import DriftSettings
 from reviews.errors import ReviewStarsError
 
@@ -30,6 +30,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"monitoring: {error}", file=sys.stderr)
         return 2
     print(f"{verdict.verdict}: {verdict.reason}")
+    if verdict.unreadable:
+        print(f"left out: {describe(verdict.unreadable_reasons)}")
     print(f"report: {options.out / 'report.html'}")
     return 0
 
@@ -39,17 +41,20 @@ def check(options: argparse.Namespace) -> drift.Verdict:
     settings = DriftSettings.read(options.config)
     baseline = Baseline.load(options.baseline) if Baseline.is_present(options.baseline) else None
     with options.window.open("rb") as lines:
-        records, unreadable = read_records(lines)
-    if unreadable and not records:
-        raise ObservationsError(f"none of {unreadable} lines is an observation")
-    records = [record for record in records if not record.probe]
-    window = Observations.from_records(records, unreadable)
+        found, unreadable = read_records(lines)
+    require_records(found, unreadable, "an observation")
+    width = len(baseline.topic_mean) if baseline else None
+    records, others = keep_width([record for record in found if not record.probe], width)
+    require_records(records, others, "of the baseline's model")
+    window = Observations.from_records(records, unreadable + others)
     verdict = drift.check(baseline, window, settings)
     quality = None
     if options.feedback:
         with options.feedback.open("rb") as lines:
-            told, _ = feedback.read_feedback(lines)
-        pairs = feedback.join(records, told)
+            returned, unreadable_feedback = feedback.read_feedback(lines)
+        if unreadable_feedback:
+            print(f"left out of the feedback: {describe(unreadable_feedback)}", file=sys.stderr)
+        pairs = feedback.join(records, returned)
         quality = feedback.judge(pairs, _gate(options.evaluation), settings.feedback)
     content = verdict.to_mapping() | ({"feedback": quality.to_mapping()} if quality else {})
     options.out.mkdir(parents=True, exist_ok=True)

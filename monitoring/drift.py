@@ -16,19 +16,21 @@ from monitoring.observations import Observations
 from monitoring.settings import DriftSettings, TestSettings
 from monitoring.statistics import IntArray, Result
 
+OK, DRIFT, INSUFFICIENT = "ok", "drift", "insufficient"  # verdicts
+
 
 @dataclass(frozen=True)
 class Finding:
-    """One test: what was compared, how unlikely it is, and what that is in words."""
+    """One test: what was compared, how unlikely it is, and what that is in a sentence."""
 
     name: str
     method: str
     statistic: float
     p_value: float
     alarm: bool
-    baseline: float  # of the figure that the words speak of
+    baseline: float  # of the number that the message names
     window: float
-    words: str
+    message: str
 
 
 @dataclass(frozen=True)
@@ -44,13 +46,14 @@ class Verdict:
     level: float
     baseline_rows: int
     unreadable: int
+    unreadable_reasons: dict[str, int]
     tests: tuple[Finding, ...]
 
     @property
     def alarms(self) -> tuple[Finding, ...]:
         """The tests that alarm, surest first."""
-        ringing = [finding for finding in self.tests if finding.alarm]
-        return tuple(sorted(ringing, key=lambda finding: finding.p_value))
+        alarming = [finding for finding in self.tests if finding.alarm]
+        return tuple(sorted(alarming, key=lambda finding: finding.p_value))
 
     def to_mapping(self) -> dict[str, Any]:
         """The content of drift.json."""
@@ -68,12 +71,13 @@ def check(baseline: Baseline | None, window: Observations, settings: DriftSettin
     if baseline is not None and not reason:
         findings = compare(baseline, window, settings.tests)
     verdict = Verdict(
-        verdict="insufficient" if reason else "ok",
+        verdict=INSUFFICIENT if reason else OK,
         n=len(window),
         reason=reason,
         level=level,
         baseline_rows=baseline.rows if baseline else 0,
-        unreadable=window.unreadable,
+        unreadable=sum(window.unreadable.values()),
+        unreadable_reasons=dict(window.unreadable),
         tests=findings,
     )
     return verdict if reason else _conclude(verdict)
@@ -86,11 +90,11 @@ def compare(
     level = settings.false_alarm_rate / len(TESTS)
     findings = []
     for name, test in TESTS.items():
-        result, before, now, words = test(baseline, window, settings)
+        result, before, now, message = test(baseline, window, settings)
         alarm = bool(result.p_value < level)
         findings.append(
             Finding(
-                name, result.method, result.statistic, result.p_value, alarm, before, now, words
+                name, result.method, result.statistic, result.p_value, alarm, before, now, message
             )
         )
     return tuple(findings)
@@ -102,7 +106,7 @@ def stars_mean(rows_by_star: IntArray) -> float:
     return float(rows_by_star @ np.arange(1, 6) / total) if total else 0.0
 
 
-# --- the six tests: result, the baseline's figure, the window's, and both in words -----------
+# --- the six tests: result, the baseline's number, the window's, and a sentence on both ------
 Compared = tuple[Result, float, float, str]
 
 
@@ -111,12 +115,12 @@ def _stars(baseline: Baseline, window: Observations, settings: TestSettings) -> 
     before, now = stars_mean(baseline.stars), stars_mean(rows)
     shares_before, shares_now = baseline.stars / baseline.rows, rows / len(window)
     k = int(np.abs(shares_now - shares_before).argmax())
-    words = (
+    message = (
         f"the predicted stars average {now:.2f}, {before:.2f} in the baseline; "
         f"{k + 1} star{'s' if k else ''}: {shares_now[k]:.1%} instead of {shares_before[k]:.1%}"
     )
     result = statistics.chi_square(rows, baseline.stars, settings.cell_correction)
-    return result, before, now, words
+    return result, before, now, message
 
 
 def _topics(baseline: Baseline, window: Observations, settings: TestSettings) -> Compared:
@@ -127,11 +131,11 @@ def _topics(baseline: Baseline, window: Observations, settings: TestSettings) ->
         baseline.topic_covariance,
         baseline.rows,
     )
-    words = (
+    message = (
         f"what the reviews speak of lies at a distance of {result.statistic:.0f} from the "
         f"baseline, where about {usual:.0f} is usual"
     )
-    return result, usual, result.statistic, words
+    return result, usual, result.statistic, message
 
 
 def _languages(baseline: Baseline, window: Observations, settings: TestSettings) -> Compared:
@@ -158,8 +162,8 @@ def _shares(
 ) -> Compared:
     n, m = len(window), baseline.rows
     result = statistics.share(now, n, before, m, settings.exact_below_rows)
-    words = f"{now / n:.2%} of the reviews {what}, {before / m:.2%} in the baseline"
-    return result, before / m, now / n, words
+    message = f"{now / n:.2%} of the reviews {what}, {before / m:.2%} in the baseline"
+    return result, before / m, now / n, message
 
 
 def _unknown_words(baseline: Baseline, window: Observations, settings: TestSettings) -> Compared:
@@ -168,19 +172,19 @@ def _unknown_words(baseline: Baseline, window: Observations, settings: TestSetti
     result = statistics.mean_difference(
         mean, variance, len(window), baseline.oov_mean, baseline.oov_variance, baseline.rows
     )
-    words = (
+    message = (
         f"{mean:.2%} of a review's words are unknown to the model, "
         f"{baseline.oov_mean:.2%} in the baseline"
     )
-    return result, baseline.oov_mean, mean, words
+    return result, baseline.oov_mean, mean, message
 
 
 def _length(baseline: Baseline, window: Observations, settings: TestSettings) -> Compared:
     middle = np.searchsorted(np.cumsum(baseline.length_rows), baseline.rows / 2)
     before, now = float(baseline.lengths[middle]), float(np.median(window.length))
     result = statistics.kolmogorov_smirnov(window.length, baseline.lengths, baseline.length_rows)
-    words = f"the middle review has {now:.0f} characters, {before:.0f} in the baseline"
-    return result, before, now, words
+    message = f"the middle review has {now:.0f} characters, {before:.0f} in the baseline"
+    return result, before, now, message
 
 
 TESTS: dict[str, Callable[[Baseline, Observations, TestSettings], Compared]] = {
@@ -207,8 +211,8 @@ def _insufficient(baseline: Baseline | None, n: int, settings: DriftSettings) ->
 def _conclude(verdict: Verdict) -> Verdict:
     alarms = verdict.alarms
     if not alarms:
-        reason = f"all {len(verdict.tests)} tests are quiet over {verdict.n} rows"
+        reason = f"all {len(verdict.tests)} tests see no change over {verdict.n} rows"
     else:
-        reason = "; ".join(f"{finding.name}: {finding.words}" for finding in alarms)
-    content = vars(verdict) | {"verdict": "drift" if alarms else "ok", "reason": reason}
+        reason = "; ".join(f"{finding.name}: {finding.message}" for finding in alarms)
+    content = vars(verdict) | {"verdict": DRIFT if alarms else OK, "reason": reason}
     return Verdict(**content)

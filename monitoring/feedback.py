@@ -1,5 +1,6 @@
 """True stars that came back, against what was answered: does the model still keep its gate?"""
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from statistics import NormalDist
@@ -9,6 +10,7 @@ import msgspec
 import numpy as np
 from msgspec import Meta
 
+from monitoring.lines import read_lines
 from monitoring.observations import Moment, Observation
 from monitoring.settings import FeedbackSettings
 
@@ -49,19 +51,9 @@ class Quality:
         return {**asdict(self), "estimates": [asdict(estimate) for estimate in self.estimates]}
 
 
-def read_feedback(lines: Iterable[bytes]) -> tuple[list[Feedback], int]:
-    """Feedback of the lines that hold one, in order, and how many lines held none."""
-    decoder = msgspec.json.Decoder(Feedback)
-    found: list[Feedback] = []
-    unreadable = 0
-    for line in lines:
-        if not line.strip():
-            continue
-        try:
-            found.append(decoder.decode(line))
-        except (msgspec.DecodeError, UnicodeDecodeError):
-            unreadable += 1
-    return found, unreadable
+def read_feedback(lines: Iterable[bytes]) -> tuple[list[Feedback], Counter[str]]:
+    """Feedback of the lines that hold one, in order, and how many hold none, by reason."""
+    return read_lines(lines, Feedback)
 
 
 def join(predictions: Iterable[Observation], feedback: Iterable[Feedback]) -> list[tuple[int, int]]:
@@ -75,12 +67,12 @@ def join(predictions: Iterable[Observation], feedback: Iterable[Feedback]) -> li
         key = (prediction.caller, prediction.request_id, prediction.index)
         if not prediction.probe and prediction.request_id and _is_later(prediction, answered, key):
             answered[key] = prediction
-    told: dict[tuple[str, str, int], Feedback] = {}
+    returned: dict[tuple[str, str, int], Feedback] = {}
     for item in feedback:
         key = (item.caller, item.request_id, item.index)
-        if key in answered and _is_later(item, told, key):
-            told[key] = item
-    return [(item.stars, answered[key].stars) for key, item in told.items()]
+        if key in answered and _is_later(item, returned, key):
+            returned[key] = item
+    return [(item.stars, answered[key].stars) for key, item in returned.items()]
 
 
 def judge(
@@ -89,7 +81,7 @@ def judge(
     """Judge accuracy and MAE of (true, predicted) pairs against the gate's floors.
 
     gate: `accuracy` at least, `mae` at most; what is absent is shown and not judged. It alarms
-    only where the whole one-sided interval lies on the wrong side: chance is no reason to ring.
+    only where the whole one-sided interval lies on the wrong side: chance alone is no alarm.
     """
     n = len(pairs)
     if n < settings.min_pairs:
@@ -101,10 +93,10 @@ def judge(
         _accuracy(true == predicted, z, gate.get("accuracy")),
         _mae(np.abs(true - predicted).astype(np.float64), z, gate.get("mae")),
     )
-    ringing = [estimate for estimate in estimates if estimate.alarm]
-    words = "; ".join(_words(estimate) for estimate in ringing)
-    reason = words or f"accuracy and MAE over {n} true stars are no worse than the gate asks"
-    return Quality("below_gate" if ringing else "ok", n, reason, estimates)
+    alarming = [estimate for estimate in estimates if estimate.alarm]
+    reasons = "; ".join(_reason(estimate) for estimate in alarming)
+    reason = reasons or f"accuracy and MAE over {n} true stars are no worse than the gate asks"
+    return Quality("below_gate" if alarming else "ok", n, reason, estimates)
 
 
 def floors(conditions: Iterable[Mapping[str, Any]]) -> dict[str, float]:
@@ -129,7 +121,7 @@ def _mae(distances: np.ndarray[Any, Any], z: float, ceiling: float | None) -> Es
     return Estimate("mae", mean, low, high, ceiling, ceiling is not None and low > ceiling)
 
 
-def _words(estimate: Estimate) -> str:
+def _reason(estimate: Estimate) -> str:
     interval = f"{estimate.value:.3f} ({estimate.low:.3f} to {estimate.high:.3f})"
     return f"{estimate.name} is {interval}, and the gate asks for {estimate.gate:g}"
 

@@ -4,8 +4,9 @@ The endpoint makes the model's part (what it saw of one review, never its words)
 Lambda adds who asked and when. Train makes the baseline from the same columns.
 """
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, fields, replace
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated
@@ -16,10 +17,13 @@ from msgspec import Meta
 from numpy.typing import ArrayLike, NDArray
 
 from monitoring.errors import ObservationsError
+from monitoring.lines import read_lines, require_records
 
 FloatArray = NDArray[np.float32]
 ROUNDING = 1e-3  # float32 arithmetic may leave 5.0000005 expected stars
 Moment = Annotated[datetime, Meta(tz=True)]  # ISO 8601 with its zone; ours are UTC
+MAX_COORDINATE = 1e3  # ours lie within 1: a foreign one would outweigh a whole window
+Coordinate = Annotated[float, Meta(ge=-MAX_COORDINATE, le=MAX_COORDINATE)]
 Share = Annotated[float, Meta(ge=0.0, le=1.0 + ROUNDING)]
 
 
@@ -34,7 +38,7 @@ class ModelObservation(msgspec.Struct, frozen=True):
     length: Annotated[int, Meta(ge=0, le=2**31 - 1)]  # characters of the cleaned text
     oov_share: Share  # tokens of the text that the model does not know
     markup: bool  # the raw words held a tag or an entity
-    topics: list[float]  # coordinates of the text in the model's SVD space
+    topics: list[Coordinate]  # of the text in the model's SVD space
 
 
 class Observation(ModelObservation, frozen=True):
@@ -57,7 +61,7 @@ class Observations:
     stars: (n,) 1 to 5. expected_stars: (n,) 1.0 to 5.0. confidence, oov_share: (n,) 0 to 1.
     language: (n,) codes such as `en`, `und` where too short to tell. length: (n,) characters.
     supported, markup: (n,) bool. topics: (n, d) coordinates in the model's SVD space.
-    unreadable: lines that were no observation and were left out.
+    unreadable: lines that were no observation and were left out, by reason.
     Raises ObservationsError for columns of unlike lengths, a value that is not finite, or stars
     out of range.
     """
@@ -71,7 +75,7 @@ class Observations:
     oov_share: FloatArray
     markup: NDArray[np.bool_]
     topics: FloatArray
-    unreadable: int = 0
+    unreadable: Mapping[str, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for name, dtype in COLUMNS.items():
@@ -96,7 +100,9 @@ class Observations:
         return replace(self, **{name: getattr(self, name)[chosen] for name in COLUMNS})
 
     @classmethod
-    def from_records(cls, records: Sequence[Observation], unreadable: int = 0) -> "Observations":
+    def from_records(
+        cls, records: Sequence[Observation], unreadable: Mapping[str, int] | None = None
+    ) -> "Observations":
         """Columns of records, in order. All must have topics of one width."""
         columns = {
             item.name: [getattr(record, item.name) for record in records]
@@ -108,7 +114,7 @@ class Observations:
             raise ObservationsError(f"topics have several widths: {sorted(widths)}")
         width = widths.pop() if widths else 0
         topics = np.asarray(columns.pop("topics"), np.float32).reshape(len(records), width)
-        return cls(**columns, topics=topics, unreadable=unreadable)  # type: ignore[arg-type]
+        return cls(**columns, topics=topics, unreadable=unreadable or {})  # type: ignore[arg-type]
 
     def records(self) -> list[ModelObservation]:
         """The model's part of each row, ready to be written as JSON lines."""
@@ -129,28 +135,28 @@ COLUMNS: dict[str, type[np.generic]] = {
 }
 
 
-def read_records(lines: Iterable[bytes]) -> tuple[list[Observation], int]:
-    """Observations of the lines that hold one, in order, and how many lines held none.
+def read_records(lines: Iterable[bytes]) -> tuple[list[Observation], Counter[str]]:
+    """Observations of the lines that hold one, in order, and how many hold none, by reason."""
+    return read_lines(lines, Observation)
 
-    Blank lines count as nothing. A line whose topics differ in width from the first one's is
-    unreadable, too: no test could use it.
+
+def keep_width(
+    records: Sequence[Observation], width: int | None = None
+) -> tuple[list[Observation], Counter[str]]:
+    """Records with so many topic coordinates, and how many others there are, by reason.
+
+    width: the baseline's; without one, what most records have. No test could use the others.
     """
-    decoder = msgspec.json.Decoder(Observation)
-    records: list[Observation] = []
-    unreadable = 0
-    for line in lines:
-        if not line.strip():
-            continue
-        try:
-            record = decoder.decode(line)
-        except (msgspec.DecodeError, UnicodeDecodeError):
-            unreadable += 1
-            continue
-        if records and len(record.topics) != len(records[0].topics):
-            unreadable += 1
-        else:
-            records.append(record)
-    return records, unreadable
+    widths = Counter(len(record.topics) for record in records)
+    if width is None:
+        width = max(widths, key=lambda found: (widths[found], found), default=0)
+    others = {
+        f"`topics`: {found} coordinates instead of {width}": rows
+        for found, rows in widths.items()
+        if found != width
+    }
+    kept = [record for record in records if len(record.topics) == width]
+    return kept, Counter(others)
 
 
 def read_jsonl(source: Path | Iterable[bytes]) -> Observations:
@@ -164,9 +170,9 @@ def read_jsonl(source: Path | Iterable[bytes]) -> Observations:
             records, unreadable = read_records(lines)
     else:
         records, unreadable = read_records(source)
-    if unreadable and not records:
-        raise ObservationsError(f"none of {unreadable} lines is an observation")
-    return Observations.from_records(records, unreadable)
+    require_records(records, unreadable, "an observation")
+    kept, others = keep_width(records)
+    return Observations.from_records(kept, unreadable + others)
 
 
 def write_jsonl(path: Path, observations: Observations) -> None:

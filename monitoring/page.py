@@ -79,8 +79,8 @@ def verdict(word: str, kind: str, sentences: Sequence[str]) -> str:
 
 def section(heading: str, lead: str, *markup: str) -> str:
     """A titled box; `lead` says in a sentence or two how to read it."""
-    words = f'<p class="note">{escape(lead)}</p>' if lead else ""
-    return f"<section><h2>{escape(heading)}</h2>{words}{''.join(markup)}</section>"
+    note = f'<p class="note">{escape(lead)}</p>' if lead else ""
+    return f"<section><h2>{escape(heading)}</h2>{note}{''.join(markup)}</section>"
 
 
 def pair(*markup: str) -> str:
@@ -88,12 +88,12 @@ def pair(*markup: str) -> str:
     return f'<div class="pair">{"".join(f"<div>{part}</div>" for part in markup)}</div>'
 
 
-def tiles(figures: Sequence[tuple[str, str, str]]) -> str:
-    """(name, figure, small print) in a row of boxes."""
+def tiles(values: Sequence[tuple[str, str, str]]) -> str:
+    """(name, value, note) in a row of boxes."""
     boxes = "".join(
-        f'<div class="tile"><span>{escape(name)}</span><b>{escape(figure)}</b>'
-        f"<small>{escape(small)}</small></div>"
-        for name, figure, small in figures
+        f'<div class="tile"><span>{escape(name)}</span><b>{escape(value)}</b>'
+        f"<small>{escape(note)}</small></div>"
+        for name, value, note in values
     )
     return f'<div class="tiles">{boxes}</div>'
 
@@ -151,7 +151,7 @@ def grouped_bars(
 
 
 def against_limit(
-    rows: Sequence[tuple[str, float, bool]], limit: float, *, limit_words: str, described: str
+    rows: Sequence[tuple[str, float, bool]], limit: float, *, limit_label: str, described: str
 ) -> str:
     """Horizontal bars (name, length, alarming) with a limit; longer than twice the limit is cut."""
     width, left, step = 900.0, 150.0, 30.0
@@ -162,7 +162,7 @@ def against_limit(
     parts = [
         f'<line x1="{line:.1f}" x2="{line:.1f}" y1="22" y2="{height}" stroke="var(--bad)" '
         'stroke-dasharray="4 4"/>',
-        _text(line, 14, limit_words, "middle"),
+        _text(line, 14, limit_label, "middle"),
     ]
     for place, (name, value, alarming) in enumerate(rows):
         y = 30 + step * place
@@ -173,8 +173,8 @@ def against_limit(
             f'<rect x="{left}" y="{y}" width="{max(2.0, drawn * scale):.1f}" height="18" rx="3" '
             f'fill="{colour}"/>'
         )
-        words = f"{value:.1f}" if value <= span else f"{value:.0f} \u2192"
-        parts.append(_text(left + drawn * scale + 8, y + 14, words, "start"))
+        label = f"{value:.1f}" if value <= span else f"{value:.0f} \u2192"
+        parts.append(_text(left + drawn * scale + 8, y + 14, label, "start"))
     return _svg(width, height, described, parts)
 
 
@@ -188,10 +188,10 @@ def _legend(names: Sequence[str], width: float) -> str:
     return "".join(parts)
 
 
-def _text(x: float, y: float, words: str, anchor: str, size: int = 12) -> str:
+def _text(x: float, y: float, text: str, anchor: str, size: int = 12) -> str:
     return (
         f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}" style="font-size:{size}px">'
-        f"{escape(words)}</text>"
+        f"{escape(text)}</text>"
     )
 
 

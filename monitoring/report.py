@@ -19,7 +19,7 @@ from monitoring.baseline import (
     count_languages,
 )
 from monitoring.baseline import count_stars as stars_of
-from monitoring.drift import Finding, Verdict
+from monitoring.drift import DRIFT, INSUFFICIENT, OK, Finding, Verdict
 from monitoring.feedback import Quality
 from monitoring.observations import Observations
 from monitoring.statistics import IntArray
@@ -30,9 +30,9 @@ TOP_LANGUAGES = 6
 
 
 SHOWN = {
-    "ok": ("Nothing unusual", "good"),
-    "drift": ("Drift", "bad"),
-    "insufficient": ("Too little to judge", "unsure"),
+    OK: ("Nothing unusual", "good"),
+    DRIFT: ("Drift", "bad"),
+    INSUFFICIENT: ("Too little to judge", "unsure"),
 }
 
 
@@ -46,7 +46,7 @@ def html(
 ) -> str:
     """The page of one check. about: pointers to show, such as the model package and the times."""
     word, kind = SHOWN[verdict.verdict]
-    parts = [page.verdict(word, kind, _what_happened(verdict)), page.tiles(_figures(verdict))]
+    parts = [page.verdict(word, kind, _what_happened(verdict)), page.tiles(_headline(verdict))]
     if verdict.alarms:
         parts.append(_what_to_do(verdict))
     if verdict.tests:
@@ -66,27 +66,27 @@ def html(
         "was judged by. Stars are predicted, not true: drift says that the input changed, not "
         "that the answers are wrong.",
         parts,
-        "Six tests, chance of a false alarm in a quiet window at most 1 in "
+        "Six tests, chance of a false alarm in a window without change at most 1 in "
         f"{round(1 / max(verdict.level * len(ADVICE), 1e-9))}; see configs/drift.yaml.",
     )
 
 
 def _what_happened(verdict: Verdict) -> list[str]:
-    if verdict.verdict == "insufficient":
+    if verdict.verdict == INSUFFICIENT:
         return [
             f"Not judged: {verdict.reason}.",
             "This is no all-clear. The rows stay in the bucket, and the next window is judged "
             "when it has enough of them.",
         ]
-    if verdict.verdict == "ok":
+    if verdict.verdict == OK:
         return [f"{verdict.reason.capitalize()}, against {verdict.baseline_rows} baseline rows."]
-    sentences = [f"{ADVICE[f.name].title}: {f.words}." for f in verdict.alarms]
+    sentences = [f"{ADVICE[f.name].title}: {f.message}." for f in verdict.alarms]
     count = len(verdict.alarms)
     heading = f"{count} of {len(verdict.tests)} tests {'alarms' if count == 1 else 'alarm'}."
     return [heading, *sentences]
 
 
-def _figures(verdict: Verdict) -> list[tuple[str, str, str]]:
+def _headline(verdict: Verdict) -> list[tuple[str, str, str]]:
     surest = min((finding.p_value for finding in verdict.tests), default=None)
     unreadable = f"{verdict.unreadable:,} lines unreadable" if verdict.unreadable else ""
     return [
@@ -118,7 +118,7 @@ def _tests(verdict: Verdict) -> str:
     chart = page.against_limit(
         [(ADVICE[f.name].title, _strength(f), f.alarm) for f in verdict.tests],
         limit,
-        limit_words="alarm",
+        limit_label="alarm",
         described="How unlikely each test's result is, against the limit for an alarm",
     )
     rows = [
@@ -127,7 +127,7 @@ def _tests(verdict: Verdict) -> str:
             ADVICE[f.name].watches,
             f"{f.method} {f.statistic:.3g}",
             probability(f.p_value),
-            "bad:alarm" if f.alarm else "good:quiet",
+            "bad:alarm" if f.alarm else "good:no alarm",
         ]
         for f in verdict.tests
     ]
@@ -199,7 +199,8 @@ def _quality_of_input(baseline: Baseline, window: Observations) -> str:
             f"{baseline.expected_stars_mean:.2f}",
             f"{window.expected_stars.mean():.2f}",
         ],
-        ["lines that could not be read", "", f"{window.unreadable:,}"],
+        ["lines that could not be read", "", f"{sum(window.unreadable.values()):,}"],
+        *([f"… {reason}", "", f"{lines:,}"] for reason, lines in sorted(window.unreadable.items())),
     ]
     head = ["", "baseline", "this window"]
     return page.section("What came in", "", page.table(head, rows, numbers=(1, 2)))

@@ -72,7 +72,7 @@ def share(window: int, n: int, baseline: int, m: int, exact_below: float) -> Res
     """Compare two shares, `window` of n rows and `baseline` of m.
 
     exact_below: where the window would be expected to hold fewer such rows, or fewer others,
-    Fisher's exact test takes the place of the pooled z test, which rings too often there.
+    Fisher's exact test takes the place of the pooled z test, which alarms too often there.
     """
     both = window + baseline
     expected = min(both, n + m - both) * n / (n + m)

@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 
 import msgspec
 
+from monitoring.drift import DRIFT, INSUFFICIENT
 from monitoring.errors import ObservationsError
 from monitoring.observations import Observation
 from monitoring.settings import WindowSettings
@@ -79,6 +80,27 @@ def horizon(state: State, package: str, until: datetime, settings: WindowSetting
     return judged.until if judged else until - timedelta(days=settings.max_age_days)
 
 
+def waiting(
+    records: Iterable[Observation],
+    state: State,
+    *,
+    package: str,
+    until: datetime,
+    settings: WindowSettings,
+) -> list[Observation]:
+    """Predictions of a package that no window holds yet, each once; no probes."""
+    start = horizon(state, package, until, settings)
+    found = {
+        (record.caller, record.request_id, record.index, record.time): record
+        for record in records
+        if record.model_package_arn == package
+        and not record.probe
+        and record.time is not None
+        and start < record.time <= until
+    }
+    return list(found.values())
+
+
 def cut(
     records: Iterable[Observation],
     state: State,
@@ -94,23 +116,16 @@ def cut(
     Nothing is lost and nothing counts twice as long as the records hold all since `horizon`.
     """
     start = horizon(state, package, until, settings)
-    waiting = {
-        (record.caller, record.request_id, record.index, record.time): record
-        for record in records
-        if record.model_package_arn == package
-        and not record.probe
-        and record.time is not None
-        and start < record.time <= until
-    }
-    if not waiting:
+    found = waiting(records, state, package=package, until=until, settings=settings)
+    if not found:
         return None, state
-    oldest = min(record.time for record in waiting.values() if record.time)
-    filled = len(waiting) >= settings.min_rows
+    oldest = min(record.time for record in found if record.time)
+    filled = len(found) >= settings.min_rows
     expired = not filled and oldest <= until - timedelta(days=settings.max_age_days)
     if not filled and not expired:
         return None, _remember_start(state, package, start)
-    chosen = tuple(sample(waiting.values(), settings.max_rows))
-    return Window(package, start, until, chosen, len(waiting), expired), state
+    chosen = tuple(sample(found, settings.max_rows))
+    return Window(package, start, until, chosen, len(found), expired), state
 
 
 def close(state: State, window: Window, verdict: str) -> State:
@@ -123,8 +138,8 @@ def close(state: State, window: Window, verdict: str) -> State:
 
 def is_alarming(judged: Judged, needed: int, of: int) -> bool:
     """Whether so many of the last `of` verdicts are drift; `insufficient` ones are no verdict."""
-    said = [verdict for verdict in judged.verdicts if verdict != "insufficient"]
-    return said[-of:].count("drift") >= needed
+    decided = [verdict for verdict in judged.verdicts if verdict != INSUFFICIENT]
+    return decided[-of:].count(DRIFT) >= needed
 
 
 def sample(records: Iterable[Observation], rows: int) -> list[Observation]:

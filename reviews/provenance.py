@@ -6,7 +6,7 @@ rows it was trained on. Every Parquet file says so in its footer.
 
 import msgspec
 
-PROVENANCE_KEY = "review-stars.made_by"  # of the metadata in a Parquet footer
+PROVENANCE_KEY = "review-stars.provenance"  # of the metadata in a Parquet footer
 
 
 class Provenance(msgspec.Struct, frozen=True):

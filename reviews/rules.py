@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from reviews import language
-from reviews.clean import clean
+from reviews.clean import clean, is_empty
 from reviews.counts import Counts
 from reviews.identity import bucket, review_key
 from reviews.record import Rejected, WideReview, is_blank, read_record
@@ -35,7 +35,7 @@ def refine_record(
     assert review.rating is not None
     assert review.text is not None
     cleaned = clean(review.title, review.text)
-    if not cleaned.text:
+    if is_empty(cleaned.text):
         return Rejected("no_text", line, offset, number)
     rating = int(review.rating)
     code, confidence = language.detect(cleaned.sample, detector)

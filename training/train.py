@@ -72,8 +72,15 @@ def train(
         threadpool_limits(limits=1),
         load_training_set(data, config, progress) as training_set,  # rows and vocabulary
     ):
+        if training_set.views_left_out:
+            progress.log(
+                f"left out, for no n-gram occurs often enough: "
+                f"{', '.join(training_set.views_left_out)}"
+            )
         fit = _fit(training_set, config, config.balance, progress)
         metrics = dict(fit.metrics)
+        if training_set.views_left_out:
+            metrics["views_left_out"] = training_set.views_left_out
         if compare_balance:
             metrics["balance"] = _compare_balances(training_set, config, fit, progress)
         progress.log("projection")
@@ -194,7 +201,8 @@ def _describe(
         "detector": detector,
         "decision_rule": rule,
         "text_rules": TEXT_RULES,
-        "views": tuple(parts.classifiers),
+        "views": training_set.views,
+        "views_left_out": training_set.views_left_out,
         "edge_tokens": parts.edge_tokens,
         "hash_bits": parts.hash_bits,
         "ngrams": len(parts.ngrams),

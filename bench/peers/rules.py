@@ -1,24 +1,16 @@
-"""Our rules as one writes them for one string: what every peer applies to its rows."""
+"""Our cleaning for one string, null as it may be: what every peer applies to its rows."""
 
-import html
-import re
-import unicodedata
+from reviews import clean
+from reviews.clean import tidy
 
-TAG = re.compile(r"<[^<>]{0,400}>")
-LINK_OR_MARK = re.compile(r"https?://\S+|www\.\S+|\[\[\s*(?:ASIN|VIDEOID)[^\]]{0,400}\]\]", re.I)
-SAMPLE_CHARACTERS = 200
+__all__ = ["sample", "tidy", "visible"]
 
 
-def visible(words: str | None) -> str:
-    """Entities decoded twice, tags out."""
-    return TAG.sub(" ", html.unescape(html.unescape(words or "")))
-
-
-def tidy(words: str) -> str:
-    """NFKC, links and marks out, blanks collapsed."""
-    return " ".join(LINK_OR_MARK.sub(" ", unicodedata.normalize("NFKC", words)).split())
+def visible(text: str | None) -> str:
+    """Decode entities, and put a blank for all markup."""
+    return clean.visible(text or "")
 
 
 def sample(title: str | None, text: str | None) -> str:
-    """What the language is told by."""
-    return f"{visible(title)} {visible(text)}"[:SAMPLE_CHARACTERS]
+    """By what the language is detected."""
+    return clean.join_sample(visible(title), visible(text))

@@ -13,7 +13,7 @@ from infra.blocks.statements import allow, may_list, may_read, may_write
 from infra.stage import OWN_TRACKING, Stage
 
 ARTEFACTS = "mlflow"  # prefix of the models bucket
-# What training/tracking.py does with a run, and no more: nothing is deleted or registered.
+# What training/tracking/track.py does with a run, and no more: nothing is deleted or registered.
 ACTIONS = (
     "CreateExperiment", "CreateRun", "GetExperimentByName", "GetRun", "ListArtifacts", "LogBatch",
     "LogInputs", "SearchRuns", "UpdateRun",

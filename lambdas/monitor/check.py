@@ -1,9 +1,8 @@
-"""One check: the next window of the live package, judged, reported, and told where it drifts."""
+"""One check: what was predicted since the last one, judged, reported, and notified of drift."""
 
 from __future__ import annotations
 
 import tempfile
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -17,28 +16,19 @@ from lambdas.contract.live import NONE
 from lambdas.monitor import notification, observation_reader
 from lambdas.monitor.metrics import emit
 from lambdas.ports import machines, models, objects, parameters, topics
+from lambdas.ports.models import Package
 from lambdas.settings import MonitorSettings
-from monitoring import drift, feedback, report, windows
+from monitoring import feedback, windows
 from monitoring.baseline import Baseline
-from monitoring.drift import Verdict
-from monitoring.feedback import Quality
-from monitoring.observations import Observations, read_records
+from monitoring.check import AlarmPolicy, LiveModel, Outcome, Records, check
+from monitoring.drift import INSUFFICIENT
+from monitoring.observations import read_records
 from monitoring.settings import DriftSettings
-from monitoring.windows import State, Window
+from monitoring.windows import State
 
 settings = MonitorSettings.from_env()
 rules = DriftSettings.from_json(settings.drift_config)
 logger = Logger(service="monitor")
-STARTED = "started"
-
-
-@dataclass(frozen=True)
-class Seen:
-    """What was looked at: a window, whether it is closed by this check, and lines that are none."""
-
-    window: Window
-    judged: bool
-    unreadable: int
 
 
 @logger.inject_lambda_context
@@ -49,47 +39,44 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """
     now = datetime.now(UTC)
     until = _moment(event.get("until")) or windows.settled(now, settings.settle_minutes)
-    live = parameters.read(settings.live_parameter)
-    if live == NONE:
-        return {"verdict": "insufficient", "n": 0, "reason": "no model is live", "report_uri": ""}
-    package = models.describe_package(live)
-    before = _state()
-    seen, state = _look(before, live, until)
-    baseline = _baseline(package.metadata.get(packages.BASELINE_URI, ""))
-    observed = Observations.from_records(seen.window.records, seen.unreadable)
-    verdict = drift.check(baseline, observed, rules)
-    quality = _quality(seen.window, now, package.metadata.get(packages.EVALUATION_URI, ""))
-    page = report.html(
-        verdict,
-        baseline=baseline,
-        window=observed,
-        quality=quality,
-        about=_about(live, seen.window),
+    arn = parameters.read(settings.live_parameter)
+    if arn == NONE:
+        return {"verdict": INSUFFICIENT, "n": 0, "reason": "no model is live", "report_uri": ""}
+    package = models.describe_package(arn)
+    outcome = _check(package, until, now)
+    report_uri = _write(outcome, until)
+    emit(settings.stage, str(package.version), outcome.verdict, outcome.is_closed)
+    if outcome.learn:
+        machines.start(settings.learn_machine_arn, {"reason": learning.DRIFT}, _run_name(now))
+    if outcome.notify:
+        _notify(outcome, str(package.version), report_uri)
+    _put(keys.MONITOR_STATE, outcome.state.to_json())  # last: what is not closed is judged again
+    return _answer(outcome, package, report_uri)
+
+
+def _check(package: Package, until: datetime, now: datetime) -> Outcome:
+    """Read what a check needs, and judge it."""
+    state = _state()
+    start = windows.horizon(state, package.arn, until, rules.window)
+    bucket = settings.observations_bucket
+    predictions = observation_reader.lines(bucket, keys.PREDICTIONS, start, until)
+    observations, unreadable = read_records(predictions)
+    returned, _ = feedback.read_feedback(
+        observation_reader.lines(bucket, keys.FEEDBACK, start, now)
     )
-    report_uri = _write(until, verdict, quality, page)
-    version = str(package.version)
-    emit(settings.stage, version, verdict, seen.judged)
-    learning = ""
-    if seen.judged:
-        state = windows.close(state, seen.window, verdict.verdict)
-        was, is_now = before.packages.get(live), state.packages[live]
-        is_ringing, is_news = notification.rings(
-            was, is_now, settings.alarms_needed, settings.alarms_of
-        )
-        if is_ringing:
-            learning, state = _learn(state, now)
-        if is_news or learning == STARTED:
-            _tell(verdict, version, report_uri, learning)
-    _put(keys.MONITOR_STATE, state.to_json())  # last: what is not closed is judged again
-    answer = {"verdict": verdict.verdict, "n": verdict.n, "reason": verdict.reason}
-    logger.info("checked", extra={**answer, "learning": learning, "report_uri": report_uri})
-    return {
-        **answer,
-        "judged": seen.judged,
-        "learning": learning,
-        "model_version": version,
-        "report_uri": report_uri,
-    }
+    model = LiveModel(
+        package_arn=package.arn,
+        baseline=_baseline(package.metadata.get(packages.BASELINE_URI, "")),
+        gate=_gate(package.metadata.get(packages.EVALUATION_URI, "")) if returned else {},
+    )
+    policy = AlarmPolicy(
+        alarms_needed=settings.alarms_needed,
+        alarms_of=settings.alarms_of,
+        cool_down_hours=settings.cool_down_hours,
+        runs=len(machines.executions(settings.learn_machine_arn, "RUNNING")),
+    )
+    records = Records(observations=observations, unreadable=unreadable, feedback=returned)
+    return check(state, records, model, until=until, now=now, settings=rules, policy=policy)
 
 
 def _moment(text: str | None) -> datetime | None:
@@ -103,20 +90,6 @@ def _state() -> State:
         return State()
 
 
-def _look(state: State, package: str, until: datetime) -> tuple[Seen, State]:
-    """The next window; where it must still fill, what is there of it."""
-    start = windows.horizon(state, package, until, rules.window)
-    found = observation_reader.lines(settings.observations_bucket, keys.PREDICTIONS, start, until)
-    records, unreadable = read_records(found)
-    cut, state = windows.cut(records, state, package=package, until=until, settings=rules.window)
-    if cut is not None:
-        return Seen(cut, True, unreadable), state
-    any_size = msgspec.structs.replace(rules.window, min_rows=1)
-    part, _ = windows.cut(records, state, package=package, until=until, settings=any_size)
-    part = part or Window(package, start, until, (), 0, False)
-    return Seen(part, False, unreadable), state
-
-
 def _baseline(uri: str) -> Baseline | None:
     """The live model's baseline; None where it has none. A damaged one raises BaselineError."""
     if not uri:
@@ -127,52 +100,44 @@ def _baseline(uri: str) -> Baseline | None:
         return Baseline.load(folder) if Baseline.is_present(folder) else None
 
 
-def _quality(window: Window, now: datetime, evaluation_uri: str) -> Quality | None:
-    """What true stars say of this window's predictions; None where none came back."""
-    found = observation_reader.lines(settings.observations_bucket, keys.FEEDBACK, window.start, now)
-    told, _ = feedback.read_feedback(found)
-    if not told:
-        return None
-    gate: dict[str, float] = {}
-    if evaluation_uri:
-        evaluation = msgspec.json.decode(objects.read_uri(evaluation_uri))
-        gate = feedback.floors(evaluation["gate"]["conditions"])
-    return feedback.judge(feedback.join(window.records, told), gate, rules.feedback)
+def _gate(evaluation_uri: str) -> dict[str, float]:
+    """The floors that the live model passed; none where it has no evaluation."""
+    if not evaluation_uri:
+        return {}
+    evaluation = msgspec.json.decode(objects.read_uri(evaluation_uri))
+    return feedback.floors(evaluation["gate"]["conditions"])
 
 
-def _about(package: str, window: Window) -> dict[str, str]:
-    return {
-        "Model package": package,
-        "Predictions after": f"{window.start:%Y-%m-%d %H:%M:%S} UTC",
-        "until": f"{window.end:%Y-%m-%d %H:%M:%S} UTC",
-        "Predictions in all": f"{window.total:,}",
-    }
-
-
-def _write(until: datetime, verdict: Verdict, quality: Quality | None, page: str) -> str:
+def _write(outcome: Outcome, until: datetime) -> str:
     """Write drift.json and report.html and return the address of the report."""
     folder = f"{keys.MONITORING}{until:%Y%m%dT%H%M%SZ}"
-    content = verdict.to_mapping() | ({"feedback": quality.to_mapping()} if quality else {})
-    _put(f"{folder}/drift.json", msgspec.json.format(msgspec.json.encode(content), indent=1))
-    _put(f"{folder}/report.html", page.encode(), "text/html; charset=utf-8")
-    return f"s3://{settings.observations_bucket}/{folder}/report.html"
+    content = msgspec.json.format(msgspec.json.encode(outcome.to_mapping()), indent=1)
+    _put(f"{folder}/drift.json", content)
+    _put(f"{folder}/{keys.REPORT}", outcome.page.encode(), "text/html; charset=utf-8")
+    return f"s3://{settings.observations_bucket}/{folder}/{keys.REPORT}"
 
 
-def _put(key: str, body: bytes, kind: str = "application/json") -> None:
-    objects.put_bytes(settings.observations_bucket, key, body, kind)
+def _put(key: str, body: bytes, media_type: str = "application/json") -> None:
+    objects.put_bytes(settings.observations_bucket, key, body, media_type)
 
 
-def _learn(state: State, now: datetime) -> tuple[str, State]:
-    """Start the Learn machine if it may; says what came of it."""
-    running = machines.executions(settings.learn_machine_arn, "RUNNING")
-    why_not = notification.why_not_learn(state, len(running), now, settings.cool_down_hours)
-    if why_not:
-        return f"not started: {why_not}", state
-    name = f"{learning.DRIFT}-{now:%Y%m%dT%H%M%SZ}"
-    machines.start(settings.learn_machine_arn, {"reason": learning.DRIFT}, name)
-    return STARTED, msgspec.structs.replace(state, learn_started=now)
+def _run_name(now: datetime) -> str:
+    return f"{learning.DRIFT}-{now:%Y%m%dT%H%M%SZ}"
 
 
-def _tell(verdict: Verdict, version: str, report_uri: str, learning: str) -> None:
-    words = notification.message(verdict, report_uri, learning)
-    topics.publish(settings.alert_topic_arn, notification.subject(settings.stage, version), words)
+def _notify(outcome: Outcome, version: str, report_uri: str) -> None:
+    message = notification.message(outcome.verdict, report_uri, outcome.learning)
+    topics.publish(settings.alert_topic_arn, notification.subject(settings.stage, version), message)
+
+
+def _answer(outcome: Outcome, package: Package, report_uri: str) -> dict[str, Any]:
+    verdict = outcome.verdict
+    answer = {"verdict": verdict.verdict, "n": verdict.n, "reason": verdict.reason}
+    logger.info("checked", extra={**answer, "unreadable": verdict.unreadable_reasons})
+    return {
+        **answer,
+        "judged": outcome.is_closed,
+        "learning": outcome.learning,
+        "model_version": str(package.version),
+        "report_uri": report_uri,
+    }

@@ -17,19 +17,22 @@ from lambdas.contract.metrics import (
     TEST,
     WINDOW_ROWS,
 )
-from monitoring.drift import Verdict
+from monitoring.drift import DRIFT, INSUFFICIENT, Verdict
 
 
-def emit(stage: str, model_version: str, verdict: Verdict, judged: bool) -> None:
-    """By stage: for alarms. By stage, version and test: for graphs. judged: a window was closed."""
+def emit(stage: str, model_version: str, verdict: Verdict, is_closed: bool) -> None:
+    """By stage: for alarms. By stage, version and test: for graphs.
+
+    is_closed: a window was judged for good.
+    """
     by_stage = EphemeralMetrics(namespace=NAMESPACE)
     by_stage.add_dimension(STAGE, stage)
     by_stage.add_metric(DRIFT_CHECKS, MetricUnit.Count, 1)
     by_stage.add_metric(WINDOW_ROWS, MetricUnit.Count, verdict.n)
-    if judged:
-        is_drift = verdict.verdict == "drift"
+    if is_closed:
+        is_drift = verdict.verdict == DRIFT
         by_stage.add_metric(DRIFTING_WINDOWS, MetricUnit.Count, int(is_drift))
-        is_open = verdict.verdict == "insufficient"
+        is_open = verdict.verdict == INSUFFICIENT
         by_stage.add_metric(INSUFFICIENT_WINDOWS, MetricUnit.Count, int(is_open))
     by_stage.flush_metrics()
     for finding in verdict.tests:

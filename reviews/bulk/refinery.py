@@ -18,7 +18,7 @@ from reviews.bulk.clean import scan, squeeze
 from reviews.bulk.duplicates import Seen
 from reviews.bulk.english import ASK, YES, CertainEnglish
 from reviews.bulk.parse import Lines, Parsed, Parser
-from reviews.clean import join_sample, visible
+from reviews.clean import is_empty, join_sample, visible
 from reviews.counts import Counts
 from reviews.errors import UnreadableSourceError
 from reviews.identity import BUCKETS
@@ -32,6 +32,7 @@ HELD_ROWS = 1 << 15
 HELD_SAMPLES = 1 << 10
 
 DIGITS = (b"", b"1", b"2", b"3", b"4", b"5")
+BLANK, DELETE = 0x20, 0x7F  # between them: signs, digits and letters
 ENOUGH_WORDS = 3  # so many distinct English words, and a sample is not too short
 
 
@@ -164,12 +165,13 @@ class Refinery:
     ) -> NDArray[Any] | None:
         """Numbers of the rows that have a text after cleaning and are no duplicates; None: all."""
         rows: NDArray[Any] | None = None
-        if b"" in texts:
-            has_text = np.fromiter(map(bool, texts), np.bool_, len(texts))
-            for i in np.flatnonzero(~has_text).tolist():
+        # Only a text whose first byte is no sign, digit or letter of ASCII can be empty.
+        odd = [i for i, text in enumerate(texts) if not text or not BLANK < text[0] < DELETE]
+        if empty := [i for i in odd if is_empty(texts[i].decode())]:
+            for i in empty:
                 line = i if parsed.line_of is None else parsed.line_of[i]
                 self._rejected.append(lines.reject("no_text", line))
-            rows = np.flatnonzero(has_text)
+            rows = np.delete(np.arange(len(texts)), empty)
             keys = keys[rows]
         fresh, is_remembered = self._seen.add(keys)  # (rows with a text,)
         kept = int(fresh.sum())

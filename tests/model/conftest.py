@@ -92,9 +92,10 @@ def small_config(streaming: dict[str, int] | None = None, **overrides: str) -> M
     )
 
 
-def fit(data: Path, out: Path, **settings: Any) -> StarModel:
-    """Train quietly."""
-    return train(data, out, small_config(**settings), progress=Progress(quiet=True))
+def fit(data: Path, out: Path, progress: Progress | None = None, **settings: Any) -> StarModel:
+    """Train quietly, or as another progress says."""
+    progress = progress or Progress(quiet=True)
+    return train(data, out, small_config(**settings), progress=progress)
 
 
 @pytest.fixture(scope="session")

@@ -157,7 +157,7 @@ def test_plain_does_not_stream_and_says_so(data: Path, tmp_path: Path, fit_model
         ({"rating": 5}, "one class: every row has 5 stars"),
         ({"language": "es"}, r"too few rows: 0 to learn from .* es 2000"),
         ({"bucket": 50}, "hold-out has 0"),
-        ({"title": ""}, "view|n-gram of 'title'"),
+        ({"title": "", "text": ""}, "no words in common: no n-gram of text, title, first, last"),
     ],
 )
 def test_rows_that_no_model_can_come_of_are_said(

@@ -2,21 +2,30 @@
 
 import filecmp
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import msgspec
 import numpy as np
 import pytest
+from threadpoolctl import threadpool_limits
 
 from monitoring.baseline import Baseline
 from reviews.clean import clean
+from training.data import dataset
 from training.errors import ArtefactError, TrainingError
-from training.evaluation import reference
+from training.evaluation import metrics as metrics_of
+from training.evaluation import parity_checks, reference
+from training.features.views import VIEWS
 from training.model import artefact
 from training.model.artefact import FILES
 from training.model.star_model import StarModel
+from training.progress import Progress
 
 ALL = (*FILES, "model.json")
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def test_the_same_rows_and_seed_give_the_same_bytes(
@@ -142,7 +151,10 @@ def spoil(columns: dict, name: str, value: object) -> dict:
         (lambda c: spoil(c, "rating", 5), "one class: every row has 5 stars"),
         (lambda c: spoil(c, "language", "es"), "too few rows: 0 to learn from .* es 2000"),
         (lambda c: spoil(c, "bucket", 50), "hold-out has 0"),
-        (lambda c: spoil(c, "text", "。") | {"title": [""] * 2000}, "view 'title'"),
+        (
+            lambda c: {**c, "text": [f"x{i}y" for i in range(2000)], "title": [""] * 2000},
+            "no words in common: no n-gram of text, title, first, last",
+        ),
     ],
 )
 def test_rows_that_no_model_can_come_of_are_said(
@@ -164,3 +176,92 @@ def test_wrong_labels_cost_figures_but_not_the_model(
     data = save_corpus(tmp_path / "data" / "0.parquet", corpus | {"rating": noisy})
     model = fit_model(data, tmp_path / "model")
     assert model.decide(model.probabilities(["excellent"], ["love it! perfect."])).tolist() == [5]
+
+
+FEWER_VIEWS = [
+    ({"title": ""}, ["text", "first", "last"], {}),
+    ({"title": ""}, ["text", "first", "last"], {"mode": "streaming"}),
+    ({"title": ""}, ["both"], {"family": "plain"}),
+    ({"text": ""}, ["title"], {}),
+    ({"text": ""}, ["title"], {"mode": "streaming"}),
+]
+
+
+@pytest.mark.parametrize(("changes", "views", "settings"), FEWER_VIEWS)
+def test_a_view_without_words_is_left_out_and_reported(
+    corpus, tmp_path: Path, fit_model, save_corpus, capsys, changes, views, settings
+):
+    lacking = corpus | {name: [value] * 2000 for name, value in changes.items()}
+    data = save_corpus(tmp_path / "data" / "0.parquet", lacking)
+    model = fit_model(data, tmp_path / "model", progress=Progress(), **settings)
+    left_out = [] if views == ["both"] else [view for view in VIEWS if view not in views]
+    manifest = json.loads((tmp_path / "model" / "model.json").read_text())
+    assert (manifest["views"], manifest["views_left_out"]) == (views, left_out)
+    metrics = json.loads((tmp_path / "model" / "training.json").read_text())
+    assert metrics.get("views_left_out", []) == left_out
+    log = f"left out, for no n-gram occurs often enough: {', '.join(left_out)}"
+    assert (log in capsys.readouterr().out) == bool(left_out)
+    rows = dataset.read(data, ["en"], range(20))
+    p = model.probabilities(rows.title, rows.text)
+    found = parity_checks.check(model, tmp_path / "model", rows, p)
+    assert found["passed"]
+    assert metrics_of.headline(rows.rating, model.decide(p), p)["accuracy"] > 0.6
+    parts = model.explain(rows.title[0], rows.text[0], 5)
+    centred = np.log(p[0]) - np.log(p[0]).mean()
+    assert sum(part.contribution for part in parts) == pytest.approx(centred[4], abs=1e-6)
+
+
+@pytest.mark.parametrize("mode", ["memory", "streaming"])
+def test_a_field_that_was_never_learned_from_moves_no_answer(
+    corpus, tmp_path: Path, fit_model, save_corpus, mode
+):
+    """Rows without titles taught nothing of a title's length, exclamation marks or capitals."""
+    data = save_corpus(tmp_path / "data" / "0.parquet", corpus | {"title": [""] * 2000})
+    model = fit_model(data, tmp_path / "model", mode=mode)
+    without, with_title = model.probabilities(["", "TERRIBLE!!!"], ["works well. solid."] * 2)
+    assert np.abs(without - with_title).max() < 1e-4
+
+
+def test_a_star_that_never_occurs_leaves_the_others_as_good(
+    corpus, tmp_path: Path, fit_model, save_corpus
+):
+    """The score of a level that never occurs is one constant, out of fold and in service."""
+    ratings = [max(2, rating) for rating in corpus["rating"]]
+    data = save_corpus(tmp_path / "data" / "0.parquet", corpus | {"rating": ratings})
+    model = fit_model(data, tmp_path / "model")
+    rows = dataset.read(data, ["en"], range(20))
+    p = model.probabilities(rows.title, rows.text)
+    figures = metrics_of.headline(rows.rating, model.decide(p), p)
+    out_of_fold = json.loads((tmp_path / "model" / "training.json").read_text())["mean"]
+    assert p[:, 0].max() < 0.05
+    assert figures["log_loss"] < out_of_fold["log_loss"] + 0.1
+
+
+def test_the_number_of_threads_changes_no_byte(folder, data, tmp_path: Path, fit_model):
+    with threadpool_limits(limits=2):
+        fit_model(data, tmp_path)
+    same, differ, missing = filecmp.cmpfiles(folder, tmp_path, ALL, shallow=False)
+    assert (sorted(same), differ, missing) == (sorted(ALL), [], [])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kernel", ["Haswell", "SkylakeX"])
+def test_another_kernel_moves_answers_by_far_less_than_the_golden_tolerance(
+    folder, data, tmp_path: Path, kernel
+):
+    """Bytes depend on the processor (README); vocabulary, stars and five digits do not."""
+    program = (
+        "import sys; from pathlib import Path; from tests.model.conftest import fit; "
+        "fit(Path(sys.argv[1]), Path(sys.argv[2]))"
+    )
+    command = [sys.executable, "-c", program, str(data), str(tmp_path / "model")]
+    environment = {**os.environ, "OPENBLAS_CORETYPE": kernel}
+    subprocess.run(command, cwd=ROOT, env=environment, check=True)
+    assert filecmp.cmp(folder / "vocabulary.txt", tmp_path / "model" / "vocabulary.txt", False)
+    golden = [
+        [json.loads(line) for line in (place / "golden.jsonl").read_text().splitlines()]
+        for place in (folder, tmp_path / "model")
+    ]
+    here, there = (np.array([g["probabilities"] for g in lines]) for lines in golden)
+    assert np.abs(here - there).max() < 1e-6
+    assert [g["stars"] for g in golden[0]] == [g["stars"] for g in golden[1]]

@@ -24,8 +24,7 @@ class InMemory(TrainingSet):
 
     def __init__(self, data: Path, config: ModelConfig, progress: Progress) -> None:
         """Raises TrainingError where no model can come of the rows."""
-        super().__init__(config)
-        self.progress = progress
+        super().__init__(config, progress)
         rows = dataset.read(data)
         self.row_counts = row_counts.count_rows([rows], config)
         row_counts.check(self.row_counts, config)
@@ -36,6 +35,7 @@ class InMemory(TrainingSet):
             f"{len(self.hold_out):,} held out"
         )
         self.vocabulary = build(self.sample, _spaces(config), config.views.edge_tokens)
+        self.views = tuple(self.vocabulary.chosen)
         progress.log(f"vocabulary: {len(self.vocabulary.ngrams):,} n-grams")
 
     def weigh(self, balance: Balance) -> FloatArray:
@@ -48,8 +48,8 @@ class InMemory(TrainingSet):
         return fit_family(self.vocabulary, self.examples(balance), self.config, self.progress)
 
     def fit_projection(self) -> Projection:
-        """Fit the topics over the first view, the text."""
-        view = next(iter(self.vocabulary.chosen))
+        """Fit the topics over the first view, which is the text wherever texts have n-grams."""
+        view = self.views[0]
         matrix, ngrams = self.vocabulary.matrices[view], self.vocabulary.chosen[view]
         return fit_projection(matrix, ngrams, self.config.topics, self.config.seed)
 

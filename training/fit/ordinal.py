@@ -69,7 +69,8 @@ def _fit_levels(
     for i, level in enumerate(LEVELS):
         above = ratings > level
         if above.all() or not above.any():  # this level never occurs: as sure as the rows allow
-            bias[i] = np.log(len(ratings) + 1.0) * (1 if above.all() else -1)
+            # Of all rows, not of these: the nets must see in service what they saw of each fold.
+            bias[i] = np.log(len(examples.ratings) + 1.0) * (1 if above.all() else -1)
             continue
         scale = _scale(occurs, level, settings)
         x.data = unscaled * scale[x.indices]

@@ -11,7 +11,10 @@ from training.fit.training_set import Examples, FittedClassifiers
 from training.model.scorer import Float32Array, Net, Stack, softmax
 
 BETA_1, BETA_2, EPSILON = 0.9, 0.999, 1e-8  # Kingma and Ba (2015)
-MIN_SCALE = 1e-6  # an input that never varies is divided by this, not by 0
+MIN_SCALE = 1e-6  # a spread below it is rounding: log-counts and scores vary by far more
+# An input that never varies taught the nets nothing, so it must not move them in service either
+# (rows without titles, a review with one): divided by so much, it stays near 0.
+CONSTANT_SCALE = 1e6
 
 
 def fit_nets(
@@ -56,7 +59,8 @@ def fit_stack(
     """Fit the nets. scores: (n, s) out of fold. counts: (n, c). row_weights: (n,), mean 1."""
     inputs = np.concatenate((scores, counts), axis=1)  # (n, i) with i = s + c
     mean = inputs.mean(axis=0).astype(np.float32)
-    scale = (inputs.std(axis=0) + MIN_SCALE).astype(np.float32)
+    spread = inputs.std(axis=0)
+    scale = np.where(spread > MIN_SCALE, spread + MIN_SCALE, CONSTANT_SCALE).astype(np.float32)
     stack = Stack(mean, scale, settings.clip, ())
     x = stack.inputs(scores, counts).astype(np.float32)
     nets = tuple(

@@ -29,7 +29,7 @@ from training.fit.hashed_features import HashedFeatures
 from training.fit.projection import fit_projection
 from training.fit.row_counts import RowCounts
 from training.fit.training_set import FittedClassifiers, TrainingSet
-from training.fit.vocabulary import Matrix
+from training.fit.vocabulary import Matrix, keep_views
 from training.model.artefact import Parts
 from training.model.scorer import Classifiers, Float32Array, Stack
 from training.model.topics import Projection
@@ -71,12 +71,13 @@ class Streaming(TrainingSet):
     def __init__(
         self, paths: list[Path], counts: RowCounts, config: ModelConfig, progress: Progress
     ) -> None:
-        super().__init__(config)
-        self.paths, self.row_counts, self.progress = paths, counts, progress
+        super().__init__(config, progress)
+        self.paths, self.row_counts = paths, counts
         self.settings = config.streaming
         self.size = 1 << self.settings.hash_bits
         self.seen_buckets, chosen = self._choose_ngrams()
         lookup = HashBuckets(self.settings.hash_bits, self.seen_buckets)
+        self.views = tuple(chosen)
         self.features = HashedFeatures(lookup, self.size, chosen, config.views.edge_tokens)
         self.sample = first(self._training_rows(), self.settings.stacking_rows)
         held_out = (rows.take(rows.held_out) for rows in partitions.read(paths))
@@ -109,8 +110,8 @@ class Streaming(TrainingSet):
         )
 
     def fit_projection(self) -> Projection:
-        """Fit the topics over the first view, the text, of the sample's first rows."""
-        ngrams, _ = self.features.chosen[VIEWS[0]]
+        """Fit the topics over the first view of the sample's first rows."""
+        ngrams, _ = self.features.chosen[self.views[0]]
         texts, rows_counted = [], 0
         for rows in batches([self.sample], self.settings.batch_rows):
             matrix: Matrix = self.features.count(rows).matrix  # (views * n, m)
@@ -153,15 +154,20 @@ class Streaming(TrainingSet):
             np.add.at(rows_with, counts.segment // len(rows) * size + counts.ngram, 1)
             np.add.at(tokens_in, counts.number[: len(tokens.hash)], 1)
             seen += len(rows)
-        chosen = {}
-        for view, rows_of in zip(VIEWS, rows_with.reshape(-1, size), strict=True):
-            space = getattr(self.config.views.spaces, view)
-            ngrams = choose_buckets(rows_of, space, self.settings.max_ngrams)
-            if len(ngrams) == 0:
-                raise TrainingError(f"too few rows: no n-gram of {view!r} occurs often enough")
-            chosen[view] = ngrams, (np.log((1 + seen) / (1 + rows_of[ngrams])) + 1).astype("f4")
+        rows_of = dict(zip(VIEWS, rows_with.reshape(-1, size), strict=True))  # (size,) each
+        spaces = self.config.views.spaces
+        buckets = keep_views(
+            {
+                view: choose_buckets(rows, getattr(spaces, view), self.settings.max_ngrams)
+                for view, rows in rows_of.items()
+            }
+        )
+        chosen = {
+            view: (ngrams, (np.log((1 + seen) / (1 + rows_of[view][ngrams])) + 1).astype("f4"))
+            for view, ngrams in buckets.items()
+        }
         self.progress.log(
-            f"{sum(len(ngrams) for ngrams, _ in chosen.values()):,} of {len(VIEWS)} x {size:,} "
+            f"{sum(len(ngrams) for ngrams in buckets.values()):,} of {len(VIEWS)} x {size:,} "
             f"hash buckets, by {seen:,} rows"
         )
         min_tokens = self.config.views.spaces.text.min_rows

@@ -9,10 +9,12 @@ from dataclasses import dataclass
 from training.config import Balance, ModelConfig
 from training.data.dataset import Rows
 from training.features.tokens import FloatArray, IntArray
+from training.features.views import BOTH, VIEWS
 from training.fit.row_counts import RowCounts
 from training.model.artefact import Parts
 from training.model.scorer import Classifiers, Stack
 from training.model.topics import Projection
+from training.progress import Progress
 
 
 @dataclass(frozen=True)
@@ -44,16 +46,23 @@ class TrainingSet(ABC):
     """Rows to learn from, with a vocabulary chosen from them.
 
     sample: rows whose out-of-fold answers train the nets and choose the decision rule.
-    hold_out: rows for the baseline and the golden set.
+    hold_out: rows for the baseline and the golden set. views: those that have n-grams.
     """
 
     mode: str
     row_counts: RowCounts
     sample: Rows
     hold_out: Rows
+    views: tuple[str, ...]
 
-    def __init__(self, config: ModelConfig) -> None:
-        self.config = config
+    def __init__(self, config: ModelConfig, progress: Progress) -> None:
+        self.config, self.progress = config, progress
+
+    @property
+    def views_left_out(self) -> tuple[str, ...]:
+        """Views of the family that the rows have no n-grams for."""
+        family = BOTH if self.config.family == "plain" else VIEWS
+        return tuple(view for view in family if view not in self.views)
 
     @abstractmethod
     def weigh(self, balance: Balance) -> FloatArray:

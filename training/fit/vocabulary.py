@@ -44,17 +44,16 @@ class Vocabulary:
 def build(rows: Rows, spaces: Mapping[str, Space], edge_tokens: int) -> Vocabulary:
     """Choose the n-grams of every view and count the rows in them.
 
-    Raises TrainingError where a view is left without any.
+    A view without any n-gram is left out: reviews may lack a field. Raises TrainingError where no
+    view has one.
     """
     min_times = min(space.min_rows for space in spaces.values())
     keys, singles = _candidates(rows, min_times)
     parts = _count_all(rows, Table(keys), tuple(spaces), edge_tokens, len(keys))
     matrices = {view: _matrix(parts[view], len(rows), len(keys)) for view in spaces}
     bigram = np.arange(len(keys)) >= singles
-    chosen = {v: _choose(matrices[v], bigram, spaces[v]) for v in spaces}
-    for view, columns in chosen.items():
-        if len(columns) == 0:
-            raise TrainingError(f"too few rows: no n-gram of the view {view!r} occurs often enough")
+    every = {view: _choose(matrices[view], bigram, spaces[view]) for view in spaces}
+    chosen = keep_views(every)
     order, used = _order(chosen, matrices)
     ngrams = _spell(rows, keys[used])
     idf = {}
@@ -64,6 +63,17 @@ def build(rows: Rows, spaces: Mapping[str, Space], edge_tokens: int) -> Vocabula
         matrices[view] = matrices[view][:, columns]
         idf[view] = _to_tf_idf(matrices[view])
     return Vocabulary(ngrams, chosen, idf, matrices, parts["counts"])
+
+
+def keep_views(chosen: Mapping[str, IntArray]) -> dict[str, IntArray]:
+    """The views that have n-grams. Raises TrainingError where none has."""
+    kept = {view: ngrams for view, ngrams in chosen.items() if len(ngrams)}
+    if not kept:
+        raise TrainingError(
+            f"no words in common: no n-gram of {', '.join(chosen)} occurs in as many rows as "
+            "`min_rows` asks; add reviews"
+        )
+    return kept
 
 
 def _chunks(rows: Rows) -> Iterator[tuple[int, Tokens]]:

@@ -70,6 +70,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     text_rules: str
     token_rules: str
     views: tuple[str, ...]
+    views_left_out: tuple[str, ...]  # for want of n-grams
     edge_tokens: int
     hash_bits: int
     ngrams: int
@@ -176,7 +177,8 @@ def _check_versions(content: Mapping[str, Any], text_rules: str) -> None:
 
 def _check_manifest(manifest: Manifest) -> None:
     """Whether this program can compute with what a manifest says, whoever wrote it."""
-    if manifest.views not in (VIEWS, BOTH):
+    of_family = tuple(view for view in VIEWS if view in manifest.views)
+    if manifest.views != BOTH and (not manifest.views or manifest.views != of_family):
         raise ArtefactError("model.json names views that no model has")
     if set(manifest.files) != set(FILES):
         raise ArtefactError("model.json does not list the files of a model")

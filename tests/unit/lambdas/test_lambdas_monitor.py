@@ -11,14 +11,13 @@ import msgspec
 import numpy as np
 import pytest
 
-from lambdas.monitor import notification, observation_reader
+from lambdas.monitor import observation_reader
 from lambdas.ports.machines import Execution
 from lambdas.ports.models import Package
 from lambdas.settings import MonitorSettings
 from monitoring.baseline import Baseline
 from monitoring.errors import BaselineError
 from monitoring.observations import Observations
-from monitoring.windows import Judged, State
 from tests.unit.lambdas.conftest import MODELS, OBSERVATIONS, Context, Load, emitted
 
 ARN = "arn:aws:sagemaker:us-east-1:123456789012:model-package/review-stars-local/7"
@@ -255,32 +254,3 @@ def test_a_span_holds_every_hour_that_a_record_may_be_filed_under() -> None:
         key = f"p/{NOW + timedelta(hours=hours):%Y/%m/%d/%H}/stream"
         assert first < key < last, key
     assert first > f"p/{NOW - timedelta(hours=3):%Y/%m/%d/%H}/stream"
-
-
-def judged(*verdicts: str) -> Judged:
-    return Judged(NOW, len(verdicts), verdicts)
-
-
-@pytest.mark.parametrize(
-    ("before", "after", "expected"),
-    [
-        (None, judged("drift"), (False, False)),
-        (judged("drift"), judged("drift", "drift"), (True, True)),
-        (judged("drift", "drift"), judged("drift", "drift", "drift"), (True, False)),
-        (judged("drift", "drift"), judged("drift", "drift", "ok"), (False, False)),
-        (judged("drift", "ok"), judged("drift", "ok", "drift"), (True, True)),
-        (judged("ok", "ok"), judged("ok", "ok", "drift"), (False, False)),
-    ],
-)
-def test_two_of_three_windows_ring_and_the_news_is_told_once(
-    before: Judged | None, after: Judged, expected: tuple[bool, bool]
-) -> None:
-    assert notification.rings(before, after, 2, 3) == expected
-
-
-def test_a_cool_down_holds_the_next_run_back() -> None:
-    state = State(learn_started=NOW - timedelta(hours=5))
-    assert notification.why_not_learn(state, 0, NOW, 24)
-    assert notification.why_not_learn(state, 0, NOW, 5) == ""
-    assert notification.why_not_learn(State(), 0, NOW, 24) == ""
-    assert notification.why_not_learn(State(), 1, NOW, 0)

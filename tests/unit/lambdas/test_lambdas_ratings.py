@@ -164,7 +164,7 @@ def test_an_explanation_is_handed_on_only_where_there_is_one(api: Api) -> None:
 def test_what_is_kept_is_what_monitoring_reads(api: Api) -> None:
     api.call("POST", "/v1/ratings", {"reviews": [ONE, ONE], "request_id": "r"})
     records, unreadable = read_records(api.kept)
-    assert unreadable == 0
+    assert not unreadable
     assert [record.index for record in records] == [0, 1]
     last = records[-1]
     assert (last.caller, last.request_id, last.probe) == ("123456789012/client", "r", False)
@@ -219,7 +219,7 @@ def test_feedback_is_stored_as_monitoring_reads_it(api: Api) -> None:
     status, answer = api.call("POST", "/v1/feedback", {"request_id": "r", "index": 2, "stars": 1})
     assert (status, answer) == (202, {"request_id": "r"})
     (told,), unreadable = read_feedback(api.kept)
-    assert unreadable == 0
+    assert not unreadable
     assert (told.caller, told.index, told.stars) == ("123456789012/client", 2, 1)
 
 

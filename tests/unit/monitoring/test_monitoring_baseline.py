@@ -88,7 +88,7 @@ def test_observations_survive_their_file(tmp_path: Path) -> None:
     again = read_jsonl(tmp_path / "window.jsonl")
     assert again.language.tolist() == rows.language.tolist()
     np.testing.assert_array_equal(again.topics, rows.topics)
-    assert again.unreadable == 0
+    assert again.unreadable == {}
 
 
 def test_a_line_that_is_no_observation_is_counted_and_left_out(tmp_path: Path) -> None:
@@ -98,7 +98,12 @@ def test_a_line_that_is_no_observation_is_counted_and_left_out(tmp_path: Path) -
     ragged = lines[0].replace(b'"topics":[', b'"topics":[1.0,')
     rows = read_jsonl([*lines, b"", b"{", b"\xff", b"[]", out_of_range, ragged])
     assert len(rows) == 3
-    assert rows.unreadable == 5
+    assert rows.unreadable == {
+        "not JSON": 2,
+        "Expected `object`, got `array`": 1,
+        "`stars`: Expected `int` <= 5": 1,
+        "`topics`: 5 coordinates instead of 4": 1,
+    }
 
 
 def test_a_file_without_any_observation_is_refused_and_an_empty_one_is_not() -> None:

@@ -1,5 +1,6 @@
 """`python -m monitoring check`: what it leaves, and how it ends."""
 
+import html
 from dataclasses import replace
 from pathlib import Path
 
@@ -75,6 +76,61 @@ def test_a_window_that_cannot_be_read_at_all_ends_with_2(
 ) -> None:
     assert run(place, window) == 2
     assert "monitoring:" in capsys.readouterr().err
+
+
+def with_foreign_lines(place: Path, first: bytes) -> Path:
+    lines = (place / "quiet.jsonl").read_bytes()
+    path = place / "foreign.jsonl"
+    path.write_bytes(first + b"\n" + lines)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ((b'"topics":[', b'"topics":[0.5,'), "`topics`: 6 coordinates instead of 5"),
+        ((b'"topics":[', b'"topics":[1e30,'), "`topics/*`: Expected `float` <= 1000.0"),
+        ((b'"markup":false,', b""), "`markup`: is required"),
+        ((b'"stars":', b'"stars":1'), "`stars`: Expected `int` <= 5"),
+        ((b'"language":"en"', b'"language":7'), "`language`: Expected `str`, got `int`"),
+        ((b'"language":"en"', b'"language":"\xff"'), "not UTF-8"),
+        ((b'"supported":true', b'"supported":NaN'), "not JSON"),
+    ],
+)
+def test_one_foreign_line_decides_nothing_and_its_reason_is_said(
+    place: Path,
+    change: tuple[bytes, bytes],
+    reason: str,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    first = (place / "quiet.jsonl").read_bytes().splitlines()[0]
+    assert change[0] in first
+    with_foreign_lines(place, first.replace(*change, 1))
+    assert run(place, "foreign.jsonl") == 0
+    content = msgspec.json.decode((place / "out" / "drift.json").read_bytes())
+    assert (content["verdict"], content["n"], content["unreadable"]) == ("ok", 2000, 1)
+    assert content["unreadable_reasons"] == {reason: 1}
+    assert f"left out: {reason} (1)" in capsys.readouterr().out
+    assert reason in html.unescape((place / "out" / "report.html").read_text())
+
+
+def test_without_a_baseline_the_width_of_most_counts(place: Path) -> None:
+    first = (place / "quiet.jsonl").read_bytes().splitlines()[0]
+    with_foreign_lines(place, first.replace(b'"topics":[', b'"topics":[0.5,'))
+    assert run(place, "foreign.jsonl", "nowhere") == 0
+    content = msgspec.json.decode((place / "out" / "drift.json").read_bytes())
+    assert (content["n"], content["unreadable"]) == (2000, 1)
+
+
+def test_where_no_line_is_an_observation_the_reasons_are_said(
+    place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (place / "other.jsonl").write_bytes(b'{"stars": 5}\n{"stars": 9}\nno\n')
+    assert run(place, "other.jsonl") == 2
+    said = capsys.readouterr().err
+    assert "none of 3 lines is an observation" in said
+    assert "`expected_stars`: is required (1)" in said
+    assert "not JSON (1)" in said
 
 
 def test_a_damaged_baseline_ends_with_2(place: Path, tmp_path: Path) -> None:

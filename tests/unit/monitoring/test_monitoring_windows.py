@@ -162,4 +162,4 @@ def test_unreadable_feedback_is_counted() -> None:
     found, unreadable = feedback.read_feedback(
         [b'{"request_id":"a","stars":5}', b'{"request_id":"a","stars":9}', b"x", b"\n"]
     )
-    assert (len(found), unreadable) == (1, 2)
+    assert (len(found), unreadable.total()) == (1, 2)

@@ -2,6 +2,7 @@
 
 import io
 import json
+from itertools import cycle
 from typing import Any
 
 import pyarrow as pa
@@ -30,7 +31,8 @@ PHRASES = [
 ]
 BITS = [
     "<br />", "<b>", "</b>", "<", ">", "<3", "&amp;", "&amp;#34;", "&#39;", "&nbsp;", "&",
-    "&lt;br&gt;",
+    "&lt;br&gt;", "<a href=", "<a href='x'>",
+    "</ p>", "<!--", "-->", "<o:p>", "\u200b", "\u2800", "½", "²",
     "&#" + "9" * 4400 + ";", "http://", "HTTPS://a.b/c?d=e", "www.", "wWw.x.y", "ww.", "://", ":/",
     "[[", "[[VIDEOID:1a2b]]", "[[ASIN: B00]]", "]]", " ", "  ", "   ", "\t", "\n", "\r\n", "\0",
     "\x0b", "\x1f", "\x85", "\xa0", "\u2028", "\u3000", "\x7f", "ſ", "ı", "İ", "é", "Ⅸ", "\ufdfa",
@@ -71,24 +73,33 @@ def _encode(record: dict[str, Any], *, ascii: bool) -> bytes:
     return json.dumps(record, ensure_ascii=ascii).encode("utf-8", "surrogatepass")
 
 
-DAMAGED = st.sampled_from(
-    [
-        b"", b" ", b"\t \r", b"\r", b"{}", b"[]", b"null", b"5", b'"x"', b"no json", b"\xff\xfe{}",
-        b"\xef\xbb\xbf", b"{" * 3000, b"[" * 3000 + b"]" * 3000, b'{"rating": NaN, "text": "a"}',
-        b'{"rating": 1e400, "text": "a"}', b'{"rating": 5, "text": "a"}{"rating": 5, "text": "b"}',
-        b'{"rating": 5, "text": "a", "a": {}', b'{"rating": 5, "text": "\\ud800"}',
-        b'{"rating": 5, "text": "\xed\xa0\x80"}', b'{"rating": 5, "text": "a", "b": "\xff"}',
-        b'{"rating": 5, "rating": "x", "text": "a"}', b'{"rating": 5, "text": "a" } ',
-        b'{"rating": 5, "text": "' + b"long " * 220_000 + b'"}',
-    ]
-)  # fmt: skip
+DAMAGED = [
+    b"", b" ", b"\t \r", b"\r", b"{}", b"[]", b"null", b"5", b'"x"', b"no json", b"\xff\xfe{}",
+    b"\xef\xbb\xbf", b"{" * 3000, b"[" * 3000 + b"]" * 3000, b'{"rating": NaN, "text": "a"}',
+    b'{"rating": 1e400, "text": "a"}', b'{"rating": 5, "text": "a"}{"rating": 5, "text": "b"}',
+    b'{"rating": 5, "text": "a", "a": {}', b'{"rating": 5, "text": "\\ud800"}',
+    b'{"rating": 5, "text": "\xed\xa0\x80"}', b'{"rating": 5, "text": "a", "b": "\xff"}',
+    b'{"rating": 5, "rating": "x", "text": "a"}', b'{"rating": 5, "text": "a" } ',
+    b'{"rating": 5, "text": "' + b"long " * 220_000 + b'"}',
+]  # fmt: skip
+# A line for each bit of words, and the damaged ones: as strange as what is drawn, and cheap.
+WRITTEN = [
+    *(
+        _encode(
+            {"rating": 1 + n % 5, "title": bit, "text": f"{phrase} {bit}", "asin": f"B{n}"},
+            ascii=bool(n % 2),
+        )
+        for n, (phrase, bit) in enumerate(zip(cycle(PHRASES), BITS, strict=False))
+    ),
+    *DAMAGED,
+]
 
 
 @st.composite
 def lines(draw: st.DrawFn) -> bytes:
     """A line without its newline: mostly a record, sometimes cut, flipped, doubled or worse."""
     if draw(st.integers(0, 5)) == 0:
-        return draw(DAMAGED)
+        return draw(st.sampled_from(DAMAGED))
     return harm(draw, draw(records()))
 
 
@@ -125,14 +136,19 @@ def real_files(draw: st.DrawFn, rows: list[bytes]) -> bytes:
     return b"\n".join(made)
 
 
-def files(max_size: int = 12) -> st.SearchStrategy[bytes]:
+def files(of: st.SearchStrategy[bytes] | None = None) -> st.SearchStrategy[bytes]:
     """A few lines, some of them more than once, the last one perhaps without its newline."""
-    some = st.lists(lines(), max_size=max_size).flatmap(
-        lambda drawn: st.lists(st.sampled_from(drawn), max_size=max_size) if drawn else st.just([])
+    some = st.lists(lines() if of is None else of, max_size=12).flatmap(
+        lambda drawn: st.lists(st.sampled_from(drawn), max_size=12) if drawn else st.just([])
     )
     return st.tuples(some, st.booleans()).map(
         lambda made: b"\n".join(made[0]) + (b"\n" if made[1] else b"")
     )
+
+
+def written_files() -> st.SearchStrategy[bytes]:
+    """Files of written lines: for what depends on how bytes come, not on what they say."""
+    return files(st.sampled_from(WRITTEN))
 
 
 def by_the_rules(data: bytes, options: Options = DEFAULT) -> tuple[list[Any], list[Any], Counts]:

@@ -13,7 +13,7 @@ from reviews.errors import ConfigurationError
 from reviews.refine import Options, Refiner, refine_range, refine_stream
 from reviews.schema import OPTIONAL_COLUMNS
 
-from .reviews_material import by_the_rules, files, real_files, refined, rows_of
+from .reviews_material import by_the_rules, files, real_files, refined, rows_of, written_files
 
 DATA = Path(__file__).parents[4] / "shared" / "data"
 ALL_COLUMNS = Options(keep_columns=OPTIONAL_COLUMNS)
@@ -33,13 +33,13 @@ def test_the_fast_path_is_equal_to_the_rules_in_every_cell(data, chunk_bytes):
 
 
 @settings(relaxed, max_examples=25)
-@given(files())
+@given(written_files())
 def test_compressed_input_gives_the_same(data):
     assert refined(io.BytesIO(gzip.compress(data, mtime=0))) == refined(io.BytesIO(data))
 
 
 @settings(relaxed, max_examples=40)
-@given(files(), st.data())
+@given(written_files(), st.data())
 def test_neighbouring_byte_ranges_share_no_line_and_miss_none(data, draw):
     cuts = draw.draw(st.lists(st.integers(0, len(data)), max_size=4))
     edges = [0, *sorted(cuts), len(data)]
@@ -67,7 +67,7 @@ class Dripping(io.RawIOBase):
 
 
 @settings(relaxed, max_examples=30)
-@given(files(), st.lists(st.integers(1, 50), max_size=30))
+@given(written_files(), st.lists(st.integers(1, 50), max_size=30))
 def test_how_bytes_arrive_makes_no_difference(data, sizes):
     with patch.object(source, "CHUNK_BYTES", 100):
         assert refined(Dripping(data, sizes)) == refined(io.BytesIO(data))

@@ -19,7 +19,7 @@ from reviews.refine import Refiner, refine_stream
 from reviews.source import chunks, plain_pieces
 from reviews.synthetic import raw_lines
 
-from .reviews_material import by_the_rules, files, refined, rows_of
+from .reviews_material import by_the_rules, refined, rows_of, written_files
 from .test_reviews_refine import relaxed
 
 LINES = list(raw_lines(rows=250, seed=9))
@@ -218,7 +218,7 @@ def test_garbage_behind_gzip_is_counted_and_does_no_harm(garbage):
 
 
 @settings(relaxed, max_examples=30)
-@given(files(), files(), st.integers(0, 3))
+@given(written_files(), written_files(), st.integers(0, 3))
 def test_gzip_members_are_one_stream(first, second, padding):
     both = gzip.compress(first) + b"\0" * padding + gzip.compress(second)
     assert refined(io.BytesIO(both)) == refined(io.BytesIO(first + second))

@@ -63,6 +63,7 @@ def write_model(folder: Path, parts: Parts) -> Path:
         "decision_rule": DecisionRule("cost", 0.4),
         "text_rules": TEXT_RULES,
         "views": tuple(parts.classifiers),
+        "views_left_out": (),
         "edge_tokens": parts.edge_tokens,
         "hash_bits": parts.hash_bits,
         "ngrams": len(parts.ngrams),

@@ -75,6 +75,7 @@ def test_a_changed_byte_is_noticed(model_folder: Path, name):
         {"views": ["../text"]},
         {"views": ["title", "text", "first", "last"]},
         {"views": ["text", "title", "first"]},
+        {"views": ["text", "first", "title", "last"]},
         {"views": ["both"]},
         {"views": []},
         {"languages": []},
