@@ -1,4 +1,4 @@
-"""What each function must be told: infra writes it (to_env), the handler reads it (from_env)."""
+"""What each function needs to know: infra writes it (to_env), the handler reads it (from_env)."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ class Settings:
 class PreprocessSettings(Settings):
     """Plan, worker and finish; `languages` and `keep_columns` are comma-separated.
 
-    detector: how workers tell languages, a name in `reviews.language.DETECTORS`.
+    detector: how workers detect languages, a name in `reviews.language.DETECTORS`.
     """
 
     curated_bucket: str

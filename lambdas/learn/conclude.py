@@ -18,7 +18,7 @@ logger = Logger(service="learn")
 
 @logger.inject_lambda_context
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-    """Say registered, refused or failed, and whether a newer dataset came meanwhile."""
+    """Answer registered, refused or failed, and whether a newer dataset came meanwhile."""
     arn, dataset_id = event["pipeline_execution_arn"], event["dataset_id"]
     steps = models.pipeline_steps(arn)
     latest = newest(objects.list_keys(settings.curated_bucket, keys.DATASETS))
@@ -29,20 +29,26 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     }
     registered = next((step for step in steps if "RegisterModel" in step.metadata), None)
     if registered and registered.status == "Succeeded":
-        package_arn = registered.metadata["RegisterModel"]["Arn"]
-        has_card = _complete(package_arn)
-        logger.info("registered", extra={"model_package_arn": package_arn})
-        return {
-            **answer,
-            "outcome": learning.REGISTERED,
-            "model_package_arn": package_arn,
-            "model_card": has_card,
-        }
+        return answer | _conclude_registered(registered.metadata["RegisterModel"]["Arn"])
+    return answer | _conclude_without_model(steps)
+
+
+def _conclude_registered(package_arn: str) -> dict[str, Any]:
+    has_card = _complete(package_arn)
+    logger.info("registered", extra={"model_package_arn": package_arn})
+    return {
+        "outcome": learning.REGISTERED,
+        "model_package_arn": package_arn,
+        "model_card": has_card,
+    }
+
+
+def _conclude_without_model(steps: list[models.Step]) -> dict[str, Any]:
     reason = failed_step([(step.name, step.status, step.failure) for step in steps])
     refused = any(step.name == pipeline.REFUSED for step in steps)
     outcome = learning.REFUSED if refused else learning.FAILED
     logger.warning("no model", extra={"outcome": outcome, "reason": reason})
-    return {**answer, "outcome": outcome, "reason": reason}
+    return {"outcome": outcome, "reason": reason}
 
 
 def _complete(package_arn: str) -> bool:
@@ -69,7 +75,7 @@ def _put_card(package_arn: str, uri: str) -> bool:
     """Whether the package now has its card.
 
     An Evaluate of a program without cards, kept by the step cache, left none: the model is as
-    good, so the run goes on, and log, answer and `operate lineage` say so. A card that is there
+    good, so the run goes on, and log, answer and `operate lineage` show it. A card that is there
     and cannot be read, or that the registry refuses, is a fault.
     """
     bucket, key = objects.split_uri(uri)

@@ -31,39 +31,51 @@ NO_CHAMPION_NOTE = b"Nothing is live: this prefix stands for the missing champio
 @logger.inject_lambda_context
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Answer `proceed` with the pipeline's token and parameters, or why not."""
-    running = [
-        (execution.name, execution.started.timestamp())
-        for execution in machines.executions(event["machine_arn"], "RUNNING")
-    ]
-    if not is_earliest(event["execution_name"], running):
-        logger.info("another run goes on", extra={"running": len(running)})
-        return {"proceed": False, "why": "an earlier run is going on"}
+    name, reason = event["execution_name"], event["reason"]
+    if not is_earliest(name, _running(event["machine_arn"])):
+        return _refuse("an earlier run is going on")
     dataset = _dataset(event.get("dataset_id"))
     if dataset is None:
-        return {"proceed": False, "why": "there is no dataset yet: upload raw reviews first"}
+        return _refuse("there is no dataset yet: upload raw reviews first")
     live_package = _live()
-    digest = settings.configuration_digest
     learned = live_package.metadata if live_package else {}
-    if why := why_refused(event["reason"], dataset, learned, settings.image_uri, digest):
-        logger.info("nothing new", extra={"dataset_id": dataset.id})
-        return {"proceed": False, "why": why}
-    is_unjudged = event["reason"] == learning.WITHOUT_CHAMPION
-    champion = None if is_unjudged else live_package
-    champion_uri = champion.model_data_url if champion else _no_champion()
-    logger.info("a run begins", extra={"dataset_id": dataset.id, "reason": event["reason"]})
+    digest = settings.configuration_digest
+    if why := why_refused(reason, dataset, learned, settings.image_uri, digest):
+        return _refuse(why)
+    logger.info("a run begins", extra={"dataset_id": dataset.id, "reason": reason})
     return {
         "proceed": True,
         "dataset_id": dataset.id,
-        "token": token(dataset.id, digest, settings.image_uri, event["execution_name"]),
-        "parameters": parameters(
-            dataset,
-            champion_uri,
-            digest,
-            settings.git_commit,
-            # What was not compared with the live model goes live by a person alone.
-            approval=PENDING if is_unjudged else None,
-        ),
+        "token": token(dataset.id, digest, settings.image_uri, name),
+        "parameters": _parameters(reason, dataset, live_package),
     }
+
+
+def _refuse(why: str) -> dict[str, Any]:
+    logger.info("no run", extra={"why": why})
+    return {"proceed": False, "why": why}
+
+
+def _running(machine_arn: str) -> list[tuple[str, float]]:
+    """Runs that go on, with their start."""
+    found = machines.executions(machine_arn, "RUNNING")
+    return [(execution.name, execution.started.timestamp()) for execution in found]
+
+
+def _parameters(
+    reason: str, dataset: Dataset, live_package: models.Package | None
+) -> list[dict[str, str]]:
+    is_unjudged = reason == learning.WITHOUT_CHAMPION
+    champion = None if is_unjudged else live_package
+    champion_uri = champion.model_data_url if champion else _no_champion()
+    return parameters(
+        dataset,
+        champion_uri,
+        settings.configuration_digest,
+        settings.git_commit,
+        # What was not compared with the live model goes live by a person alone.
+        approval=PENDING if is_unjudged else None,
+    )
 
 
 def _dataset(wanted: str | None) -> Dataset | None:

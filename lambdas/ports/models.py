@@ -62,8 +62,8 @@ def _sagemaker() -> Any:
 
 def is_missing(error: ClientError) -> bool:
     """Whether an error of SageMaker says that a thing does not exist."""
-    words = error.response["Error"]["Message"].lower()
-    return "could not find" in words or "does not exist" in words or "not found" in words
+    message = error.response["Error"]["Message"].lower()
+    return any(part in message for part in ("could not find", "does not exist", "not found"))
 
 
 def describe_package(arn: str) -> Package:
@@ -239,16 +239,6 @@ def describe_pipeline_execution(arn: str) -> PipelineExecution:
         answer.get("FailureReason") or "",
         answer["CreationTime"],
     )
-
-
-def pipeline_parameters(arn: str) -> dict[str, str]:
-    """The parameters that an execution was started with."""
-    pages = (
-        _sagemaker()
-        .get_paginator("list_pipeline_parameters_for_execution")
-        .paginate(PipelineExecutionArn=arn)
-    )
-    return {item["Name"]: item["Value"] for page in pages for item in page["PipelineParameters"]}
 
 
 def pipeline_steps(arn: str) -> list[Step]:

@@ -16,5 +16,5 @@ def read(name: str) -> str:
     try:
         return str(client("ssm").get_parameter(Name=name)["Parameter"]["Value"])
     except (BotoCoreError, ClientError) as error:
-        words = error.response["Error"]["Code"] if isinstance(error, ClientError) else error
-        raise NotReadyError(f"the parameter {name} cannot be read: {words}") from None
+        reason = error.response["Error"]["Code"] if isinstance(error, ClientError) else error
+        raise NotReadyError(f"the parameter {name} cannot be read: {reason}") from None

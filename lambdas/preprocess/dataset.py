@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from lambdas.preprocess.results import Made, Refined, Written
+from lambdas.preprocess.results import RefinedSource, RefinedWith, Written
 from lambdas.preprocess.source import Source
 from reviews.counts import Counts
 from reviews.language import DEFAULT
@@ -32,7 +32,7 @@ class SourceRecord(msgspec.Struct, frozen=True, kw_only=True):
     counts: dict[str, Any]
     parquet: list[Written]
     rejected: list[Written]
-    detector: str = DEFAULT  # records that do not say were made with this one
+    detector: str = DEFAULT  # records without it are of this one
     text_rules: str
     configuration_digest: str
     code_version: str
@@ -58,7 +58,7 @@ class Dataset(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def record_of(
-    source: Source, refined: Refined, made: Made, planned: Mapping[str, Any]
+    source: Source, refined: RefinedSource, refined_with: RefinedWith, planned: Mapping[str, Any]
 ) -> SourceRecord:
     """The record of a source; a function of the source, so that a repeated run writes it again.
 
@@ -75,7 +75,7 @@ def record_of(
         counts=refined.counts,
         parquet=refined.parquet,
         rejected=refined.rejected,
-        **msgspec.structs.asdict(made),
+        **msgspec.structs.asdict(refined_with),
     )
 
 

@@ -17,7 +17,7 @@ from lambdas.contract.events import source as event_source
 from lambdas.ports import events, objects
 from lambdas.preprocess import dataset
 from lambdas.preprocess.dataset import Dataset, SourceRecord
-from lambdas.preprocess.results import Made, Result, add_up, options_of, read_result
+from lambdas.preprocess.results import RefinedWith, Result, add_up, options_of, read_result
 from lambdas.preprocess.shards import Shard, from_lines
 from lambdas.preprocess.source import Source, result_key
 from lambdas.settings import PreprocessSettings
@@ -28,7 +28,7 @@ logger = Logger(service="preprocess")
 emitter = Metrics(namespace=metrics.NAMESPACE)
 emitter.set_default_dimensions(**{metrics.STAGE: settings.stage})
 options = options_of(settings)
-made = Made.of_options(options, settings.code_version)
+refined_with = RefinedWith.of_options(options, settings.code_version)
 READERS = 16  # at a time, of small objects
 LISTINGS = 20  # sources that finish meanwhile make us list again
 
@@ -41,8 +41,8 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """
     source = Source(event["bucket"], event["key"], event["version"])
     found = from_lines(objects.read(settings.curated_bucket, event["shards_key"]))
-    refined = add_up(source, found, _results(found), made, _stored(source))
-    record = dataset.record_of(source, refined, made, event)
+    refined = add_up(source, found, _results(found), refined_with, _stored(source))
+    record = dataset.record_of(source, refined, refined_with, event)
     _put(source.record_key, record)
     _measure(refined.counts)
     listed = _list()

@@ -35,7 +35,7 @@ class Written(msgspec.Struct, frozen=True):
     rows: int
 
 
-class Made(msgspec.Struct, frozen=True):
+class RefinedWith(msgspec.Struct, frozen=True):
     """With what a shard was refined: results of other rules or other code are no results."""
 
     text_rules: str
@@ -44,17 +44,17 @@ class Made(msgspec.Struct, frozen=True):
     code_version: str
 
     @classmethod
-    def of_options(cls, options: Options, code_version: str) -> Made:
+    def of_options(cls, options: Options, code_version: str) -> RefinedWith:
         """From everything that changes rows."""
-        words = msgspec.json.encode([sorted(options.keep_columns), options.detector])
-        return cls(TEXT_RULES, options.detector, hashlib.sha256(words).hexdigest(), code_version)
+        encoded = msgspec.json.encode([sorted(options.keep_columns), options.detector])
+        return cls(TEXT_RULES, options.detector, hashlib.sha256(encoded).hexdigest(), code_version)
 
 
 class Result(msgspec.Struct, frozen=True):
     """What became of a shard; failure: why trying again cannot help, else empty."""
 
     shard: Shard
-    made: Made
+    refined_with: RefinedWith
     counts: dict[str, Any] = {}
     parquet: Written | None = None
     rejected: Written | None = None
@@ -69,7 +69,7 @@ def read_result(body: bytes) -> Result | None:
         return None
 
 
-class Refined(msgspec.Struct, frozen=True):
+class RefinedSource(msgspec.Struct, frozen=True):
     """A whole source, refined."""
 
     counts: dict[str, Any]
@@ -81,9 +81,9 @@ def add_up(
     source: Source,
     shards: Sequence[Shard],
     results: Mapping[int, Result],
-    made: Made,
+    refined_with: RefinedWith,
     stored: Container[str],
-) -> Refined:
+) -> RefinedSource:
     """All shards of a source as one.
 
     results: by number of the shard, those that were found. stored: keys that are there.
@@ -91,7 +91,7 @@ def add_up(
     CountMismatchError where lines or rows went missing and nothing else is wrong,
     UnreadableSourceError where there is nothing to keep.
     """
-    _check_all_there(source, shards, results, made, stored)
+    _check_all_there(source, shards, results, refined_with, stored)
     counts = Counts()
     for shard in shards:
         counts += Counts.from_dict(results[shard.shard].counts)
@@ -105,7 +105,7 @@ def add_up(
             "with `rating` and `text`"
         )
     ordered = [results[shard.shard] for shard in shards]
-    return Refined(
+    return RefinedSource(
         counts.to_dict(),
         [result.parquet for result in ordered if result.parquet],
         [result.rejected for result in ordered if result.rejected],
@@ -116,14 +116,14 @@ def _check_all_there(
     source: Source,
     shards: Sequence[Shard],
     results: Mapping[int, Result],
-    made: Made,
+    refined_with: RefinedWith,
     stored: Container[str],
 ) -> None:
     failed: dict[int, str] = {}
     miscounted: dict[int, str] = {}
     for shard in shards:
         result = results.get(shard.shard)
-        if why := _why_invalid(shard, result, made, stored):
+        if why := _why_invalid(shard, result, refined_with, stored):
             failed[shard.shard] = why
         elif result and (why := _miscounted(result)):
             miscounted[shard.shard] = why
@@ -135,14 +135,21 @@ def _check_all_there(
     both = dict(sorted({**failed, **miscounted}.items()))
     named = "; ".join(f"{n}: {why}" for n, why in list(both.items())[:MAX_NAMED])
     more = f"; and {len(both) - MAX_NAMED} more" if len(both) > MAX_NAMED else ""
-    words = f"{source.uri}: {len(both)} of {len(shards)} shards failed ({named}{more})"
-    raise PartialFailureError(words, shards=tuple(both)) if failed else CountMismatchError(words)
+    message = f"{source.uri}: {len(both)} of {len(shards)} shards failed ({named}{more})"
+    raise (
+        PartialFailureError(message, shards=tuple(both)) if failed else CountMismatchError(message)
+    )
 
 
-def _why_invalid(shard: Shard, result: Result | None, made: Made, stored: Container[str]) -> str:
+def _why_invalid(
+    shard: Shard,
+    result: Result | None,
+    refined_with: RefinedWith,
+    stored: Container[str],
+) -> str:
     if result is None:
         return "no result"
-    if result.made != made:
+    if result.refined_with != refined_with:
         return "its result is of other code or another configuration"
     if result.shard != shard:
         return "its result is of another part of the file"

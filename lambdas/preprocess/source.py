@@ -65,5 +65,5 @@ def parquet_key(source_id: str, shard: int) -> str:
 
 
 def rejected_key(source_id: str, shard: int) -> str:
-    """The lines of a shard that were set aside."""
+    """The lines of a shard that were rejected."""
     return f"{REJECTED}{source_id}/{shard:05d}.jsonl"

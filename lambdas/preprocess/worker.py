@@ -1,4 +1,4 @@
-"""The step between: one shard to Parquet, what is set aside beside it, and the result last."""
+"""The step between: one shard to Parquet, what is rejected beside it, and the result last."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from lambdas.ports import objects
-from lambdas.preprocess.results import Made, Result, Written, options_of, read_result
+from lambdas.preprocess.results import RefinedWith, Result, Written, options_of, read_result
 from lambdas.preprocess.shards import PROCESSING, REMEDY, Shard
 from lambdas.preprocess.source import parquet_key, rejected_key, result_key
 from lambdas.settings import PreprocessSettings
@@ -29,7 +29,7 @@ settings = PreprocessSettings.from_env()
 logger = Logger(service="preprocess")
 DISK_FULL = (errno.ENOSPC, errno.EFBIG, errno.EDQUOT)
 options = options_of(settings)
-made = Made.of_options(options, settings.code_version)
+refined_with = RefinedWith.of_options(options, settings.code_version)
 
 
 @logger.inject_lambda_context
@@ -52,7 +52,12 @@ def _known(shard: Shard) -> Result | None:
     except (FileNotFoundError, PermissionError):  # S3 tells who may not list no more than that
         return None
     result = read_result(body)
-    is_valid = result and result.shard == shard and result.made == made and not result.failure
+    is_valid = (
+        result
+        and result.shard == shard
+        and result.refined_with == refined_with
+        and not result.failure
+    )
     return result if is_valid else None
 
 
@@ -66,34 +71,33 @@ def _refine(shard: Shard) -> Result:
         except OSError as error:
             if error.errno not in DISK_FULL:
                 raise
-            words = "its rows and what is set aside of it do not fit the function's disk"
-            raise _failed(shard, f"{words}: {PROCESSING}") from None
+            message = "its rows and rejected lines do not fit the function's disk"
+            raise _failed(shard, f"{message}: {PROCESSING}") from None
         counts.check()
-        aside = counts.rejected.total()
         rows = _put(rows_file, parquet_key(id, number), counts.kept)
-        rejected = _put(rejected_file, rejected_key(id, number), aside)
-    result = Result(shard, made, counts.to_dict(), rows, rejected)
+        rejected = _put(rejected_file, rejected_key(id, number), counts.rejected.total())
+    result = Result(shard, refined_with, counts.to_dict(), rows, rejected)
     _leave(result)
     return result
 
 
 def _failed(shard: Shard, why: str) -> UnreadableSourceError:
     """Leave the reason as the result: trying again cannot help."""
-    _leave(Result(shard, made, failure=why))
+    _leave(Result(shard, refined_with, failure=why))
     return UnreadableSourceError(why)
 
 
 def refine(shard: Shard, options: Options, rows: IO[bytes], rejected: IO[bytes]) -> Counts:
-    """Write a shard's rows (Parquet) and what is set aside of it (JSON lines) to two files."""
+    """Write a shard's rows (Parquet) and what is rejected of it (JSON lines) to two files."""
     with ExitStack() as stack:
 
-        def set_aside(line: Rejected) -> None:
+        def reject(line: Rejected) -> None:
             whole = replace(
                 line, offset=line.offset + shard.offset, number=line.number + shard.line
             )
             rejected.write(whole.to_json())
 
-        refined = _refined(shard, Refiner(options, set_aside), stack)
+        refined = _refined(shard, Refiner(options, reject), stack)
         parquet.write(refined, rows)
         rows.flush()
         rejected.flush()
@@ -108,7 +112,7 @@ def _file() -> Iterator[IO[bytes]]:
     try:
         yield file
     finally:
-        with suppress(OSError):  # that it is full was said when it was flushed
+        with suppress(OSError):  # that it is full was raised when it was flushed
             file.close()
 
 

@@ -35,7 +35,7 @@ def page() -> str:
     """The contract as HTML."""
     contract: Json = msgspec.json.decode(openapi())
     info = contract["info"]
-    parts = [f"<h1>{escape(info['title'])}</h1>", f"<p>{_words(info['description'])}</p>"]
+    parts = [f"<h1>{escape(info['title'])}</h1>", f"<p>{_inline(info['description'])}</p>"]
     for path, operations in contract["paths"].items():
         for verb, operation in operations.items():
             parts += _operation(verb.upper(), path, operation, contract)
@@ -47,11 +47,11 @@ def page() -> str:
 
 def _operation(verb: str, path: str, operation: Json, contract: Json) -> Iterator[str]:
     yield f'<h2><span class="verb">{verb}</span> <code>{escape(path)}</code></h2>'
-    yield f"<p>{_words(operation.get('summary', ''))}. {_words(operation.get('description', ''))}"
+    yield f"<p>{_inline(operation.get('summary', ''))}. {_inline(operation.get('description', ''))}"
     yield "Unsigned.</p>" if operation.get("security") == [] else "Signed.</p>"
     if request := operation.get("requestBody"):
         content = request["content"]["application/json"]
-        yield f"<h3>Send</h3><p>{_words(request.get('description', ''))}</p>"
+        yield f"<h3>Send</h3><p>{_inline(request.get('description', ''))}</p>"
         yield from _schemas(content["schema"], contract)
         for name, example in content.get("examples", {}).items():
             text = msgspec.json.format(msgspec.json.encode(example["value"]), indent=2).decode()
@@ -59,7 +59,7 @@ def _operation(verb: str, path: str, operation: Json, contract: Json) -> Iterato
     yield "<h3>Get</h3><table><tr><th>Status</th><th>Meaning</th></tr>"
     for status, response in operation["responses"].items():
         meaning = _resolved(response, contract)["description"]
-        yield f"<tr><td>{escape(status)}</td><td>{_words(meaning)}</td></tr>"
+        yield f"<tr><td>{escape(status)}</td><td>{_inline(meaning)}</td></tr>"
     yield "</table>"
     good = next(r for status, r in operation["responses"].items() if status.startswith("2"))
     answer = _resolved(good, contract).get("content", {}).get("application/json", {})
@@ -90,7 +90,7 @@ def _fields(schema: Json, contract: Json) -> tuple[Json, set[str]]:
 def _row(name: str, schema: Json, is_required: bool, contract: Json) -> str:
     schema = _resolved(schema, contract)
     kinds = schema.get("type", "one of several")
-    words = kinds if isinstance(kinds, str) else " or ".join(kinds)
+    kind_names = kinds if isinstance(kinds, str) else " or ".join(kinds)
     limits = [
         f"{label} {schema[key]}"
         for key, label in (
@@ -102,8 +102,8 @@ def _row(name: str, schema: Json, is_required: bool, contract: Json) -> str:
         )
         if key in schema
     ]
-    kind = escape(", ".join([words, *limits, *(["required"] if is_required else [])]))
-    meaning = _words(schema.get("description", ""))
+    kind = escape(", ".join([kind_names, *limits, *(["required"] if is_required else [])]))
+    meaning = _inline(schema.get("description", ""))
     return f"<tr><td><code>{escape(name)}</code></td><td>{kind}</td><td>{meaning}</td></tr>"
 
 
@@ -116,7 +116,7 @@ def _resolved(schema: Json, contract: Json) -> Json:
     return schema
 
 
-def _words(text: str) -> str:
+def _inline(text: str) -> str:
     """Escaped, with code between backticks."""
     parts = escape(text).split("`")
     return "".join(f"<code>{part}</code>" if n % 2 else part for n, part in enumerate(parts))

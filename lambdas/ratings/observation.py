@@ -23,7 +23,7 @@ class Caller:
 
     @classmethod
     def of(cls, user_arn: str | None, probe_roles: Collection[str]) -> Caller:
-        """From the ARN that the gateway tells: `arn:aws:sts::1:assumed-role/name/session`."""
+        """From the ARN that the gateway names: `arn:aws:sts::1:assumed-role/name/session`."""
         parts = (user_arn or "").split(":", 5)
         if len(parts) < 6:
             return cls("", False)
@@ -40,9 +40,9 @@ def of_ratings(
     caller: Caller,
     time: datetime,
     package_arn: str,
-    with_words: bool,
+    with_text: bool,
 ) -> Iterator[bytes]:
-    """One JSON line a review; `monitoring.observations` reads them. with_words: title and text."""
+    """One JSON line a review; `monitoring.observations` reads them. with_text: title and text."""
     for index, (review, rated) in enumerate(zip(question.reviews, answered.ratings, strict=True)):
         record: dict[str, Any] = {
             **rated.observation,
@@ -55,7 +55,7 @@ def of_ratings(
             "model_package_arn": package_arn,
             "verified_purchase": review.verified_purchase,
         }
-        if with_words:
+        if with_text:
             record |= {"title": review.title, "text": review.text}
         yield msgspec.json.encode(record) + b"\n"
 

@@ -66,7 +66,7 @@ def handler(event: APIGatewayProxyEvent, context: LambdaContext) -> Response:
     except Exception as caught:
         error = caught
         response = problem(error, event.request_context.request_id or "")
-        _tell(error, response["statusCode"])
+        _log(error, response["statusCode"])
     metrics.add_metric(REQUESTS, MetricUnit.Count, 1)
     if event.path not in OPEN:
         is_failed = error is not None and is_ours(error)
@@ -78,8 +78,8 @@ def rate(event: APIGatewayProxyEvent) -> Response:
     """POST /v1/ratings: stars of one review or of a batch."""
     question = parse_question(_body(event))
     request_id = question.request_id or event.request_context.request_id or ""
-    said = endpoint.invoke(settings.endpoint_name, rating.to_endpoint(question), request_id)
-    answered = rating.from_endpoint(said, question)
+    body = endpoint.invoke(settings.endpoint_name, rating.to_endpoint(question), request_id)
+    answered = rating.from_endpoint(body, question)
     package = live.package(answered.model_version)
     lines = observation.of_ratings(
         question,
@@ -88,7 +88,7 @@ def rate(event: APIGatewayProxyEvent) -> Response:
         caller=_caller(event),
         time=datetime.now(UTC),
         package_arn=package,
-        with_words=settings.capture_words,
+        with_text=settings.capture_words,
     )
     if dropped := capture(list(lines)):
         logger.warning("observations dropped", extra={"dropped": dropped})
@@ -98,10 +98,10 @@ def rate(event: APIGatewayProxyEvent) -> Response:
 
 def feedback(event: APIGatewayProxyEvent) -> Response:
     """POST /v1/feedback: the true stars of a review that was rated before."""
-    told = parse_feedback(_body(event))
-    line = observation.of_feedback(told, _caller(event), datetime.now(UTC))
+    returned = parse_feedback(_body(event))
+    line = observation.of_feedback(returned, _caller(event), datetime.now(UTC))
     delivery.put(settings.feedback_stream, line)
-    return answer({"request_id": told.request_id}, 202)
+    return answer({"request_id": returned.request_id}, 202)
 
 
 def model(event: APIGatewayProxyEvent) -> Response:
@@ -159,7 +159,7 @@ def _caller(event: APIGatewayProxyEvent) -> Caller:
     return Caller.of(event.request_context.identity.user_arn, probe_roles)
 
 
-def _tell(error: Exception, status: int) -> None:
+def _log(error: Exception, status: int) -> None:
     """Log an error: its words where they are ours, else only where it came from."""
     if isinstance(error, ModelError):
         metrics.add_metric(MODEL_ERRORS, MetricUnit.Count, 1)

@@ -63,9 +63,9 @@ def to_caller(
 
 def _shown(rated: Rated, question: Question) -> dict[str, Any]:
     """A rating without what only monitoring sees; stars only where the language is learned."""
-    is_told = rated.supported or question.allow_unsupported
+    has_stars = rated.supported or question.allow_unsupported
     shown: dict[str, Any] = {
-        "stars": rated.stars if is_told else None,
+        "stars": rated.stars if has_stars else None,
         "expected_stars": rated.expected_stars,
         "probabilities": rated.probabilities,
         "confidence": rated.confidence,

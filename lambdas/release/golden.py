@@ -29,13 +29,13 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     bucket, key = objects.split_uri(package.model_data_url)
     golden = questions(objects.stream(bucket, key))
     compared = compare(golden, _ask, BATCH)
-    words = f"{compared.matched} of {compared.asked} golden answers match"
-    logger.info(words, extra={"differing": compared.differing, "version": compared.version})
+    summary = f"{compared.matched} of {compared.asked} golden answers match"
+    logger.info(summary, extra={"differing": compared.differing, "version": compared.version})
     return {
         "asked": compared.asked,
         "matched": compared.matched,
         "passed": compared.passed,
-        "reason": words,
+        "reason": summary,
     }
 
 

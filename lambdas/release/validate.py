@@ -10,7 +10,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from lambdas.contract.live import NONE
 from lambdas.contract.releases import REFUSE
 from lambdas.ports import alarms, models, parameters, stacks
-from lambdas.release.decide import decide, rollout
+from lambdas.release.decide import Decision, decide, rollout
 from lambdas.settings import ReleaseSettings
 
 settings = ReleaseSettings.from_env()
@@ -30,19 +30,22 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
         alarming=alarms.in_alarm([name for name in settings.alarm_names.split(",") if name]),
         force=force,
     )
-    stack = stacks.status(settings.endpoint_stack)
-    reason = decision.reason
-    action = decision.action
-    if stack == "UPDATE_ROLLBACK_FAILED":
-        action = REFUSE
-        reason = f"{settings.endpoint_stack} is {stack}: run `cdk rollback Endpoint` first"
-    logger.info(action, extra={"model_package_arn": arn, "reason": reason})
+    decision = _refuse_on_stuck_stack() or decision
+    logger.info(decision.action, extra={"model_package_arn": arn, "reason": decision.reason})
     return {
-        "action": action,
-        "reason": reason,
+        "action": decision.action,
+        "reason": decision.reason,
         "previous_package_arn": "" if live == NONE else live,
         "rollout": rollout(arn, live, force=force),
     }
+
+
+def _refuse_on_stuck_stack() -> Decision | None:
+    status = stacks.status(settings.endpoint_stack)
+    if status != "UPDATE_ROLLBACK_FAILED":
+        return None
+    reason = f"{settings.endpoint_stack} is {status}: run `cdk rollback Endpoint` first"
+    return Decision(REFUSE, reason)
 
 
 def _package(arn: str) -> models.Package | None:

@@ -159,7 +159,7 @@ def test_the_monitor_reads_every_field_that_is_kept_of_a_prediction() -> None:
         caller=lines.Caller("1/client", False),
         time=datetime.now(UTC),
         package_arn="arn:aws:sagemaker:us-east-1:1:model-package/g/7",
-        with_words=False,
+        with_text=False,
     )
     for line in written:
         assert set(json.loads(line)) == set(Observation.__struct_fields__)

@@ -18,7 +18,6 @@ from lambdas.settings import Settings
 REGION = "us-east-1"
 RAW, CURATED, MODELS, OBSERVATIONS = "raw", "curated", "models", "observations"
 BUCKETS = (RAW, CURATED, MODELS, OBSERVATIONS)
-HANDLERS = ("preprocess", "learn", "release", "ratings", "monitor")
 Load = Callable[[str, Settings], ModuleType]
 
 

@@ -258,7 +258,7 @@ def test_shards_that_fail_in_every_way_are_all_named_in_one_sentence(
 
     s3.delete_object(Bucket=CURATED, Key=result_key(id, 0))
     change(1, failure="the gzip stream is damaged before byte 9")
-    change(2, made=lambda made: made | {"code_version": "another"})
+    change(2, refined_with=lambda made: made | {"code_version": "another"})
     change(3, parquet=lambda parquet: parquet | {"rows": 1})
     change(4, counts=lambda counts: counts | {"read": 99})
     change(5, shard=lambda shard: shard | {"end": 5})
@@ -348,9 +348,12 @@ def test_a_dataset_names_versions_counts_configuration_and_code_that_can_be_look
     counts = told["counts"]
     assert counts["read"] == counts["kept"] + sum(counts["rejected"].values()) == 120
     assert counts["kept"] == sum(written["rows"] for written in named)
-    assert (told["code_version"], told["text_rules"]) == ("commit", machine.worker.made.text_rules)
-    assert told["configuration_digest"] == machine.worker.made.configuration_digest
-    kept = machine.worker.Made.of_options(Options(keep_columns=("asin",)), "commit")
+    assert (told["code_version"], told["text_rules"]) == (
+        "commit",
+        machine.worker.refined_with.text_rules,
+    )
+    assert told["configuration_digest"] == machine.worker.refined_with.configuration_digest
+    kept = machine.worker.RefinedWith.of_options(Options(keep_columns=("asin",)), "commit")
     assert told["configuration_digest"] != kept.configuration_digest
 
 

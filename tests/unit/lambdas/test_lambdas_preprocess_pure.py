@@ -15,14 +15,14 @@ from hypothesis import strategies as st
 from lambdas.preprocess import dataset, shards
 from lambdas.preprocess.dataset import SourceRecord
 from lambdas.preprocess.gzip_split import parts
-from lambdas.preprocess.results import Made, Result, Written, add_up
+from lambdas.preprocess.results import RefinedWith, Result, Written, add_up
 from lambdas.preprocess.shards import Shard
 from lambdas.preprocess.source import Source
 from reviews.counts import Counts
 from reviews.errors import CountMismatchError, PartialFailureError, UnreadableSourceError
 
 SOURCE = Source("raw", "incoming/a.jsonl", "v.1")
-MADE = Made("1", "py3langid-25", "digest", "commit")
+REFINED_WITH = RefinedWith("1", "py3langid-25", "digest", "commit")
 ALL = {f"reviews/{n}" for n in range(9)}
 WHEN = datetime(2026, 11, 24, 10, 0, 0, 5, tzinfo=UTC)
 
@@ -32,16 +32,16 @@ def result(shard: Shard, read: int = 3, kept: int = 2, rows: int | None = None) 
     counts.rejected["no_text"] = read - kept
     counts.languages["en"] = counts.ratings["5"] = kept
     written = Written(f"reviews/{shard.shard}", "v", "sha", kept if rows is None else rows)
-    return Result(shard, MADE, counts.to_dict(), written if kept else None)
+    return Result(shard, REFINED_WITH, counts.to_dict(), written if kept else None)
 
 
 def record(key: str, version: str, seconds: int = 0, sequencer: str = "") -> SourceRecord:
     source = Source("raw", key, version)
     one = shards.of_whole(source, gzip=False)[0]
-    refined = add_up(source, [one], {0: result(one)}, MADE, {"reviews/0"})
+    refined = add_up(source, [one], {0: result(one)}, REFINED_WITH, {"reviews/0"})
     when = (WHEN + timedelta(seconds=seconds)).isoformat()
     planned = {"etag": "e", "size": 1, "event_time": when, "sequencer": sequencer}
-    return dataset.record_of(source, refined, MADE, planned)
+    return dataset.record_of(source, refined, REFINED_WITH, planned)
 
 
 def test_a_source_has_the_same_keys_whenever_it_is_named() -> None:
@@ -126,48 +126,53 @@ def test_the_same_bytes_give_the_same_parts() -> None:
 
 def test_a_source_adds_up() -> None:
     found = shards.of_ranges(SOURCE, 100, 40)
-    refined = add_up(SOURCE, found, {shard.shard: result(shard) for shard in found}, MADE, ALL)
+    refined = add_up(
+        SOURCE, found, {shard.shard: result(shard) for shard in found}, REFINED_WITH, ALL
+    )
     assert (refined.counts["read"], refined.counts["kept"]) == (9, 6)
     assert [written.rows for written in refined.parquet] == [2, 2, 2]
 
 
 def test_shards_without_a_result_are_listed() -> None:
     found = shards.of_ranges(SOURCE, 100, 30)
-    results = {0: result(found[0]), 3: Result(found[3], MADE, failure="breaks off")}
+    results = {0: result(found[0]), 3: Result(found[3], REFINED_WITH, failure="breaks off")}
     with pytest.raises(PartialFailureError, match=r"3 of 4 shards.*1: no.*3: breaks off") as error:
-        add_up(SOURCE, found, results, MADE, ALL)
+        add_up(SOURCE, found, results, REFINED_WITH, ALL)
     assert error.value.shards == (1, 2, 3)
 
 
 def test_a_result_of_other_code_or_of_another_cut_is_none() -> None:
     old, new = shards.of_ranges(SOURCE, 100, 30), shards.of_ranges(SOURCE, 100, 50)
-    for results in ({0: result(old[0])}, {0: msgspec.structs.replace(result(new[0]), made=None)}):
+    for results in (
+        {0: result(old[0])},
+        {0: msgspec.structs.replace(result(new[0]), refined_with=None)},
+    ):
         with pytest.raises(PartialFailureError):
-            add_up(SOURCE, new, {**results, 1: result(new[1])}, MADE, ALL)  # type: ignore[arg-type]
+            add_up(SOURCE, new, {**results, 1: result(new[1])}, REFINED_WITH, ALL)  # type: ignore[arg-type]
 
 
 def test_rows_that_went_missing_stop_the_run() -> None:
     one = shards.of_whole(SOURCE, gzip=False)
     with pytest.raises(CountMismatchError, match="2 rows were kept and 1 written"):
-        add_up(SOURCE, one, {0: result(one[0], rows=1)}, MADE, ALL)
+        add_up(SOURCE, one, {0: result(one[0], rows=1)}, REFINED_WITH, ALL)
     lost = msgspec.structs.replace(result(one[0]), counts={**result(one[0]).counts, "read": 9})
     with pytest.raises(CountMismatchError):
-        add_up(SOURCE, one, {0: lost}, MADE, ALL)
+        add_up(SOURCE, one, {0: lost}, REFINED_WITH, ALL)
 
 
 def test_one_unreadable_file_says_why_in_a_sentence() -> None:
     one = shards.of_whole(SOURCE, gzip=True)
-    failed = Result(one[0], MADE, failure="the gzip stream breaks off after 9 bytes")
+    failed = Result(one[0], REFINED_WITH, failure="the gzip stream breaks off after 9 bytes")
     with pytest.raises(UnreadableSourceError, match=r"^s3://raw/incoming/a\.jsonl: the gzip"):
-        add_up(SOURCE, one, {0: failed}, MADE, ALL)
+        add_up(SOURCE, one, {0: failed}, REFINED_WITH, ALL)
 
 
 def test_a_file_without_any_review_says_what_its_lines_are() -> None:
     one = shards.of_whole(SOURCE, gzip=False)
     with pytest.raises(UnreadableSourceError, match=r"none of 3 lines.*no_text 3.*rejected/"):
-        add_up(SOURCE, one, {0: result(one[0], kept=0)}, MADE, ALL)
+        add_up(SOURCE, one, {0: result(one[0], kept=0)}, REFINED_WITH, ALL)
     with pytest.raises(UnreadableSourceError, match="blank"):
-        add_up(SOURCE, one, {0: result(one[0], read=0, kept=0)}, MADE, ALL)
+        add_up(SOURCE, one, {0: result(one[0], read=0, kept=0)}, REFINED_WITH, ALL)
 
 
 def test_a_dataset_holds_the_newest_version_of_every_key() -> None:
