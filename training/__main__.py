@@ -79,7 +79,7 @@ def evaluate(options: argparse.Namespace) -> None:
             options.all_rows,
             settings=options.config,
             curve=options.curve,
-            say=lambda line: print(line, flush=True),
+            log=lambda line: print(line, flush=True),
         )
 
 

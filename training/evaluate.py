@@ -6,13 +6,14 @@ Nothing here changes the model, and a refused model is no error: the verdict is 
 """
 
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import numpy as np
+from msgspec import structs
 from numpy.typing import NDArray
 
 from reviews.identity import HOLD_OUT_BUCKETS
@@ -20,7 +21,9 @@ from training import config
 from training.data import dataset
 from training.data.dataset import Rows
 from training.errors import ArtefactError, DatasetError, TrainingError
-from training.evaluation import compare, gate, metrics, parity_checks, top_words
+from training.evaluation import compare, gate, metrics, parity_checks
+from training.evaluation.evaluation import Champion, Evaluation, Metrics, write_evaluation
+from training.evaluation.top_words import TopWord, find_top_words
 from training.model import archive
 from training.model.star_model import StarModel
 from training.report import model_card, package_card, report
@@ -44,6 +47,29 @@ class Scored:
         """The rows that the mask names."""
         return Scored(self.rows.take(mask), self.probabilities[mask], self.stars[mask])
 
+    def metrics(self) -> Metrics:
+        """How good the answers are."""
+        return metrics.measure(self.rows.rating, self.stars, self.probabilities)
+
+
+@dataclass(frozen=True)
+class Sample:
+    """Rows to judge by, drawn from `total`. scope: `hold-out` or `all rows`."""
+
+    rows: Rows
+    total: int
+    scope: str
+
+
+@dataclass(frozen=True)
+class Reported:
+    """What the report shows beside the evaluation: model.json, training.json and two more."""
+
+    manifest: Mapping[str, Any]
+    training: Mapping[str, Any]
+    top_words: Mapping[str, Sequence[TopWord]]
+    curve: Mapping[str, Any]
+
 
 def evaluate(
     model: Path,
@@ -54,77 +80,89 @@ def evaluate(
     *,
     settings: Path | None = None,
     curve: Path | None = None,
-    say: Callable[[str], None] = lambda line: None,
-) -> dict[str, Any]:
-    """Judge a model and write everything into `out`; return what evaluation.json holds.
+    log: Callable[[str], None] = lambda line: None,
+) -> Evaluation:
+    """Judge a model, write everything into `out`, and return what evaluation.json holds.
 
     model, champion: a model's folder, or one that holds `model.tar.gz`; a champion's folder with
     neither means that nothing is in service. data: curated Parquet. settings: another model.yaml,
     for its gate. curve: learning_curve.json to show in the report.
     Raises DatasetError where there is no row to judge by, ArtefactError for an unsound model.
     """
-    told_by = dataset.detector(data)
     wanted = config.load(settings)
     gate_settings = gate.GateSettings.from_mapping(wanted.gate)
-    buckets = None if all_rows else range(HOLD_OUT_BUCKETS)
-    rows, total = dataset.sample(data, wanted.evaluation.max_rows, buckets)
+    sample = _read_sample(data, wanted.evaluation.max_rows, all_rows)
     with archive.opened(model) as folder:
         judged = StarModel.load(folder)
-        if judged.detector != told_by:
-            raise DatasetError(
-                f"the model tells languages by {judged.detector}, these rows were told by "
-                f"{told_by}: {dataset.REFINE_AGAIN}"
-            )
-        say(f"scoring {len(rows):,} of {total:,} rows")
-        everything = score(judged, rows, say)
-        scored = everything.take(rows.in_languages(judged.languages))
+        _check_detector(judged, dataset.detector(data))
+        log(f"scoring {len(sample.rows):,} of {sample.total:,} rows")
+        everything = score(judged, sample.rows, log)
+        scored = everything.take(sample.rows.in_languages(judged.languages))
         if not len(scored.rows):
             raise TrainingError("no row of the hold-out is in a language that the model learned")
-        figures = assess(everything, scored)
-        figures["scope"] = "all rows" if all_rows else "hold-out"
-        figures["drawn_from"] = total if total > wanted.evaluation.max_rows else 0
-        figures["scorer"] = parity_checks.check(judged, folder, scored.rows, scored.probabilities)
-        weights = top_words.gather(judged, scored.rows, scored.stars)
-        folds = read_json(folder / "training.json")
-        figures["champion"] = against(champion, scored, say)
+        parity = parity_checks.check(judged, folder, scored.rows, scored.probabilities)
+        words = find_top_words(judged, scored.rows, scored.stars)
+        training = read_json(folder / "training.json")
+        standing = compare_with_champion(champion, scored, log)
         copy_baseline(folder, out)  # the first thing written: by now nothing can be refused
-    standing = figures["champion"]["metrics"] if figures["champion"] else None
-    verdict = gate.judge(figures, gate_settings, standing)
-    figures["gate"] = verdict.to_mapping()
-    say(verdict.message)
-    write(out, figures, judged.version_info, folds, weights, read_json(curve) if curve else {})
-    return figures
+    figures = scored.metrics()
+    verdict = gate.judge(figures, gate_settings, standing.metrics if standing else None)
+    log(verdict.message)
+    found = Evaluation(
+        **structs.asdict(figures),
+        **describe_rows(everything, scored),
+        scope=sample.scope,
+        drawn_from=sample.total if sample.total > len(sample.rows) else 0,
+        parity_checks=parity,
+        champion=standing,
+        gate=verdict,
+    )
+    about = Reported(judged.version_info, training, words, read_json(curve) if curve else {})
+    write(out, found, about)
+    return found
 
 
-def score(model: StarModel, rows: Rows, say: Callable[[str], None]) -> Scored:
+def _read_sample(data: Path, max_rows: int, all_rows: bool) -> Sample:
+    rows, total = dataset.sample(data, max_rows, None if all_rows else range(HOLD_OUT_BUCKETS))
+    return Sample(rows, total, "all rows" if all_rows else "hold-out")
+
+
+def _check_detector(model: StarModel, detector: str) -> None:
+    if model.detector != detector:
+        raise DatasetError(
+            f"the model tells languages by {model.detector}, these rows were told by "
+            f"{detector}: {dataset.REFINE_AGAIN}"
+        )
+
+
+def score(model: StarModel, rows: Rows, log: Callable[[str], None]) -> Scored:
     """Every row's probabilities and stars, in order."""
     parts = [np.zeros((0, metrics.CLASSES))]
     for start in range(0, len(rows), CHUNK_ROWS):
         end = start + CHUNK_ROWS
         parts.append(model.probabilities(rows.title[start:end], rows.text[start:end]))
         if start and start % (CHUNK_ROWS * 8) == 0:
-            say(f"scored {start:,} of {len(rows):,}")
-    probabilities = np.concatenate(parts)
+            log(f"scored {start:,} of {len(rows):,}")
+    probabilities = np.concatenate(parts)  # (n, 5)
     return Scored(rows, probabilities, np.asarray(model.decide(probabilities), np.int64))
 
 
-def assess(everything: Scored, scored: Scored) -> dict[str, Any]:
-    """Figures of the rows in learned languages; the others only count and stand as a slice."""
-    rows = scored.rows
-    figures = metrics.headline(rows.rating, scored.stars, scored.probabilities)
-    figures["spread"] = compare.spreads(
-        rows.rating, scored.stars, scored.probabilities, rows.bucket
-    )
-    figures["spread_method"] = SPREAD_METHOD
-    figures["other_languages"] = len(everything.rows) - len(rows)
-    figures["slices"] = compare.slices(rows.rating, scored.stars, groups(rows))
-    by_length = figures["slices"]["length"]  # has an order of its own
-    figures["slices"]["length"] = {n: by_length[n] for n in LENGTH_NAMES if n in by_length}
+def describe_rows(everything: Scored, scored: Scored) -> dict[str, Any]:
+    """What evaluation.json says beside the figures; languages are a slice of every row."""
+    rows, stars, probabilities = scored.rows, scored.stars, scored.probabilities
+    slices = compare.slices(rows.rating, stars, groups(rows))
+    by_length = slices["length"]  # has an order of its own
+    slices["length"] = {name: by_length[name] for name in LENGTH_NAMES if name in by_length}
     language = {"language": everything.rows.language}
-    figures["slices"] |= compare.slices(everything.rows.rating, everything.stars, language)
-    figures["calibration"] = metrics.calibration(rows.rating, scored.probabilities)
-    figures["selective"] = metrics.selective(rows.rating, scored.stars, scored.probabilities)
-    return figures
+    slices |= compare.slices(everything.rows.rating, everything.stars, language)
+    return {
+        "spread": compare.spreads(rows.rating, stars, probabilities, rows.bucket),
+        "spread_method": SPREAD_METHOD,
+        "other_languages": len(everything.rows) - len(rows),
+        "slices": slices,
+        "calibration": metrics.calibration(rows.rating, probabilities),
+        "selective": metrics.selective(rows.rating, stars, probabilities),
+    }
 
 
 def groups(rows: Rows) -> dict[str, NDArray[np.str_]]:
@@ -136,9 +174,9 @@ def groups(rows: Rows) -> dict[str, NDArray[np.str_]]:
     }
 
 
-def against(
-    champion: Path | None, scored: Scored, say: Callable[[str], None]
-) -> dict[str, Any] | None:
+def compare_with_champion(
+    champion: Path | None, scored: Scored, log: Callable[[str], None]
+) -> Champion | None:
     """The champion's figures on the same rows and the paired comparison; None: there is none.
 
     It is asked in every language of the challenger, whatever it learned itself.
@@ -149,43 +187,37 @@ def against(
     with archive.opened(champion) as folder:
         try:
             model = StarModel.load(folder)
-        except ArtefactError as error:  # no model passes unjudged because its rival cannot speak
+        except ArtefactError as error:  # no model passes unjudged because the other cannot answer
             raise ArtefactError(
                 f"the champion cannot be asked: {error}; to be judged by the gate alone, while "
                 "it goes on serving: make learn ALONE=1"
             ) from error
-        say("scoring the champion on the same rows")
-        theirs = score(model, scored.rows, say)
-    truth = scored.rows.rating
-    return {
-        "metrics": metrics.headline(truth, theirs.stars, theirs.probabilities),
-        "provenance": model.version_info.get("provenance", {}),
-        **compare.compare(truth, scored.stars, theirs.stars, scored.rows.bucket),
-    }
+        log("scoring the champion on the same rows")
+        theirs = score(model, scored.rows, log)
+    compared = compare.compare(scored.rows.rating, scored.stars, theirs.stars, scored.rows.bucket)
+    return Champion(
+        **structs.asdict(compared),
+        metrics=theirs.metrics(),
+        provenance=model.version_info.get("provenance", {}),
+    )
 
 
-def write(
-    out: Path,
-    figures: Mapping[str, Any],
-    about: Mapping[str, Any],
-    folds: Mapping[str, Any],
-    weights: Mapping[str, Any],
-    curve: Mapping[str, Any],
-) -> None:
+def write(out: Path, evaluation: Evaluation, about: Reported) -> None:
     """Write evaluation.json last: where it stands, everything stands."""
     out.mkdir(parents=True, exist_ok=True)
-    drawn = report.draw(figures, weights, curve)
+    drawn = report.draw(evaluation, about.top_words, about.curve)
     plots = out / "plots"
     plots.mkdir(exist_ok=True)
     for name, svg in drawn.items():
         (plots / f"{name}.svg").write_text(svg, encoding="utf-8")
-    page = report.html(figures, about, folds, drawn)
+    page = report.html(evaluation, about.manifest, about.training, drawn)
     (out / "report.html").write_text(page, encoding="utf-8")
-    (out / "model_card.md").write_text(model_card.markdown(figures, about, folds), encoding="utf-8")
-    told = msgspec.json.encode(package_card.content(figures, about, folds))
-    (out / "model_card.json").write_bytes(told)  # one line: the registry takes no other
-    content = msgspec.json.format(msgspec.json.encode(figures), indent=1)
-    (out / "evaluation.json").write_bytes(content + b"\n")
+    card = model_card.markdown(evaluation, about.manifest, about.training)
+    (out / "model_card.md").write_text(card, encoding="utf-8")
+    content = package_card.content(evaluation, about.manifest, about.training)
+    one_line = msgspec.json.encode(content)  # the registry takes no other
+    (out / "model_card.json").write_bytes(one_line)
+    write_evaluation(out, evaluation)
 
 
 def copy_baseline(model: Path, out: Path) -> None:

@@ -16,10 +16,12 @@ import botocore.session
 import msgspec
 import pytest
 from cfnlint.jsonschema import StandardValidator
+from msgspec import structs
 
 from tests.unit.training.test_evaluation_command import WORDS, write_reviews
 from training import config
 from training.evaluate import evaluate, read_json
+from training.evaluation.evaluation import read_evaluation
 from training.progress import Progress
 from training.report import package_card
 from training.train import train
@@ -105,14 +107,14 @@ def metrics(card: Json) -> list[Json]:
 
 
 def test_a_card_holds_the_figures_the_gate_and_the_origin(place: Path, card: Json) -> None:
-    figures = read_json(place / "first" / "evaluation.json")
-    assert metrics(card)[1]["value"] == figures["accuracy"]
+    figures = read_evaluation(place / "first")
+    assert metrics(card)[1]["value"] == figures.accuracy
     [judged] = card["evaluation_details"]
     assert judged["metadata"]["gate"] == "passed"
-    assert f"{figures['rows']:,} reviews" in judged["evaluation_observation"]
+    assert f"{figures.rows:,} reviews" in judged["evaluation_observation"]
     groups = {group["name"]: group["metric_data"] for group in judged["metric_groups"]}
     assert {"Gate", "By star", "By language", "By length", "Confusion"} <= set(groups)
-    assert groups["Confusion"][0]["value"] == figures["confusion"]
+    assert groups["Confusion"][0]["value"] == figures.confusion
     job = card["training_details"]["training_job_details"]
     assert job["training_datasets"] == [ORIGIN["dataset_manifest_uri"]]
     assert job["training_environment"]["container_image"] == [ORIGIN["image_uri"]]
@@ -137,16 +139,20 @@ def test_a_champion_s_figures_stand_beside_the_model_s(place: Path) -> None:
 
 def test_what_is_no_number_and_what_is_long_still_fits(place: Path) -> None:
     """A figure may be undefined, a language rare; a place in S3 may have 1,024 characters."""
-    figures = read_json(place / "second" / "evaluation.json")
+    figures = read_evaluation(place / "second")
     about = copy.deepcopy(read_json(place / "model" / "model.json"))
     about["provenance"] = dict.fromkeys(ORIGIN, "s3://" + "x" * 1100)
-    figures["qwk"], figures["spread"]["qwk"] = math.nan, None
-    figures["gate"]["conditions"][0]["value"] = None
-    figures["gate"]["message"] = "x" * 1000
-    figures["slices"]["language"] = {
-        f"l{n}": figures["slices"]["language"]["en"] for n in range(139)
-    }
-    card = package_card.content(figures, about, read_json(place / "model" / "training.json"))
+    first, *others = figures.gate.conditions
+    conditions = (structs.replace(first, value=None), *others)
+    languages = {f"l{n}": figures.slices["language"]["en"] for n in range(139)}
+    odd = structs.replace(
+        figures,
+        qwk=math.nan,
+        spread={**figures.spread, "qwk": None},
+        gate=structs.replace(figures.gate, conditions=conditions, message="x" * 1000),
+        slices={**figures.slices, "language": languages},
+    )
+    card = package_card.content(odd, about, read_json(place / "model" / "training.json"))
     assert faults(card) == []
     assert len(msgspec.json.encode(card)) < CONTENT["max"]
     assert [metric["value"] for metric in metrics(card) if metric["type"] == "string"] == ["absent"]

@@ -9,12 +9,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from training.evaluation.evaluation import Comparison, Difference, McNemar, Slice
 from training.evaluation.metrics import HEADLINE, headline
 
 IntArray = NDArray[np.integer[Any]]
 FloatArray = NDArray[np.floating[Any]]
 
-LEAST_BUCKETS = 5  # fewer buckets of users say nothing of the spread
+MIN_BUCKETS = 5  # fewer buckets of users say nothing of the spread
 
 
 def spreads(
@@ -22,7 +23,7 @@ def spreads(
 ) -> dict[str, float | None]:
     """Standard error of every plain figure of `headline`, by jackknife over buckets of users.
 
-    None where there are fewer than LEAST_BUCKETS buckets. Source: Efron and Stein (1981).
+    None where there are fewer than MIN_BUCKETS buckets. Source: Efron and Stein (1981).
     """
     figures = headline(truth, stars, probabilities)
     names = [name for name, value in figures.items() if isinstance(value, float)]
@@ -34,12 +35,8 @@ def spreads(
 
 def compare(
     truth: IntArray, challenger: IntArray, champion: IntArray, bucket: IntArray
-) -> dict[str, Any]:
-    """Differences of the headline figures (challenger less champion) with 95 % intervals.
-
-    Also `agree`, the share of rows with equal stars, and McNemar's exact test on the rows that
-    only one of them has right: `only_challenger`, `only_champion`, `p_value`.
-    """
+) -> Comparison:
+    """Compare the headline figures, challenger less champion, and test what may be chance."""
     ours, theirs = headline(truth, challenger), headline(truth, champion)
     left_out = [
         (headline(truth[kept], challenger[kept]), headline(truth[kept], champion[kept]))
@@ -49,43 +46,38 @@ def compare(
     for name in HEADLINE:
         difference = ours[name] - theirs[name]
         error = _error([own[name] - other[name] for own, other in left_out])
-        differences[name] = {
-            "difference": difference,
-            "standard_error": error,
-            "low": None if error is None else difference - 1.96 * error,
-            "high": None if error is None else difference + 1.96 * error,
-        }
+        differences[name] = Difference(
+            difference,
+            error,
+            low=None if error is None else difference - 1.96 * error,
+            high=None if error is None else difference + 1.96 * error,
+        )
     right, other_right = challenger == truth, champion == truth
-    return {
-        "differences": differences,
-        "agree": float((challenger == champion).mean()) if len(truth) else 0.0,
-        "mcnemar": mcnemar(int((right & ~other_right).sum()), int((other_right & ~right).sum())),
-    }
+    return Comparison(
+        differences,
+        agree=float((challenger == champion).mean()) if len(truth) else 0.0,
+        mcnemar=mcnemar(int((right & ~other_right).sum()), int((other_right & ~right).sum())),
+    )
 
 
-def mcnemar(only_challenger: int, only_champion: int) -> dict[str, float]:
+def mcnemar(only_challenger: int, only_champion: int) -> McNemar:
     """Exact two-sided test that each is as often the only one that is right (McNemar, 1947)."""
     from scipy.special import bdtr
 
     discordant = only_challenger + only_champion
     smaller = min(only_challenger, only_champion)
     p_value = min(1.0, 2.0 * float(bdtr(smaller, discordant, 0.5))) if discordant else 1.0
-    return {
-        "only_challenger": only_challenger,
-        "only_champion": only_champion,
-        "p_value": p_value,
-    }
+    return McNemar(only_challenger, only_champion, p_value)
 
 
 def slices(
     truth: IntArray, stars: IntArray, groups: Mapping[str, NDArray[Any]]
-) -> dict[str, dict[str, dict[str, float]]]:
-    """Figures of each value of each grouping, with `standard_error` of accuracy.
+) -> dict[str, dict[str, Slice]]:
+    """Figures of each value of each grouping, most rows first.
 
-    groups: grouping to (n,) labels; most rows first. A slice has `rows`, `majority` and the
-    headline figures.
+    groups: grouping to (n,) labels.
     """
-    found: dict[str, dict[str, dict[str, float]]] = {}
+    found: dict[str, dict[str, Slice]] = {}
     for grouping, labels in groups.items():
         values, rows = np.unique(labels, return_counts=True)
         found[grouping] = {
@@ -95,16 +87,16 @@ def slices(
     return found
 
 
-def _slice(truth: IntArray, stars: IntArray, mask: NDArray[np.bool_]) -> dict[str, float]:
+def _slice(truth: IntArray, stars: IntArray, mask: NDArray[np.bool_]) -> Slice:
     figures = headline(truth[mask], stars[mask])
     rows, p = figures["rows"], figures["accuracy"]
     plain = {name: figures[name] for name in ("rows", "majority", *HEADLINE)}
-    return plain | {"standard_error": float((p * (1 - p) / rows) ** 0.5)}
+    return Slice(**plain, standard_error=float((p * (1 - p) / rows) ** 0.5))
 
 
 def _leaving_out(bucket: IntArray) -> Iterator[NDArray[np.bool_]]:
     buckets = np.unique(bucket)
-    if len(buckets) >= LEAST_BUCKETS:
+    if len(buckets) >= MIN_BUCKETS:
         for one in buckets:
             yield bucket != one
 

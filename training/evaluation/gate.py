@@ -6,15 +6,17 @@ the pipeline's failure message, after "Refused:", so it stays under 1,000 charac
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
 from reviews.errors import ConfigurationError
+from training.evaluation.evaluation import Bound, Condition, Metrics, Verdict
 from training.evaluation.metrics import LOWER_IS_BETTER
 
-MESSAGE_LIMIT = 1000  # characters; the pipeline's failure message takes 1,024
+MAX_MESSAGE = 1000  # characters; the pipeline's failure message takes 1,024
+AT_LEAST: Bound = "at_least"
+AT_MOST: Bound = "at_most"
 EXACT = 1e-9  # two sums of the same rows may differ by so much
 
 
@@ -52,95 +54,66 @@ class GateSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             raise ConfigurationError(f"gate: {error}") from error
 
 
-@dataclass(frozen=True)
-class Condition:
-    """One thing that was asked. threshold: the value that was needed, inclusive.
+def judge(figures: Metrics, settings: GateSettings, champion: Metrics | None = None) -> Verdict:
+    """Judge the figures of a hold-out.
 
-    bound: `at_least` or `at_most`.
-    """
-
-    name: str
-    value: float | None
-    threshold: float
-    passed: bool
-    words: str
-    bound: str = "at_least"
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """The gate's answer. floors: `full` or `smoke`."""
-
-    passed: bool
-    floors: str
-    message: str
-    conditions: tuple[Condition, ...]
-
-    def to_mapping(self) -> dict[str, Any]:
-        """The `gate` of evaluation.json."""
-        return {**asdict(self), "conditions": [asdict(c) for c in self.conditions]}
-
-
-def judge(
-    figures: Mapping[str, Any], settings: GateSettings, champion: Mapping[str, Any] | None = None
-) -> Verdict:
-    """Judge the figures of a hold-out, as `metrics.headline` makes them.
-
-    champion: the same figures of the model in service, on the same rows; None: there is none.
+    champion: those of the model in service, on the same rows; None: there is none.
     A figure that is absent or not finite fails its condition.
     """
-    full = figures["rows"] >= settings.full_rows
-    floors = "full" if full else "smoke"
-    conditions = [_floor(figures, floor) for floor in (settings.full if full else settings.smoke)]
+    is_full = figures.rows >= settings.full_rows
+    floors = settings.full if is_full else settings.smoke
+    conditions = [_floor(figures, floor) for floor in floors]
     if champion is not None:
         conditions += [
             _no_step_back(name, figures, champion, settings.champion_margin)
             for name in settings.champion_metrics
         ]
     passed = bool(conditions) and all(condition.passed for condition in conditions)
-    scope = f"{floors} floors, {figures['rows']} hold-out rows"
+    kind: Literal["full", "smoke"] = "full" if is_full else "smoke"
+    scope = f"{kind} floors, {figures.rows} hold-out rows"
     message = _message(passed, conditions, scope, champion is not None)
-    return Verdict(passed, floors, message, tuple(conditions))
+    return Verdict(passed, kind, message, tuple(conditions))
 
 
-def find(figures: Mapping[str, Any], name: str) -> float | None:
+def find(figures: Metrics, name: str) -> float | None:
     """The figure called so: a metric, `gain_over_majority`, `recall_of_1` or `f1_of_2`."""
-    if name == "gain_over_majority":
-        own, base = find(figures, "accuracy"), find(figures, "majority")
-        return None if own is None or base is None else own - base
     kind, _, star = name.partition("_of_")
-    value = figures.get("per_class", {}).get(star, {}).get(kind) if star else figures.get(name)
+    value: object
+    if name == "gain_over_majority":
+        value = figures.accuracy - figures.majority
+    elif star:
+        value = getattr(figures.per_class.get(star), kind, None)
+    else:
+        value = getattr(figures, name, None)
     if not isinstance(value, int | float) or not math.isfinite(value):
         return None
     return float(value)
 
 
-def _floor(figures: Mapping[str, Any], floor: Floor) -> Condition:
+def _floor(figures: Metrics, floor: Floor) -> Condition:
     value = find(figures, floor.metric)
     if floor.at_least is not None:
-        threshold, sign, bound = floor.at_least, "below", "at_least"
+        threshold, sign, bound = floor.at_least, "below", AT_LEAST
         passed = value is not None and value >= threshold - EXACT
     else:
         assert floor.at_most is not None  # one of the two is given: Floor checks it
-        threshold, sign, bound = floor.at_most, "above", "at_most"
+        threshold, sign, bound = floor.at_most, "above", AT_MOST
         passed = value is not None and value <= threshold + EXACT
-    words = f"{floor.metric} {_figure(value)} is {sign} {threshold:g}"
-    return Condition(floor.metric, value, threshold, passed, "" if passed else words, bound)
+    message = f"{floor.metric} {_figure(value)} is {sign} {threshold:g}"
+    return Condition(floor.metric, value, threshold, passed, "" if passed else message, bound)
 
 
-def _no_step_back(
-    name: str, figures: Mapping[str, Any], champion: Mapping[str, Any], margin: float
-) -> Condition:
+def _no_step_back(name: str, figures: Metrics, champion: Metrics, margin: float) -> Condition:
     own, theirs = find(figures, name), find(champion, name)
     if own is None or theirs is None:
-        words = f"{name} cannot be compared with the champion's"
-        return Condition(f"{name}_against_champion", None, -margin, False, words)
+        message = f"{name} cannot be compared with the champion's"
+        return Condition(f"{name}_against_champion", None, -margin, False, message)
     gain = theirs - own if name in LOWER_IS_BETTER else own - theirs
     passed = gain >= -margin - EXACT
-    words = (
+    message = (
         f"{name} {_figure(own)} is worse than the champion's {_figure(theirs)} by over {margin:g}"
     )
-    return Condition(f"{name}_against_champion", gain, -margin, passed, "" if passed else words)
+    return Condition(f"{name}_against_champion", gain, -margin, passed, "" if passed else message)
 
 
 def _message(passed: bool, conditions: Sequence[Condition], scope: str, compared: bool) -> str:
@@ -150,10 +123,10 @@ def _message(passed: bool, conditions: Sequence[Condition], scope: str, compared
         against = "the champion was compared" if compared else "no champion to compare with"
         return f"all {len(conditions)} conditions hold ({scope}; {against})."
     failed = [condition for condition in conditions if not condition.passed]
-    message = f"{_join(c.words for c in failed)} ({scope})."
-    if len(message) > MESSAGE_LIMIT:  # the names alone, if there are that many
+    message = f"{_join(c.message for c in failed)} ({scope})."
+    if len(message) > MAX_MESSAGE:  # the names alone, if there are that many
         message = f"{_join(c.name for c in failed)} ({scope})."
-    return message[:MESSAGE_LIMIT]
+    return message[:MAX_MESSAGE]
 
 
 def _join(parts: Iterable[str]) -> str:

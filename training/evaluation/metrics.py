@@ -1,14 +1,17 @@
 """How good stars are: every figure that evaluation.json, the gate and the folds speak of.
 
-numpy alone. Stars are integers 1 to 5, probabilities are (n, 5), one star first. Every figure
+Stars are integers 1 to 5, probabilities are (n, 5), one star first. Every figure
 is defined for any rows, also for one row or one class: where it has no meaning it is 0.
 """
 
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import msgspec
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+
+from training.evaluation.evaluation import CalibrationBin, Coverage, Metrics
 
 IntArray = NDArray[np.integer[Any]]
 FloatArray = NDArray[np.floating[Any]]
@@ -92,8 +95,8 @@ def per_class(table: NDArray[np.int64]) -> dict[str, dict[str, float]]:
     }
 
 
-def calibration(truth: IntArray, probabilities: FloatArray) -> list[dict[str, float]]:
-    """One entry for each of ECE_BINS that holds rows: rows, mean confidence, accuracy.
+def calibration(truth: IntArray, probabilities: FloatArray) -> list[CalibrationBin]:
+    """One entry for each of ECE_BINS that holds rows.
 
     Confidence is the largest probability, right is its class: what calibration is about, and
     independent of the decision rule.
@@ -108,11 +111,7 @@ def calibration(truth: IntArray, probabilities: FloatArray) -> list[dict[str, fl
     sums = np.bincount(bins, weights=confidence, minlength=ECE_BINS)
     hits = np.bincount(bins, weights=right, minlength=ECE_BINS)
     return [
-        {
-            "rows": int(rows[b]),
-            "confidence": float(sums[b] / rows[b]),
-            "accuracy": float(hits[b] / rows[b]),
-        }
+        CalibrationBin(int(rows[b]), float(sums[b] / rows[b]), float(hits[b] / rows[b]))
         for b in range(ECE_BINS)
         if rows[b]
     ]
@@ -121,8 +120,8 @@ def calibration(truth: IntArray, probabilities: FloatArray) -> list[dict[str, fl
 def ece(truth: IntArray, probabilities: FloatArray) -> float:
     """Expected calibration error: mean gap between confidence and accuracy (0 to 1)."""
     bins = calibration(truth, probabilities)
-    total = sum(entry["rows"] for entry in bins)
-    gaps = sum(entry["rows"] * abs(entry["confidence"] - entry["accuracy"]) for entry in bins)
+    total = sum(entry.rows for entry in bins)
+    gaps = sum(entry.rows * abs(entry.confidence - entry.accuracy) for entry in bins)
     return float(gaps / total) if total else 0.0
 
 
@@ -149,9 +148,7 @@ def expected_stars(probabilities: FloatArray) -> FloatArray:
     return np.asarray(probabilities, np.float64) @ np.arange(1.0, CLASSES + 1)
 
 
-def selective(
-    truth: IntArray, stars: IntArray, probabilities: FloatArray
-) -> list[dict[str, float]]:
+def selective(truth: IntArray, stars: IntArray, probabilities: FloatArray) -> list[Coverage]:
     """Accuracy when only the surest share of rows is answered, for each of COVERAGES.
 
     Sure is the probability of the stars that were decided. Ties keep the order of the rows.
@@ -164,12 +161,12 @@ def selective(
     right = np.cumsum((truth == stars)[order])
     counts = [max(1, round(share * len(truth))) for share in COVERAGES]
     return [
-        {
-            "coverage": share,
-            "rows": count,
-            "accuracy": float(right[count - 1] / count),
-            "confidence": float(sure[order[count - 1]]),
-        }
+        Coverage(
+            share,
+            count,
+            accuracy=float(right[count - 1] / count),
+            confidence=float(sure[order[count - 1]]),
+        )
         for share, count in zip(COVERAGES, counts, strict=True)
     ]
 
@@ -193,16 +190,21 @@ def headline(
     """
     true, decided = np.asarray(truth, np.int64), np.asarray(stars, np.int64)
     table = confusion(true, decided)
-    figures: dict[str, Any] = {"rows": len(true), "majority": majority(table)}
-    figures |= {name: metric(table) for name, metric in TABLE_METRICS.items()}
+    found: dict[str, Any] = {"rows": len(true), "majority": majority(table)}
+    found |= {name: metric(table) for name, metric in TABLE_METRICS.items()}
     if probabilities is not None:
         sure = np.asarray(probabilities)
-        figures["ece"] = ece(true, sure)
-        figures["log_loss"] = log_loss(true, sure)
-        figures["binary_accuracy"] = binary_accuracy(true, sure)
-    figures["per_class"] = per_class(table)
-    figures["confusion"] = table.tolist()
-    return figures
+        found["ece"] = ece(true, sure)
+        found["log_loss"] = log_loss(true, sure)
+        found["binary_accuracy"] = binary_accuracy(true, sure)
+    found["per_class"] = per_class(table)
+    found["confusion"] = table.tolist()
+    return found
+
+
+def measure(truth: ArrayLike, stars: ArrayLike, probabilities: ArrayLike) -> Metrics:
+    """The same as `headline`, as evaluation.json holds them."""
+    return msgspec.convert(headline(truth, stars, probabilities), Metrics)
 
 
 def _ratio(part: float | np.number[Any], whole: float | np.number[Any]) -> float:

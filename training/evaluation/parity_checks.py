@@ -1,7 +1,6 @@
 """Whether a model answers the same on every path: in batches, alone, slowly, and when made."""
 
 from pathlib import Path
-from typing import Any
 
 import msgspec
 import numpy as np
@@ -11,6 +10,7 @@ from reviews.clean import TEXT_RULES
 from reviews.golden import GOLDEN_FILE, GOLDEN_TOLERANCE, GoldenLine
 from training.data.dataset import Rows
 from training.evaluation import reference
+from training.evaluation.evaluation import GoldenCheck, ParityCheck, ParityChecks
 from training.model import artefact
 from training.model.star_model import StarModel
 
@@ -20,52 +20,43 @@ TOLERANCE = 1e-6  # largest difference of a probability between two paths on one
 
 def check(
     model: StarModel, folder: Path, rows: Rows, probabilities: NDArray[np.float64]
-) -> dict[str, Any]:
+) -> ParityChecks:
     """Compare answers given in batches with three others; `passed` where all are near enough.
 
-    alone: the same rows one by one. reference: by scikit-learn over strings. golden: the
-    questions that `train` recorded.
     probabilities: of the rows, as they were scored in batches.
     """
     some = np.arange(0, len(rows), max(1, len(rows) // ASKED_ROWS))
     asked, batched = rows.take(some), probabilities[some]
-    alone = [
+    single = [
         model.probabilities([title], [text])
         for title, text in zip(asked.title, asked.text, strict=True)
     ]
-    found = {
-        "alone": _difference(np.concatenate(alone), batched),
-        "reference": _reference(folder, asked, batched),
-        "golden": _golden(model, folder),
-    }
+    one_by_one = _difference(np.concatenate(single), batched)
+    by_reference = _reference(folder, asked, batched)
+    golden = _golden(model, folder)
     passed = (
-        found["alone"]["largest_difference"] <= TOLERANCE
-        and found["reference"]["largest_difference"] <= TOLERANCE
-        and found["golden"]["largest_difference"] <= GOLDEN_TOLERANCE
-        and found["golden"]["stars_differ"] == 0
+        one_by_one.largest_difference <= TOLERANCE
+        and by_reference.largest_difference <= TOLERANCE
+        and golden.largest_difference <= GOLDEN_TOLERANCE
+        and golden.stars_differ == 0
     )
-    return {"passed": bool(passed), **found}
+    return ParityChecks(passed, one_by_one, by_reference, golden)
 
 
-def _reference(folder: Path, rows: Rows, probabilities: NDArray[np.float64]) -> dict[str, Any]:
+def _reference(folder: Path, rows: Rows, probabilities: NDArray[np.float64]) -> ParityCheck:
     parts = artefact.read_parts(folder, artefact.read_manifest(folder, TEXT_RULES))
     return _difference(reference.probabilities(parts, rows.title, rows.text), probabilities)
 
 
-def _golden(model: StarModel, folder: Path) -> dict[str, Any]:
+def _golden(model: StarModel, folder: Path) -> GoldenCheck:
     lines = (folder / GOLDEN_FILE).read_bytes().splitlines()
     answers = [msgspec.json.decode(line, type=GoldenLine) for line in lines]
     asked = model.probabilities([a.title for a in answers], [a.text for a in answers])
     recorded = np.array([a.probabilities for a in answers]).reshape(len(answers), 5)
     stars = np.array([a.stars for a in answers])
-    return {
-        **_difference(asked, recorded),
-        "stars_differ": int((model.decide(asked) != stars).sum()),
-    }
+    largest = _difference(asked, recorded).largest_difference
+    return GoldenCheck(len(asked), largest, int((model.decide(asked) != stars).sum()))
 
 
-def _difference(one: NDArray[np.float64], other: NDArray[np.float64]) -> dict[str, Any]:
-    return {
-        "rows": len(one),
-        "largest_difference": float(np.abs(one - other).max(initial=0.0)),
-    }
+def _difference(one: NDArray[np.float64], other: NDArray[np.float64]) -> ParityCheck:
+    return ParityCheck(len(one), float(np.abs(one - other).max(initial=0.0)))

@@ -2,8 +2,8 @@
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from typing import Any
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -12,19 +12,31 @@ from training.model.star_model import StarModel
 
 SHOWN_STARS = (1, 3, 4, 5)
 EXPLAINED_ROWS = 240  # reviews of each decided star whose words are weighed
-LEAST_REVIEWS = 4  # that must share a word before it is shown: nobody's own words
-TOP_WORDS = 14
+MIN_REVIEWS = 4  # that must share a word before it is shown: nobody's own words
+MAX_WORDS = 14
 
 
-def gather(
-    model: StarModel, rows: Rows, stars: NDArray[np.int64]
-) -> dict[str, list[dict[str, Any]]]:
-    """By decided star the words that pulled hardest towards it: `words field weight reviews`.
+class TopWord(msgspec.Struct, frozen=True):
+    """An n-gram that speaks for an answer, and the field where it stands.
 
-    weight: mean contribution to the logit of that star where the word occurs, times the root of
-    its share of the reviews, so that neither one loud word nor one common one wins alone.
+    weight: its mean contribution to the logit of that answer, where it occurs.
     """
-    found: dict[str, list[dict[str, Any]]] = {}
+
+    ngram: str
+    field: str
+    weight: float
+    reviews: int
+
+
+def find_top_words(
+    model: StarModel, rows: Rows, stars: NDArray[np.int64]
+) -> dict[str, list[TopWord]]:
+    """By decided star the n-grams that pulled hardest towards it, the strongest first.
+
+    Chosen by weight times the root of their share of the reviews, so that neither one loud word
+    nor one common one wins by itself.
+    """
+    found: dict[str, list[TopWord]] = {}
     for star in SHOWN_STARS:
         places = np.flatnonzero(stars == star)[:EXPLAINED_ROWS].tolist()
         pulls: dict[tuple[str, str], list[float]] = defaultdict(list)
@@ -36,20 +48,11 @@ def gather(
     return found
 
 
-def _strongest(
-    pulls: Mapping[tuple[str, str], Sequence[float]], reviews: int
-) -> list[dict[str, Any]]:
+def _strongest(pulls: Mapping[tuple[str, str], Sequence[float]], reviews: int) -> list[TopWord]:
     entries = [
-        {
-            "words": words,
-            "field": field,
-            "weight": float(np.mean(values)),
-            "reviews": len(values),
-            "order": float(np.mean(values)) * (len(values) / reviews) ** 0.5,
-        }
-        for (field, words), values in pulls.items()
-        if len(values) >= LEAST_REVIEWS and np.mean(values) > 0
+        TopWord(ngram, field, float(np.mean(values)), len(values))
+        for (field, ngram), values in pulls.items()
+        if len(values) >= MIN_REVIEWS and np.mean(values) > 0
     ]
-    entries.sort(key=lambda entry: (-entry["order"], entry["words"]))
-    chosen = sorted(entries[:TOP_WORDS], key=lambda entry: (-entry["weight"], entry["words"]))
-    return [{k: v for k, v in entry.items() if k != "order"} for entry in chosen]
+    entries.sort(key=lambda entry: (-entry.weight * (entry.reviews / reviews) ** 0.5, entry.ngram))
+    return sorted(entries[:MAX_WORDS], key=lambda entry: (-entry.weight, entry.ngram))

@@ -9,13 +9,13 @@ import math
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from training.evaluation.evaluation import Condition, Evaluation
 from training.evaluation.metrics import HEADLINE
 from training.report import model_card
-from training.report.report import NAMES, fold_figures, origin
-from training.tracking.mlflow_run import flat
+from training.report.wording import METRIC_NAMES, describe_origin, flatten, fold_metrics
 
 TEXT, VALUE, LABEL = 1024, 255, 63  # characters that the schema leaves to each kind of text
-MOST_PARAMETERS = 100
+MAX_PARAMETERS = 100
 BOUNDS = {"at_least": "at least", "at_most": "at most"}
 ABSENT = {"type": "string", "value": "absent"}
 RISK = "Low"  # High | Medium | Low | Unknown
@@ -26,120 +26,130 @@ RISK_WHY = (
 
 
 def content(
-    figures: Mapping[str, Any], about: Mapping[str, Any], training: Mapping[str, Any]
+    evaluation: Evaluation, manifest: Mapping[str, Any], training: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """The card of a package. figures: evaluation.json. about: model.json. training: training.json.
+    """The card of a package. manifest: model.json. training: training.json.
 
     A figure that is no finite number says that it is absent.
     """
-    provenance = about.get("provenance", {})
+    provenance = manifest["provenance"]
     creator = f"Review Stars, commit {provenance.get('git_commit', 'unknown')}"
     return {
         "model_overview": {"model_creator": creator[:TEXT]},
         "intended_uses": {
-            "purpose_of_model": f"{model_card.PURPOSE} {model_card.learned(about)}",
+            "purpose_of_model": f"{model_card.PURPOSE} {model_card.describe_languages(manifest)}",
             "intended_uses": f"{model_card.USES} {model_card.NOT_FOR}",
-            "factors_affecting_model_efficiency": " ".join(model_card.limits(figures)),
+            "factors_affecting_model_efficiency": " ".join(model_card.limits(evaluation)),
             "risk_rating": RISK,
             "explanations_for_risk_rating": RISK_WHY,
         },
-        "training_details": _training(about, training),
-        "evaluation_details": [_evaluation(figures, provenance)],
+        "training_details": _training(manifest, training),
+        "evaluation_details": [_evaluation(evaluation, provenance)],
         "additional_information": {
             "ethical_considerations": (
                 f"{model_card.NOT_FOR} Names, ids and times are no input; who wrote a review "
                 "decides on which side of the split it falls, and nothing else."
             ),
-            "caveats_and_recommendations": " ".join(model_card.limits(figures)[1:3]),
-            "custom_details": {name: value[:TEXT] for name, value in origin(about).items()},
+            "caveats_and_recommendations": " ".join(model_card.limits(evaluation)[1:3]),
+            "custom_details": {
+                name: value[:TEXT] for name, value in describe_origin(manifest).items()
+            },
         },
     }
 
 
-def _training(about: Mapping[str, Any], training: Mapping[str, Any]) -> dict[str, Any]:
-    provenance, mean = about.get("provenance", {}), training.get("mean", {})
-    folds = fold_figures(training)
+def _training(manifest: Mapping[str, Any], training: Mapping[str, Any]) -> dict[str, Any]:
+    provenance, mean = manifest["provenance"], training["mean"]
+    folds = fold_metrics(training)
     metrics = [
         {
-            "name": f"{NAMES[name]}, mean of {len(folds)} folds",
+            "name": f"{METRIC_NAMES[name]}, mean of {len(folds)} folds",
             "value": mean[name],
             "notes": f"standard deviation {training['spread'][name]:.4f}",
         }
         for name in HEADLINE
-        if folds and _is_number(mean.get(name))
+        if _is_number(mean[name])
     ]
     return {
         "training_observations": (
             "Users are learned from or held out, never both. Each fold holds users that its fit "
-            f"did not see; the rule for the stars was chosen there: {training.get('rule', 'none')}."
+            f"did not see; the rule for the stars was chosen there: {training['rule']}."
         ),
         "training_job_details": {
             "training_datasets": _named(provenance, "dataset_manifest_uri"),
             "training_environment": {"container_image": _named(provenance, "image_uri")},
             "user_provided_training_metrics": metrics,
-            "user_provided_hyper_parameters": _parameters(about),
+            "user_provided_hyper_parameters": _parameters(manifest),
         },
     }
 
 
-def _parameters(about: Mapping[str, Any]) -> list[dict[str, str]]:
+def _parameters(manifest: Mapping[str, Any]) -> list[dict[str, str]]:
     """What was configured, without the gate, which judges, and families that were not taken."""
-    others = {"gate", "plain", "views", "streaming"} - {about.get("family"), about.get("mode")}
-    taken = {k: v for k, v in about.get("configuration", {}).items() if k not in others}
-    pairs = [(name, str(value)[:VALUE]) for name, value in flat(taken)]
+    others = {"gate", "plain", "views", "streaming"} - {manifest["family"], manifest["mode"]}
+    taken = {k: v for k, v in manifest["configuration"].items() if k not in others}
+    pairs = [(name, str(value)[:VALUE]) for name, value in flatten(taken)]
     named = [{"name": name[:VALUE], "value": value} for name, value in pairs if value]
-    return named[:MOST_PARAMETERS]
+    return named[:MAX_PARAMETERS]
 
 
-def _evaluation(figures: Mapping[str, Any], provenance: Mapping[str, Any]) -> dict[str, Any]:
+def _evaluation(evaluation: Evaluation, provenance: Mapping[str, Any]) -> dict[str, Any]:
     return {
-        "name": figures["scope"],
+        "name": evaluation.scope,
         "evaluation_observation": " ".join(
-            (model_card.judged(figures), model_card.against_champion(figures))
+            (model_card.describe_verdict(evaluation), model_card.describe_champion(evaluation))
         ),
         "datasets": _named(provenance, "dataset_manifest_uri"),
         "metadata": {
-            "gate": "passed" if figures["gate"]["passed"] else "refused",
-            "gate_floors": figures["gate"]["floors"],
-            "gate_message": figures["gate"]["message"][:TEXT],
-            "rows": str(figures["rows"]),
-            "rows_in_other_languages": str(figures["other_languages"]),
-            "spreads": figures["spread_method"],
+            "gate": "passed" if evaluation.gate.passed else "refused",
+            "gate_floors": evaluation.gate.floors,
+            "gate_message": evaluation.gate.message[:TEXT],
+            "rows": str(evaluation.rows),
+            "rows_in_other_languages": str(evaluation.other_languages),
+            "spreads": evaluation.spread_method,
         },
         "metric_groups": [
-            _group("Headline", [_told(*row) for row in _headline_numbers(figures)]),
-            _group("Gate", [_condition(condition) for condition in figures["gate"]["conditions"]]),
-            *_against(figures),
-            _group("By star", _bars(figures["per_class"], ("rows", "precision", "recall", "f1"))),
+            _group("Headline", [_metric(*row) for row in _headline(evaluation)]),
+            _group("Gate", [_condition(condition) for condition in evaluation.gate.conditions]),
+            *_compared(evaluation),
+            _group("By star", _bars(evaluation.per_class, ("rows", "precision", "recall", "f1"))),
             *(
-                _group(f"By {grouping.replace('_', ' ')}", _bars(values, model_card.GROUP))
-                for grouping, values in figures["slices"].items()
+                _group(f"By {grouping.replace('_', ' ')}", _bars(values, model_card.SLICE_METRICS))
+                for grouping, values in evaluation.slices.items()
             ),
-            _group("Confusion", [_matrix(figures["confusion"])]),
+            _group("Confusion", [_matrix(evaluation.confusion)]),
         ],
     }
 
 
-def _headline_numbers(figures: Mapping[str, Any]) -> Iterator[tuple[str, Any, str]]:
-    yield model_card.COMMONEST, figures["majority"], "accuracy to compare with"
-    for name in model_card.FIGURES:
-        spread = figures["spread"].get(name)
-        yield NAMES[name], figures[name], f"95 % ± {1.96 * spread:.4f}" if spread else ""
+def _headline(evaluation: Evaluation) -> Iterator[tuple[str, Any, str]]:
+    yield model_card.COMMONEST, evaluation.majority, "accuracy to compare with"
+    for name in model_card.METRICS:
+        spread = evaluation.spread[name]
+        yield (
+            METRIC_NAMES[name],
+            getattr(evaluation, name),
+            f"95 % ± {1.96 * spread:.4f}" if spread else "",
+        )
 
 
-def _condition(condition: Mapping[str, Any]) -> dict[str, Any]:
-    words = "holds" if condition["passed"] else "does not hold"
-    asked = f"{BOUNDS[condition['bound']]} {condition['threshold']:g} is asked: {words}"
-    return _told(condition["name"], condition["value"], asked)
+def _condition(condition: Condition) -> dict[str, Any]:
+    outcome = "holds" if condition.passed else "does not hold"
+    asked = f"{BOUNDS[condition.bound]} {condition.threshold:g} is asked: {outcome}"
+    return _metric(condition.name, condition.value, asked)
 
 
-def _against(figures: Mapping[str, Any]) -> list[dict[str, Any]]:
-    champion = figures["champion"]
+def _compared(evaluation: Evaluation) -> list[dict[str, Any]]:
+    champion = evaluation.champion
     if not champion:
         return []
     differences = [
-        _told(NAMES[name], entry["difference"], f"champion {champion['metrics'][name]:.4f}")
-        for name, entry in champion["differences"].items()
+        _metric(
+            METRIC_NAMES[name],
+            entry.difference,
+            f"champion {getattr(champion.metrics, name):.4f}",
+        )
+        for name, entry in champion.differences.items()
     ]
     return [_group("Less the champion's, on the same rows", differences)]
 
@@ -148,20 +158,21 @@ def _group(name: str, metrics: list[dict[str, Any]]) -> dict[str, Any]:
     return {"name": name[:LABEL], "metric_data": metrics}
 
 
-def _told(name: str, value: Any, notes: str) -> dict[str, Any]:
-    """One figure; what is no finite number is said in words."""
+def _metric(name: str, value: Any, notes: str) -> dict[str, Any]:
+    """One figure; what is no finite number is called absent."""
     known = {"type": "number", "value": value} if _is_number(value) else ABSENT
     return {"name": name[:VALUE], **known, **({"notes": notes} if notes else {})}
 
 
-def _bars(values: Mapping[str, Mapping[str, Any]], names: Iterable[str]) -> list[dict[str, Any]]:
+def _bars(values: Mapping[str, object], names: Iterable[str]) -> list[dict[str, Any]]:
     """A chart of each figure over the slices that have it."""
     charts = []
     for name in names:
-        found = {slice: entry[name] for slice, entry in values.items() if _is_number(entry[name])}
+        all_values = {label: getattr(entry, name) for label, entry in values.items()}
+        found = {label: value for label, value in all_values.items() if _is_number(value)}
         if found:
             chart = {"name": name, "type": "bar_chart", "value": list(found.values())}
-            charts.append(chart | {"x_axis_name": [slice[:LABEL] for slice in found]})
+            charts.append(chart | {"x_axis_name": [label[:LABEL] for label in found]})
     return charts
 
 

@@ -11,6 +11,15 @@ from typing import Any
 
 import numpy as np
 
+from training.evaluation.evaluation import (
+    CalibrationBin,
+    ClassMetrics,
+    Coverage,
+    Difference,
+    Slice,
+)
+from training.evaluation.top_words import TopWord
+
 INK, SOFT, LINE = "#1c2536", "#5d6980", "#dfe4ec"
 NOW, BEFORE, GOOD, BAD, STAR = "#2f6fde", "#a9b4c6", "#1f8a58", "#c8372d", "#f2a71b"
 THEME = {
@@ -72,11 +81,11 @@ def confusion(table: Sequence[Sequence[int]]) -> str:
     return _svg("confusion", draw, (4.6, 4.2))
 
 
-def calibration(bins: Sequence[Mapping[str, float]]) -> str:
+def calibration(bins: Sequence[CalibrationBin]) -> str:
     """Is an answer given with 80 % confidence right in 80 %? Dots are as large as their rows."""
-    rows = np.array([entry["rows"] for entry in bins])
-    sure = np.array([entry["confidence"] for entry in bins])
-    right = np.array([entry["accuracy"] for entry in bins])
+    rows = np.array([entry.rows for entry in bins])
+    sure = np.array([entry.confidence for entry in bins])
+    right = np.array([entry.accuracy for entry in bins])
 
     def draw(axes: Any) -> None:
         axes.plot([0.2, 1], [0.2, 1], color=SOFT, lw=1, ls="--")
@@ -88,13 +97,13 @@ def calibration(bins: Sequence[Mapping[str, float]]) -> str:
     return _svg("calibration", draw, (4.6, 4.2))
 
 
-def per_class(figures: Mapping[str, Mapping[str, float]]) -> str:
+def per_class(metrics: Mapping[str, ClassMetrics]) -> str:
     """Precision, recall and F1 of each star."""
     kinds = (("precision", BEFORE), ("recall", STAR), ("f1", NOW))
 
     def draw(axes: Any) -> None:
         for place, (kind, colour) in enumerate(kinds):
-            values = [figures[star][kind] for star in STARS]
+            values = [getattr(metrics[star], kind) for star in STARS]
             x = np.arange(5) + (place - 1) * 0.27
             axes.bar(x, values, 0.25, color=colour, label=kind.replace("f1", "F1"))
             if kind == "f1":
@@ -108,20 +117,20 @@ def per_class(figures: Mapping[str, Mapping[str, float]]) -> str:
     return _svg("per_class", draw, (4.6, 3.4))
 
 
-def coverage(curve: Sequence[Mapping[str, float]], majority: float) -> str:
+def coverage(curve: Sequence[Coverage], majority: float) -> str:
     """Accuracy when only the surest share of reviews is answered."""
-    x = [entry["coverage"] for entry in curve]
-    y = [entry["accuracy"] for entry in curve]
+    x = [entry.coverage for entry in curve]
+    y = [entry.accuracy for entry in curve]
 
     def draw(axes: Any) -> None:
         axes.plot(x, y, color=NOW, marker="o", ms=5)
         axes.axhline(majority, color=SOFT, lw=1, ls="--")
         axes.text(0.1, majority + 0.01, "always the commonest star", color=SOFT, size=8)
         for entry in curve:
-            if round(entry["coverage"] * 10) % 2 == 0:
+            if round(entry.coverage * 10) % 2 == 0:
                 axes.annotate(
-                    f"{entry['accuracy']:.0%}",
-                    (entry["coverage"], entry["accuracy"]),
+                    f"{entry.accuracy:.0%}",
+                    (entry.coverage, entry.accuracy),
                     textcoords="offset points",
                     xytext=(0, 8),
                     ha="center",
@@ -134,23 +143,23 @@ def coverage(curve: Sequence[Mapping[str, float]], majority: float) -> str:
     return _svg("coverage", draw, (4.6, 3.4))
 
 
-def slices(found: Mapping[str, Mapping[str, Mapping[str, float]]]) -> str:
+def slices(found: Mapping[str, Mapping[str, Slice]]) -> str:
     """Accuracy of each slice with its 95 % interval, and what the commonest star would reach."""
     rows = [
         (f"{grouping.replace('_', ' ')}: {name}", figures)
         for grouping, values in found.items()
         for name, figures in list(values.items())[:6]
-        if figures["rows"] >= 20  # fewer rows have no accuracy worth a dot
+        if figures.rows >= 20  # fewer rows have no accuracy worth a dot
     ]
 
     def draw(axes: Any) -> None:
         for place, (_, figures) in enumerate(rows):
-            half = 1.96 * figures["standard_error"]
-            ends = [max(0.0, figures["accuracy"] - half), min(1.0, figures["accuracy"] + half)]
+            half = 1.96 * figures.standard_error
+            ends = [max(0.0, figures.accuracy - half), min(1.0, figures.accuracy + half)]
             axes.plot(ends, [place, place], color=NOW, lw=3, alpha=0.4, solid_capstyle="round")
-            axes.plot(figures["accuracy"], place, "o", color=NOW, ms=7)
-            axes.plot(figures["majority"], place, "|", color=SOFT, ms=12, mew=2)
-            axes.text(1.03, place, f"{figures['rows']:,.0f}", va="center", color=SOFT, size=9)
+            axes.plot(figures.accuracy, place, "o", color=NOW, ms=7)
+            axes.plot(figures.majority, place, "|", color=SOFT, ms=12, mew=2)
+            axes.text(1.03, place, f"{figures.rows:,}", va="center", color=SOFT, size=9)
         axes.text(1.03, -0.9, "rows", va="center", color=SOFT, size=9)
         axes.set_yticks(range(len(rows)), [name for name, _ in rows])
         axes.set(ylim=(len(rows) - 0.4, -0.7), xlim=(0, 1), xlabel="accuracy (tick: majority)")
@@ -159,14 +168,14 @@ def slices(found: Mapping[str, Mapping[str, Mapping[str, float]]]) -> str:
     return _svg("slices", draw, (9.4, 0.9 + 0.34 * len(rows)))
 
 
-def champion(differences: Mapping[str, Mapping[str, Any]], margin: float) -> str:
+def champion(differences: Mapping[str, Difference], margin: float) -> str:
     """What the challenger gains or loses on the champion, turned so that right is better."""
     from training.evaluation.metrics import LOWER_IS_BETTER
 
     def draw(axes: Any) -> None:
         for place, (name, entry) in enumerate(differences.items()):
             sign = -1 if name in LOWER_IS_BETTER else 1
-            gain, half = sign * entry["difference"], 1.96 * (entry["standard_error"] or 0.0)
+            gain, half = sign * entry.difference, 1.96 * (entry.standard_error or 0.0)
             colour = BAD if gain < -margin else GOOD if gain - half > 0 else NOW
             ends = [gain - half, gain + half]
             axes.plot(ends, [place, place], color=colour, lw=3, alpha=0.4, solid_capstyle="round")
@@ -185,15 +194,15 @@ def champion(differences: Mapping[str, Mapping[str, Any]], margin: float) -> str
     return _svg("champion", draw, (9.4, 3.0))
 
 
-def words(weights: Mapping[str, Sequence[Mapping[str, Any]]]) -> Mapping[str, str]:
-    """For each star the words that spoke for it most, over the reviews that were so answered."""
+def top_words(found: Mapping[str, Sequence[TopWord]]) -> Mapping[str, str]:
+    """For each star the n-grams that spoke for it most, over the reviews that were so answered."""
 
-    def drawing(star: str, entries: Sequence[Mapping[str, Any]]) -> str:
+    def drawing(star: str, entries: Sequence[TopWord]) -> str:
         def draw(axes: Any) -> None:
             for place, entry in enumerate(entries):
-                colour = STAR if entry["field"] == "title" else NOW
-                axes.barh(place, entry["weight"], 0.72, color=colour)
-            names = [f"{entry['words']} ({entry['field']})" for entry in entries]
+                colour = STAR if entry.field == "title" else NOW
+                axes.barh(place, entry.weight, 0.72, color=colour)
+            names = [f"{entry.ngram} ({entry.field})" for entry in entries]
             axes.set_yticks(range(len(entries)), names)
             axes.set(ylim=(len(entries) - 0.4, -0.6))
             axes.set_xlabel("pull towards the answer (logit)")
@@ -201,7 +210,7 @@ def words(weights: Mapping[str, Sequence[Mapping[str, Any]]]) -> Mapping[str, st
 
         return _svg(f"words_{star}", draw, (4.6, 0.8 + 0.27 * len(entries)), names=0.36)
 
-    return {f"words_{star}": drawing(star, entries) for star, entries in weights.items() if entries}
+    return {f"words_{star}": drawing(star, entries) for star, entries in found.items() if entries}
 
 
 def learning_curve(points: Sequence[Mapping[str, float]]) -> str:

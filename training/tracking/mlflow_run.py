@@ -2,19 +2,21 @@
 
 import hashlib
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import msgspec
+from msgspec import structs
 
 from training.errors import ArtefactError
-from training.report.report import fold_figures
+from training.evaluation.evaluation import FILE, Evaluation, read_evaluation
+from training.report.wording import flatten, fold_metrics
 
-LONGEST_VALUE = 500  # characters that every MLflow store takes for a parameter
-LONGEST_TAG = 5000
-FROM_MODEL = ("family", "text_rules", "token_rules", "detector")  # tags
+MAX_VALUE = 500  # characters that every MLflow store takes for a parameter
+MAX_TAG = 5000
+FROM_MANIFEST = ("family", "text_rules", "token_rules", "detector")  # tags
 PREPROCESSING = ("read", "kept", "duplicates", "rejected", "blank", "languages", "ratings")
 PROVENANCE_TAGS = (
     "dataset_id",
@@ -40,20 +42,19 @@ class Run:
 
 def describe(folder: Path, evaluation: Path, dataset: Path | None = None) -> Run:
     """Read a run from its files. Raises ArtefactError where they are no run."""
-    about, figures = _read(folder / "model.json"), _read(evaluation / "evaluation.json")
-    training = _read(folder / "training.json", needed=False)
+    manifest, training = _read(folder / "model.json"), _read(folder / "training.json")
+    found = read_evaluation(evaluation)
     counts = _read(dataset) if dataset else {}
-    provenance = about.get("provenance", {})
-    name = " ".join(part for part in (about.get("family"), provenance.get("dataset_id")) if part)
+    provenance = manifest["provenance"]
     return Run(
-        name=name or "run",
-        digest=_digest(folder / "model.json", evaluation / "evaluation.json"),
+        name=" ".join(filter(None, (manifest["family"], provenance.get("dataset_id")))),
+        digest=_digest(folder / "model.json", evaluation / FILE),
         parameters={
-            key: str(value)[:LONGEST_VALUE] for key, value in flat(about.get("configuration", {}))
+            key: str(value)[:MAX_VALUE] for key, value in flatten(manifest["configuration"])
         },
-        metrics=_metrics(figures),
-        folds=fold_figures(training),
-        tags=_tags(about, figures, counts.get("counts", counts)),
+        metrics=_metrics(found),
+        folds=fold_metrics(training),
+        tags=_tags(manifest, found, counts.get("counts", counts)),
         dataset={
             "name": str(provenance.get("dataset_id") or "local files"),
             "digest": str(provenance.get("dataset_sha256") or "")[:32] or "unknown",
@@ -62,56 +63,39 @@ def describe(folder: Path, evaluation: Path, dataset: Path | None = None) -> Run
     )
 
 
-def _metrics(figures: Mapping[str, Any]) -> dict[str, float]:
-    numbers = {name: float(value) for name, value in figures.items() if _is_number(value)}
-    for star, entry in figures.get("per_class", {}).items():
-        numbers |= {f"{kind}_of_{star}": float(entry[kind]) for kind in ("f1", "recall")}
-    for name, value in figures.get("spread", {}).items():
-        if _is_number(value):
-            numbers[f"spread.{name}"] = float(value)
-    differences = (figures.get("champion") or {}).get("differences", {})
+def _metrics(evaluation: Evaluation) -> dict[str, float]:
+    fields = structs.asdict(evaluation)
+    numbers = {name: float(value) for name, value in fields.items() if _is_number(value)}
+    for star, entry in evaluation.per_class.items():
+        numbers |= {f"f1_of_{star}": entry.f1, f"recall_of_{star}": entry.recall}
+    spread = evaluation.spread.items()
+    numbers |= {f"spread.{name}": value for name, value in spread if value is not None}
+    differences = evaluation.champion.differences if evaluation.champion else {}
     return numbers | {
-        f"against_champion.{name}": float(entry["difference"])
-        for name, entry in differences.items()
+        f"against_champion.{name}": entry.difference for name, entry in differences.items()
     }
 
 
 def _tags(
-    about: Mapping[str, Any], figures: Mapping[str, Any], counts: Mapping[str, Any]
+    manifest: Mapping[str, Any], evaluation: Evaluation, counts: Mapping[str, Any]
 ) -> dict[str, str]:
-    provenance, verdict = about.get("provenance", {}), figures.get("gate", {})
+    provenance, verdict = manifest["provenance"], evaluation.gate
     tags = {name: provenance[name] for name in PROVENANCE_TAGS if provenance.get(name)}
-    tags |= {name: about[name] for name in FROM_MODEL if name in about}
-    tags["gate"] = "passed" if verdict.get("passed") else "refused"
-    tags["gate_message"] = verdict.get("message", "")
+    tags |= {name: manifest[name] for name in FROM_MANIFEST}
+    tags["gate"] = "passed" if verdict.passed else "refused"
+    tags["gate_message"] = verdict.message
     if execution := os.environ.get("PIPELINE_EXECUTION_ID"):
         tags["pipeline_execution"] = execution
     wanted = {name: counts[name] for name in PREPROCESSING if name in counts}
-    tags |= {f"reviews.{name}": value for name, value in flat(wanted)}
-    return {name: str(value)[:LONGEST_TAG] for name, value in tags.items()}
-
-
-def flat(content: Any, name: str = "") -> Iterator[tuple[str, Any]]:
-    """Nested settings as dotted names; lists of plain values stay one value."""
-    if isinstance(content, Mapping):
-        for key, value in content.items():
-            yield from flat(value, f"{name}.{key}" if name else str(key))
-    elif isinstance(content, list | tuple) and any(isinstance(item, Mapping) for item in content):
-        for place, item in enumerate(content):
-            yield from flat(item, f"{name}.{place}")
-    elif isinstance(content, list | tuple):
-        yield name, ", ".join(map(str, content))
-    else:
-        yield name, content
+    tags |= {f"reviews.{name}": value for name, value in flatten(wanted)}
+    return {name: str(value)[:MAX_TAG] for name, value in tags.items()}
 
 
 def _is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
-def _read(path: Path, *, needed: bool = True) -> dict[str, Any]:
-    if not needed and not path.is_file():
-        return {}
+def _read(path: Path) -> dict[str, Any]:
     try:
         content: dict[str, Any] = msgspec.json.decode(path.read_bytes(), type=dict[str, Any])
     except (OSError, msgspec.MsgspecError) as error:

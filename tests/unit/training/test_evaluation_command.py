@@ -4,7 +4,6 @@ import json
 import shutil
 import tarfile
 from pathlib import Path
-from typing import Any
 
 import msgspec
 import numpy as np
@@ -18,7 +17,8 @@ from training import config
 from training.curve import learning_curve
 from training.data.dataset import Rows
 from training.errors import ArtefactError, DatasetError
-from training.evaluate import Scored, against, evaluate
+from training.evaluate import Scored, compare_with_champion, evaluate
+from training.evaluation.evaluation import Evaluation, read_evaluation
 from training.progress import Progress
 from training.report import ablations
 from training.train import train
@@ -75,35 +75,39 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def figures(place: Path) -> dict[str, Any]:
-    content: dict[str, Any] = json.loads((place / "out" / "evaluation.json").read_text())
-    return content
+def figures(place: Path) -> Evaluation:
+    return read_evaluation(place / "out")
 
 
-def test_it_leaves_every_promised_figure(figures: dict[str, Any]) -> None:
-    assert set(figures) >= TOP_LEVEL
-    assert sum(map(sum, figures["confusion"])) == figures["rows"]
-    assert set(figures["slices"]) == {"language", "verified_purchase", "length"}
-    assert figures["slices"]["language"]["es"]["rows"] == figures["other_languages"]
-    assert set(figures["gate"]) >= {"passed", "message", "conditions"}
-    assert figures["scorer"]["passed"]
-    assert figures["scorer"]["reference"]["rows"] > 100
+def test_it_leaves_every_promised_figure(place: Path, figures: Evaluation) -> None:
+    written = json.loads((place / "out" / "evaluation.json").read_text())
+    assert set(written) >= TOP_LEVEL
+    assert set(written["gate"]) >= {"passed", "message", "conditions"}
+    assert sum(map(sum, figures.confusion)) == figures.rows
+    assert set(figures.slices) == {"language", "verified_purchase", "length"}
+    assert figures.slices["language"]["es"].rows == figures.other_languages
+    assert figures.parity_checks.passed
+    assert figures.parity_checks.reference.rows > 100
 
 
-def test_only_the_hold_out_is_judged(place: Path, figures: dict[str, Any]) -> None:
+def test_only_the_hold_out_is_judged(place: Path, figures: Evaluation) -> None:
     everything = evaluate(place / "good", place / "data", place / "everything", all_rows=True)
-    assert figures["rows"] < 0.25 * everything["rows"]
-    assert everything["scope"] == "all rows"
-    assert everything["rows"] + everything["other_languages"] == 2500
+    assert figures.rows < 0.25 * everything.rows
+    assert everything.scope == "all rows"
+    assert everything.rows + everything.other_languages == 2500
+    assert read_evaluation(place / "everything") == everything
 
 
 def test_a_better_model_beats_its_champion_and_not_the_other_way(
-    place: Path, figures: dict[str, Any]
+    place: Path, figures: Evaluation
 ) -> None:
-    assert figures["champion"]["differences"]["accuracy"]["low"] > 0
+    assert figures.champion is not None
+    low = figures.champion.differences["accuracy"].low
+    assert low is not None
+    assert low > 0
     refused = evaluate(place / "bad", place / "data", place / "refused", place / "good")
-    assert not refused["gate"]["passed"]
-    assert "worse than the champion" in refused["gate"]["message"]
+    assert not refused.gate.passed
+    assert "worse than the champion" in refused.gate.message
     assert (place / "refused" / "report.html").is_file()
 
 
@@ -111,8 +115,8 @@ def test_a_folder_without_a_model_is_no_champion(tmp_path: Path) -> None:
     (tmp_path / "README").write_text("nothing is in service")
     rows = Rows(*(np.zeros(0) for _ in range(8)))
     nobody = Scored(rows, np.zeros((0, 5)), np.zeros(0, np.int64))
-    assert against(tmp_path, nobody, print) is None
-    assert against(None, nobody, print) is None
+    assert compare_with_champion(tmp_path, nobody, print) is None
+    assert compare_with_champion(None, nobody, print) is None
 
 
 def test_a_packed_model_gives_the_same_bytes(place: Path, tmp_path: Path) -> None:
@@ -131,8 +135,8 @@ def test_the_report_is_one_file_that_needs_no_other(place: Path) -> None:
     for outside in ("<script", "<link", "src=", "@import", "url(http"):
         assert outside not in page
     assert page.count("<svg") >= 9
-    for entry in ablations.HEADS:
-        assert entry.way in page
+    for entry in ablations.CLASSIFIERS:
+        assert entry.variant in page
         assert f"{entry.log_loss:.4f}" in page
     card = (place / "out" / "model_card.md").read_text()
     assert "## Limits" in card
@@ -143,9 +147,9 @@ def test_of_a_large_hold_out_a_sample_is_judged_and_it_is_said(place: Path, tmp_
     (tmp_path / "model.yaml").write_text(text)
     settings = tmp_path / "model.yaml"
     found = evaluate(place / "good", place / "data", tmp_path / "out", settings=settings)
-    assert found["rows"] + found["other_languages"] == 100
-    assert found["drawn_from"] > 400
-    said = f"users that no fit saw, drawn at random from {found['drawn_from']:,}"
+    assert found.rows + found.other_languages == 100
+    assert found.drawn_from > 400
+    said = f"users that no fit saw, drawn at random from {found.drawn_from:,}"
     for name in ("report.html", "model_card.md"):
         assert said in (tmp_path / "out" / name).read_text()
 

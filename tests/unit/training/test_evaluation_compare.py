@@ -41,30 +41,30 @@ def test_too_few_buckets_have_no_spread() -> None:
 def test_a_model_against_itself_differs_in_nothing() -> None:
     truth, stars, _, bucket = drawn()
     found = compare.compare(truth, stars, stars, bucket)
-    assert found["agree"] == 1.0
-    assert found["mcnemar"]["p_value"] == 1.0
-    assert all(entry["difference"] == 0 for entry in found["differences"].values())
+    assert found.agree == 1.0
+    assert found.mcnemar.p_value == 1.0
+    assert all(entry.difference == 0 for entry in found.differences.values())
 
 
 def test_a_better_model_is_seen_and_signed() -> None:
     truth, stars, _, bucket = drawn()
     better = np.where(np.arange(len(truth)) % 20 == 0, truth, stars)
     found = compare.compare(truth, better, stars, bucket)
-    assert found["differences"]["accuracy"]["low"] > 0
-    assert found["differences"]["mae"]["high"] < 0
-    assert found["mcnemar"]["only_champion"] == 0
-    assert found["mcnemar"]["p_value"] < 1e-6
+    assert found.differences["accuracy"].low > 0
+    assert found.differences["mae"].high < 0
+    assert found.mcnemar.only_champion == 0
+    assert found.mcnemar.p_value < 1e-6
 
 
 def test_mcnemar_is_the_exact_binomial_test() -> None:
     stats = pytest.importorskip("scipy.stats")
     for ours, theirs in ((3, 9), (10, 10), (0, 5), (200, 260)):
         expected = stats.binomtest(ours, ours + theirs).pvalue
-        assert compare.mcnemar(ours, theirs)["p_value"] == pytest.approx(expected, rel=1e-6)
+        assert compare.mcnemar(ours, theirs).p_value == pytest.approx(expected, rel=1e-6)
 
 
 def test_slices_cover_every_row_once() -> None:
     truth, stars, _, bucket = drawn()
     found = compare.slices(truth, stars, {"side": np.where(bucket < 5, "few", "many")})
     assert list(found["side"]) == ["many", "few"]
-    assert sum(entry["rows"] for entry in found["side"].values()) == len(truth)
+    assert sum(entry.rows for entry in found["side"].values()) == len(truth)

@@ -4,9 +4,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 from reviews.errors import ConfigurationError
-from training.evaluation.gate import MESSAGE_LIMIT, GateSettings, judge
+from training.evaluation.evaluation import ClassMetrics, Metrics
+from training.evaluation.gate import MAX_MESSAGE, GateSettings, judge
 
 SETTINGS = GateSettings.from_mapping(
     {
@@ -25,23 +27,24 @@ SETTINGS = GateSettings.from_mapping(
 )
 
 
-def figures(**changes: Any) -> dict[str, Any]:
-    good = {
-        "rows": 20_000,
-        "majority": 0.52,
-        "accuracy": 0.717,
-        "macro_f1": 0.585,
-        "mae": 0.341,
-        "qwk": 0.882,
-        "within_one": 0.95,
-        "ece": 0.01,
-        "binary_accuracy": 0.95,
-        "per_class": {
-            "1": {"recall": 0.8, "f1": 0.78, "precision": 0.77, "rows": 1},
-            "2": {"recall": 0.3, "f1": 0.3, "precision": 0.3, "rows": 1},
-        },
-    }
-    return good | changes
+GOOD = Metrics(
+    rows=20_000,
+    majority=0.52,
+    accuracy=0.717,
+    macro_f1=0.585,
+    mae=0.341,
+    qwk=0.882,
+    within_one=0.95,
+    ece=0.01,
+    log_loss=0.7,
+    binary_accuracy=0.95,
+    per_class={"1": ClassMetrics(0.77, 0.8, 0.78, 1), "2": ClassMetrics(0.3, 0.3, 0.3, 1)},
+    confusion=[],
+)
+
+
+def figures(**changes: Any) -> Metrics:
+    return structs.replace(GOOD, **changes)
 
 
 def test_a_good_first_model_passes_and_says_that_it_is_the_first() -> None:
@@ -57,7 +60,8 @@ def test_a_good_first_model_passes_and_says_that_it_is_the_first() -> None:
         ({"majority": 0.6}, "gain_over_majority"),
         ({"mae": 0.41}, "mae"),
         ({"mae": float("nan")}, "mae"),
-        ({"per_class": {"1": {"recall": 0.5}, "2": {"f1": 0.3}}}, "recall_of_1"),
+        ({"accuracy": float("nan")}, "gain_over_majority"),
+        ({"per_class": {**GOOD.per_class, "1": ClassMetrics(0.5, 0.5, 0.5, 1)}}, "recall_of_1"),
         ({"per_class": {}}, "f1_of_2"),
     ],
 )
@@ -78,8 +82,8 @@ def test_smoke_floors_apply_only_below_the_stated_rows() -> None:
 def test_a_step_back_from_the_champion_is_refused_and_a_small_one_is_not(name: str) -> None:
     worse = -1 if name != "mae" else 1
     own = figures()
-    within = {**own, name: own[name] - worse * 0.0059}
-    beyond = {**own, name: own[name] - worse * 0.0061}
+    within = figures(**{name: getattr(own, name) - worse * 0.0059})
+    beyond = figures(**{name: getattr(own, name) - worse * 0.0061})
     assert judge(own, SETTINGS, within).passed
     verdict = judge(own, SETTINGS, beyond)
     assert not verdict.passed
@@ -94,7 +98,7 @@ def test_the_same_model_again_passes_against_itself() -> None:
 def test_every_failed_condition_is_named_within_the_limit() -> None:
     bad = figures(accuracy=0.1, macro_f1=0.1, mae=3.0, qwk=0.0, within_one=0.1, per_class={})
     verdict = judge(bad, SETTINGS, figures())
-    assert len(verdict.message) <= MESSAGE_LIMIT
+    assert len(verdict.message) <= MAX_MESSAGE
     for condition in verdict.conditions:
         assert condition.name.removesuffix("_against_champion") in verdict.message
 
@@ -126,5 +130,5 @@ def test_the_gate_of_the_project_refuses_the_majority_answer() -> None:
     settings = GateSettings.from_mapping(yaml.safe_load(path.read_text())["gate"])
     lazy = figures(accuracy=0.52, macro_f1=0.137, mae=1.09, qwk=0.0, within_one=0.72)
     for rows in (1_000, 20_000):
-        assert not judge({**lazy, "rows": rows}, settings).passed
+        assert not judge(structs.replace(lazy, rows=rows), settings).passed
         assert judge(figures(rows=rows), settings).passed

@@ -64,15 +64,15 @@ def test_ece_finds_an_overconfident_model() -> None:
 def test_calibration_counts_every_row_once() -> None:
     truth, _, probabilities = drawn()
     bins = metrics.calibration(truth, probabilities)
-    assert sum(entry["rows"] for entry in bins) == len(truth)
+    assert sum(entry.rows for entry in bins) == len(truth)
 
 
 def test_the_surest_answers_are_better() -> None:
     truth, stars, probabilities = drawn()
     curve = metrics.selective(truth, stars, probabilities)
-    assert curve[0]["accuracy"] == pytest.approx((truth == stars).mean())
-    assert curve[-1]["accuracy"] > curve[0]["accuracy"] + 0.1
-    assert [entry["coverage"] for entry in curve] == list(metrics.COVERAGES)
+    assert curve[0].accuracy == pytest.approx((truth == stars).mean())
+    assert curve[-1].accuracy > curve[0].accuracy + 0.1
+    assert [entry.coverage for entry in curve] == list(metrics.COVERAGES)
 
 
 def test_the_binary_view_leaves_out_three_stars() -> None:

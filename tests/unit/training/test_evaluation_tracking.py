@@ -12,7 +12,9 @@ from typing import Any
 
 import pytest
 
+from tests.unit.training.evaluations import make_evaluation
 from training.errors import ArtefactError
+from training.evaluation.evaluation import write_evaluation
 from training.tracking.mlflow_run import describe
 from training.tracking.track import track
 
@@ -27,6 +29,8 @@ def run(tmp_path: Path) -> tuple[Path, Path]:
     about = {
         "family": "views",
         "text_rules": "1",
+        "token_rules": "2",
+        "detector": "d",
         "configuration": {"seed": 0, "rules": [{"name": "argmax"}], "languages": ["en", "es"]},
         "provenance": {
             "dataset_id": "20261123T000000Z-abcdef01",
@@ -38,19 +42,10 @@ def run(tmp_path: Path) -> tuple[Path, Path]:
         {"accuracy": 0.7 + i / 100, "macro_f1": 0.5, "mae": 0.4, "qwk": 0.8, "within_one": 0.9}
         for i in range(3)
     ]
-    figures = {
-        "rows": 100,
-        "accuracy": 0.7,
-        "scope": "hold-out",
-        "per_class": {"1": {"f1": 0.7, "recall": 0.8, "precision": 0.6, "rows": 9}},
-        "spread": {"accuracy": 0.01, "mae": None},
-        "champion": {"differences": {"accuracy": {"difference": 0.02}}},
-        "gate": {"passed": False, "message": "accuracy 0.7 is below 0.8", "conditions": []},
-    }
     counts = {"counts": {"read": 10, "kept": 8, "rejected": {"no_text": 2}}}
     (model / "model.json").write_text(json.dumps(about))
     (model / "training.json").write_text(json.dumps({"folds": folds}))
-    (evaluation / "evaluation.json").write_text(json.dumps(figures))
+    write_evaluation(evaluation, make_evaluation())
     (evaluation / "report.html").write_text("<!doctype html>")
     (evaluation / "plots" / "confusion.svg").write_text("<svg/>")
     (tmp_path / "dataset.json").write_text(json.dumps(counts))
@@ -61,11 +56,16 @@ def test_a_run_is_described_by_its_files(run: tuple[Path, Path]) -> None:
     model, evaluation = run
     described = describe(model, evaluation, evaluation.parent / "dataset.json")
     assert described.parameters == {"seed": "0", "rules.0.name": "argmax", "languages": "en, es"}
-    assert described.metrics["accuracy"] == 0.7
-    assert described.metrics["recall_of_1"] == 0.8
-    assert described.metrics["spread.accuracy"] == 0.01
-    assert described.metrics["against_champion.accuracy"] == 0.02
-    assert "spread.mae" not in described.metrics
+    found = make_evaluation()
+    champion = found.champion
+    assert champion is not None
+    assert described.metrics["accuracy"] == found.accuracy
+    assert described.metrics["recall_of_1"] == found.per_class["1"].recall
+    assert described.metrics["spread.accuracy"] == found.spread["accuracy"]
+    difference = champion.differences["accuracy"].difference
+    assert described.metrics["against_champion.accuracy"] == difference
+    assert "spread.ece" not in described.metrics
+    assert all(type(value) is float for value in described.metrics.values())
     assert [round(fold["accuracy"], 2) for fold in described.folds] == [0.7, 0.71, 0.72]
     assert described.tags["gate"] == "refused"
     assert described.tags["reviews.rejected.no_text"] == "2"
@@ -106,7 +106,7 @@ def test_a_run_arrives_whole_and_once(run: tuple[Path, Path], server: str) -> No
     assert again.run_id == first.run_id
     arrived: Any = client.get_run(first.run_id)
     assert arrived.info.status == "FINISHED"
-    assert arrived.data.metrics["accuracy"] == 0.7
+    assert arrived.data.metrics["accuracy"] == make_evaluation().accuracy
     assert arrived.data.tags["gate"] == "refused"
     assert arrived.inputs.dataset_inputs[0].dataset.name == "20261123T000000Z-abcdef01"
     assert len(client.get_metric_history(first.run_id, "fold.accuracy")) == 3
