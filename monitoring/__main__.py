@@ -68,8 +68,7 @@ def check(options: argparse.Namespace) -> drift.Verdict:
 def _gate(evaluation: Path | None) -> dict[str, float]:
     if evaluation is None:
         return {}
-    content = msgspec.json.decode(evaluation.read_bytes())
-    return feedback.floors(content.get("gate", {}).get("conditions", []))
+    return feedback.read_floors(evaluation.read_bytes())
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -10,9 +10,12 @@ import msgspec
 import numpy as np
 from msgspec import Meta
 
+from monitoring.errors import EvaluationError
 from monitoring.lines import read_lines
 from monitoring.observations import Moment, Observation
 from monitoring.settings import FeedbackSettings
+
+JUDGED = ("accuracy", "mae")
 
 
 class Feedback(msgspec.Struct, frozen=True):
@@ -23,6 +26,25 @@ class Feedback(msgspec.Struct, frozen=True):
     index: int = 0
     caller: str = ""
     time: Moment | None = None
+
+
+class GateFloor(msgspec.Struct, frozen=True):
+    """A condition of the gate, as evaluation.json holds it."""
+
+    name: str
+    threshold: float
+
+
+class GateFloors(msgspec.Struct, frozen=True):
+    """The gate of evaluation.json."""
+
+    conditions: list[GateFloor]
+
+
+class JudgedModel(msgspec.Struct, frozen=True):
+    """What is read of evaluation.json; a contract test holds it against what training writes."""
+
+    gate: GateFloors
 
 
 @dataclass(frozen=True)
@@ -99,10 +121,16 @@ def judge(
     return Quality("below_gate" if alarming else "ok", n, reason, estimates)
 
 
-def floors(conditions: Iterable[Mapping[str, Any]]) -> dict[str, float]:
-    """The gate's floors that feedback can be held against, from evaluation.json's conditions."""
-    wanted = ("accuracy", "mae")
-    return {str(c["name"]): float(c["threshold"]) for c in conditions if c["name"] in wanted}
+def read_floors(evaluation: bytes) -> dict[str, float]:
+    """The gate's floors that feedback can be held against, out of evaluation.json.
+
+    Raises EvaluationError where it is no evaluation.
+    """
+    try:
+        gate = msgspec.json.decode(evaluation, type=JudgedModel).gate
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise EvaluationError(f"evaluation.json cannot be read: {error}") from error
+    return {c.name: c.threshold for c in gate.conditions if c.name in JUDGED}
 
 
 def _accuracy(right: np.ndarray[Any, Any], z: float, floor: float | None) -> Estimate:

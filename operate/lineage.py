@@ -13,6 +13,7 @@ from lambdas.ports import models, objects
 from operate import packages
 from operate.deployment import Deployment
 from operate.errors import OperateError
+from operate.evaluation import read_evaluation
 
 
 def lineage(deployment: Deployment, version: str = "") -> dict[str, Any]:
@@ -22,7 +23,7 @@ def lineage(deployment: Deployment, version: str = "") -> dict[str, Any]:
     """
     package = packages.find(deployment, version)
     metadata = package.metadata
-    evaluation = json.loads(objects.read_uri(metadata[registry.EVALUATION_URI]))
+    evaluation = read_evaluation(metadata[registry.EVALUATION_URI])
     dataset = _dataset(deployment, metadata)
     headline = ("accuracy", "macro_f1", "mae", "qwk", "within_one", "ece", "majority", "rows")
     return {
@@ -42,8 +43,8 @@ def lineage(deployment: Deployment, version: str = "") -> dict[str, Any]:
             "model_card": metadata[registry.MODEL_CARD_URI],
             "model_card_in_registry": package.card_status or "none",
             "baseline": metadata[registry.BASELINE_URI],
-            "gate": evaluation["gate"]["message"],
-            **{name: evaluation[name] for name in headline if name in evaluation},
+            "gate": evaluation.gate.message,
+            **{name: evaluation.metrics[name] for name in headline},
         },
         "code": {
             "git_commit": metadata[registry.GIT_COMMIT],

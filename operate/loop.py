@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,6 +14,7 @@ from lambdas.ports import functions, machines, models, objects, parameters
 from operate import client, follow, inbox
 from operate.deployment import Deployment
 from operate.errors import OperateError
+from operate.evaluation import EvaluationSummary, read_evaluation
 from operate.progress import Progress
 
 PREPROCESS_SECONDS = 1800
@@ -46,7 +46,7 @@ class Journey:
     counts: dict[str, Any] = field(default_factory=dict)
     dataset_id: str = ""
     package_arn: str = ""
-    evaluation: dict[str, Any] = field(default_factory=dict)
+    evaluation: EvaluationSummary = field(init=False)  # of the model that was registered
 
     @property
     def version(self) -> int:
@@ -109,13 +109,13 @@ class Journey:
             raise OperateError(f"nothing was learned: {done.output.get('why', 'no reason')}")
         self.package_arn = done.output["model_package_arn"]
         package = models.describe_package(self.package_arn)
-        self.evaluation = json.loads(objects.read_uri(package.metadata[packages.EVALUATION_URI]))
+        self.evaluation = found = read_evaluation(package.metadata[packages.EVALUATION_URI])
         self.progress.log(
-            f"version {self.version}: accuracy {self.evaluation['accuracy']:.3f}, "
-            f"macro-F1 {self.evaluation['macro_f1']:.3f} on {self.evaluation['rows']:,} hold-out "
-            f"rows (majority {self.evaluation['majority']:.3f})"
+            f"version {self.version}: accuracy {found.accuracy:.3f}, "
+            f"macro-F1 {found.macro_f1:.3f} on {found.rows:,} hold-out "
+            f"rows (majority {found.majority:.3f})"
         )
-        self.progress.log(self.evaluation["gate"]["message"])
+        self.progress.log(found.gate.message)
         if package.approval == packages.PENDING:
             stage = self.deployment.place.stage
             self.progress.log(

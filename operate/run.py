@@ -179,8 +179,8 @@ def _follow(loop: Loop, journey: Journey, file: Path, *, once: bool) -> None:
         ),
         model=summary.Model(
             version=journey.version,
-            metrics={k: v for k, v in evaluation.items() if isinstance(v, int | float)},
-            gate="passed" if evaluation["gate"]["passed"] else "failed",
+            metrics=evaluation.metrics,
+            gate="passed" if evaluation.gate.passed else "failed",
         ),
         endpoint=summary.Endpoint(journey.endpoint_status(), journey.version),
         api=summary.Api(

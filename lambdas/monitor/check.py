@@ -102,10 +102,7 @@ def _baseline(uri: str) -> Baseline | None:
 
 def _gate(evaluation_uri: str) -> dict[str, float]:
     """The floors that the live model passed; none where it has no evaluation."""
-    if not evaluation_uri:
-        return {}
-    evaluation = msgspec.json.decode(objects.read_uri(evaluation_uri))
-    return feedback.floors(evaluation["gate"]["conditions"])
+    return feedback.read_floors(objects.read_uri(evaluation_uri)) if evaluation_uri else {}
 
 
 def _write(outcome: Outcome, until: datetime) -> str:

@@ -279,9 +279,9 @@ def check_the_reasons(running: Running, cause: str) -> None:
     failed = [item for item in json.loads(body)["gate"]["conditions"] if not item["passed"]]
     assert failed
     assert cause.startswith("Refused: ")
-    assert all(item["words"] in cause for item in failed)
+    assert all(item["message"] in cause for item in failed)
     # Both were asked about the same rows, and the newer of two versions of one key counts.
-    assert any("worse than the champion's" in item["words"] for item in failed)
+    assert any("worse than the champion's" in item["message"] for item in failed)
     sources = read_objects(running, "datasets/", "dataset.json")[-1]["sources"]
     assert sorted(source["rows"] < 200 for source in sources) == [False, True]
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from datetime import UTC, datetime
 
+import msgspec
 import pytest
 
 from lambdas.ports import machines, models, objects
@@ -13,15 +13,9 @@ from operate import follow, loop
 from operate.deployment import Deployment
 from operate.follow import Finished
 from operate.place import Place
+from tests.unit.training.evaluations import make_evaluation
 
 ARN = "arn:aws:sagemaker:us-east-1:000000000000:model-package/review-stars-local/3"
-EVALUATION = {
-    "accuracy": 0.7,
-    "macro_f1": 0.5,
-    "rows": 900,
-    "majority": 0.6,
-    "gate": {"message": "the gate is passed"},
-}
 
 
 @pytest.mark.parametrize("approval", ["PendingManualApproval", "Approved"])
@@ -36,7 +30,7 @@ def test_a_version_that_waits_says_what_puts_it_live(
     monkeypatch.setattr(machines, "start", lambda _, event: started.append(event) or "run")
     monkeypatch.setattr(follow, "finished", lambda *_, **__: done)
     monkeypatch.setattr(models, "describe_package", lambda _: package)
-    monkeypatch.setattr(objects, "read_uri", lambda _: json.dumps(EVALUATION).encode())
+    monkeypatch.setattr(objects, "read_uri", lambda _: msgspec.json.encode(make_evaluation()))
     loop.learn_now(Deployment(Place("local"), {"LearnMachineArn": "m"}), without_champion=True)
     assert started == [{"reason": "without_champion"}]
     waits = "version 3 waits for approval, what serves goes on serving"

@@ -185,7 +185,9 @@ def test_a_review_s_language_is_told_by_the_model_s_detector(
     def load():
         return lambda samples: [("tlh", 1.0)] * len(samples)
 
-    monkeypatch.setitem(language.DETECTORS, "klingon", language.Detector(load, "none", False))
+    monkeypatch.setitem(
+        language.DETECTORS, "klingon", language.detectors.Detector(load, "none", False)
+    )
     manifest = msgspec.json.decode((model_folder / "model.json").read_bytes())
     manifest["detector"] = "klingon"
     manifest["sha256"] = artefact._digest(manifest)
