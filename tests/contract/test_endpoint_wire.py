@@ -101,7 +101,7 @@ def test_a_caller_is_told_what_the_contract_says(answered: bytes) -> None:
 
 
 def test_monitoring_reads_every_field_that_is_kept_of_a_prediction(answered: bytes) -> None:
-    lines = list(_observe(answered, with_words=False))
+    lines = list(_observe(answered, with_text=False))
     for line, sent in zip(lines, msgspec.json.decode(answered)["ratings"], strict=True):
         kept = msgspec.json.decode(line)
         assert set(kept) == field_names(Observation)
@@ -119,7 +119,7 @@ def test_monitoring_reads_every_field_that_is_kept_of_a_prediction(answered: byt
 
 
 def test_words_are_kept_only_where_a_stage_says_so(answered: bytes) -> None:
-    for line in _observe(answered, with_words=True):
+    for line in _observe(answered, with_text=True):
         assert set(msgspec.json.decode(line)) == field_names(Observation) | {"title", "text"}
 
 
@@ -158,7 +158,7 @@ def _rows(words: list[tuple[str, str]]) -> Rows:
     )
 
 
-def _observe(answered: bytes, *, with_words: bool) -> Iterator[bytes]:
+def _observe(answered: bytes, *, with_text: bool) -> Iterator[bytes]:
     return observation.of_ratings(
         ASKED,
         rating.from_endpoint(answered, ASKED),
@@ -166,5 +166,5 @@ def _observe(answered: bytes, *, with_words: bool) -> Iterator[bytes]:
         caller=observation.Caller("1/me", False),
         time=NOW,
         package_arn=PACKAGE,
-        with_words=with_words,
+        with_text=with_text,
     )
