@@ -1,0 +1,215 @@
+"""A run that is refused changes nothing; one that begins says what it replaces."""
+
+from __future__ import annotations
+
+import fcntl
+import io
+import json
+import os
+import re
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from operate import local, run, summary
+from operate.__main__ import main
+from operate.errors import InputError, OperateError
+from operate.local import LocalCloud
+from operate.place import Place
+from operate.progress import Progress
+
+OF_A_RUN = {name: f"of the serving run: {name}" for name in run.OF_A_RUN}
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    for name, text in OF_A_RUN.items():
+        (tmp_path / name).write_text(text)
+    return tmp_path
+
+
+@contextmanager
+def held(home: Path, lock: str) -> Iterator[None]:
+    with (home / lock).open("a+") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        file.write("4711")
+        file.flush()
+        yield
+
+
+@contextmanager
+def taken() -> Iterator[int]:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        yield listener.getsockname()[1]
+
+
+def unchanged(home: Path) -> bool:
+    return all((home / name).read_text() == text for name, text in OF_A_RUN.items())
+
+
+@pytest.mark.parametrize("lock", ["run.lock", "lock"])
+def test_a_second_run_leaves_the_first_as_it_is(
+    home: Path, capsys: pytest.CaptureFixture[str], lock: str
+) -> None:
+    with held(home, lock):
+        assert main(["run", "--once", "--home", str(home)]) == 1
+    said = capsys.readouterr().err
+    assert "another run is going" in said
+    assert "process 4711" in said
+    assert unchanged(home)
+
+
+def test_a_mistyped_file_changes_nothing(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["run", "--home", str(home), "--data", "nowhere.jsonl"]) == 2
+    assert "nowhere.jsonl: there is no such file" in capsys.readouterr().err
+    assert unchanged(home)
+
+
+def test_a_named_port_that_is_taken_changes_nothing(
+    home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with taken() as port:
+        assert main(["run", "--home", str(home), "--port", str(port)]) == 2
+    said = capsys.readouterr().err
+    assert f"PORT={port} is taken by another program" in said
+    assert unchanged(home)
+
+
+def test_a_full_disk_is_said_before_it_fills(
+    home: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(run.doctor, "RUN_BYTES", 10**18)
+    assert main(["run", "--home", str(home)]) == 1
+    assert "GB are needed: make room" in capsys.readouterr().err
+    assert unchanged(home)
+
+
+def test_without_a_named_port_a_free_one_is_taken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with taken() as port:
+        monkeypatch.setattr(local, "PORT", port)
+        cloud = LocalCloud(tmp_path, None, None)
+        with cloud.reserved():
+            assert cloud.port != port
+            assert cloud.port > 0
+
+
+@pytest.mark.parametrize("port", ["0", "65536", "http"])
+def test_what_is_no_port_is_refused(port: str) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        main(["run", "--port", port])
+    assert stopped.value.code == 2
+
+
+def test_only_the_local_stage_runs_on_this_machine(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["run", "--stage", "prod"]) == 2
+    assert "only the local stage" in capsys.readouterr().err
+
+
+def test_the_lock_names_its_process_and_is_free_afterwards(tmp_path: Path) -> None:
+    cloud = LocalCloud(tmp_path)
+    with cloud.reserved():
+        assert (tmp_path / "run.lock").read_text() == str(os.getpid())
+        with (
+            pytest.raises(OperateError, match=f"process {os.getpid()}"),
+            LocalCloud(tmp_path).reserved(),
+        ):
+            pass
+    with cloud.reserved():
+        pass
+
+
+def looped(home: Path, shell: dict[str, str], said: io.StringIO) -> run.Loop:
+    console = Console(file=said, width=80)
+    return run.Loop(Place("local", home, shell), LocalCloud(home), Progress(console))
+
+
+def test_a_run_says_what_it_replaces_and_what_it_does_not_take(home: Path) -> None:
+    said = io.StringIO()
+    run._say_what_is_replaced(looped(home, {"AWS_PROFILE": "work", "PATH": "/usr/bin"}, said))
+    assert re.search(r"the run of \d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC go", said.getvalue())
+    assert "client.env" in said.getvalue()
+    assert "not taken from the shell: AWS_PROFILE;" in said.getvalue()
+    assert "work" not in said.getvalue()
+
+
+def test_a_first_run_in_a_plain_shell_says_neither(tmp_path: Path) -> None:
+    said = io.StringIO()
+    run._say_what_is_replaced(looped(tmp_path, {"PATH": "/usr/bin"}, said))
+    assert said.getvalue() == ""
+
+
+class Dead(LocalCloud):
+    """A local cloud whose emulator has died."""
+
+    has_started = True  # type: ignore[assignment]
+
+    def is_alive(self) -> bool:
+        return False
+
+
+def test_whatever_fails_when_the_cloud_has_died_is_told_as_that(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(loop: run.Loop) -> None:
+        raise OperateError("cdk deploy failed: socket hang up")
+
+    monkeypatch.setattr(run, "_bring_up", fail)
+    monkeypatch.setattr(run.processes, "_is_closed", False)
+    with pytest.raises(OperateError, match="has ended by itself") as told:
+        run.run(None, once=True, place=Place("local", tmp_path), cloud=Dead(tmp_path))
+    assert str(tmp_path / "cloud.log") in str(told.value)
+
+
+def test_a_cloud_without_its_record_is_not_alive(tmp_path: Path) -> None:
+    cloud = LocalCloud(tmp_path)
+    assert not cloud.is_alive()
+    assert not cloud.has_started
+
+
+def found(rejected: dict[str, int]) -> summary.Summary:
+    return summary.Summary(
+        reviews=summary.Reviews(read=10, kept=9, duplicates=0, rejected=rejected),
+        model=summary.Model(version=1, metrics={"accuracy": 0.7}, gate="passed"),
+        endpoint=summary.Endpoint("InService", 1),
+        api=summary.Api("https://localhost:4566/x", 200, 5, 12.3),
+        drift=summary.Drift("insufficient", 0),
+        alerts=summary.Alerts(1),
+        seconds={"total": 40.0},
+    )
+
+
+def test_the_summary_is_written_whole_and_shown_in_words(tmp_path: Path) -> None:
+    made = found({"no_text": 1})
+    made.save(tmp_path / "summary.json")
+    assert json.loads((tmp_path / "summary.json").read_text())["reviews"]["rejected"] == {
+        "no_text": 1
+    }
+    assert list(tmp_path.glob("*.part")) == []
+    shown = io.StringIO()
+    address = "https://localhost:4566/" + "very/" * 40
+    summary.show(made, Console(file=shown, width=60), {"report": "a b", "API": address})
+    text = shown.getvalue()
+    assert "10 read = 9 kept + 0 duplicates + 1 rejected" in text
+    assert address in text
+
+
+def test_only_what_answers_is_offered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "https://localhost:4566")
+    (tmp_path / "client.env").write_text("API_URL='https://localhost:4566/a b'\n")
+    loop = looped(tmp_path, {}, io.StringIO())
+    offered = run._addresses(loop)
+    assert offered["API"] == "https://localhost:4566/a b"
+    assert offered["MLflow"].endswith("/#/experiments/1/runs?workflowType=machine_learning")
+
+
+def test_input_errors_are_bad_arguments() -> None:
+    assert InputError("x").exit_status == 2
+    assert OperateError("x").exit_status == 1
