@@ -120,7 +120,7 @@ def track(options: argparse.Namespace) -> None:
         options.evaluation,
         dataset=options.dataset,
         out=options.out,
-        say=lambda line: print(line, flush=True),
+        log=lambda line: print(line, flush=True),
     )
 
 

@@ -1,4 +1,4 @@
-"""`python slim.py ROOT`: takes out of an image whatever only builds it, or only a person uses.
+"""`python strip_image.py ROOT`: takes out of an image what only builds it, or only a person uses.
 
 SageMaker starts programs, not scripts: where there is no shell, no compiler and no installer, a
 stranger inside has little to work with. Run by the Dockerfile, which cannot use a shell to remove
@@ -27,10 +27,10 @@ FOLDERS = (
 )
 LIBRARIES = "opt/venv/lib"
 AWS_SERVICES = {"s3", "sagemaker", "sts"}  # what MLflow's way to SageMaker asks, of botocore's 400
-SUDDEN_RIGHTS = stat.S_ISUID | stat.S_ISGID
+SET_ID_BITS = stat.S_ISUID | stat.S_ISGID
 
 
-def slim(root: Path) -> None:
+def strip_image(root: Path) -> None:
     """Remove programs, folders, and of libraries tests and services; take set-user-id bits away."""
     for program in _programs(root):
         program.unlink()
@@ -39,7 +39,7 @@ def slim(root: Path) -> None:
         shutil.rmtree(folder, ignore_errors=True)
     for name in BINARIES:
         for path in (root / name).glob("*"):
-            _take_rights(path)
+            _drop_set_id_bits(path)
 
 
 def _programs(root: Path) -> Iterator[Path]:
@@ -59,13 +59,13 @@ def _services(root: Path) -> Iterator[Path]:
         )
 
 
-def _take_rights(path: Path) -> None:
+def _drop_set_id_bits(path: Path) -> None:
     if path.is_symlink() or not path.is_file():
         return
     mode = path.stat().st_mode
-    if mode & SUDDEN_RIGHTS:
-        path.chmod(stat.S_IMODE(mode) & ~SUDDEN_RIGHTS)
+    if mode & SET_ID_BITS:
+        path.chmod(stat.S_IMODE(mode) & ~SET_ID_BITS)
 
 
 if __name__ == "__main__":
-    slim(Path(sys.argv[1]))
+    strip_image(Path(sys.argv[1]))

@@ -38,7 +38,7 @@ from lambdas.ratings.problem import (
     is_ours,
     problem,
 )
-from lambdas.ratings.request import check_media_type, parse_feedback, parse_question
+from lambdas.ratings.request import check_media_type, check_words, parse_feedback, parse_question
 from lambdas.settings import RatingsSettings
 from reviews.errors import ModelError, RequestError, ReviewStarsError
 
@@ -77,6 +77,7 @@ def handler(event: APIGatewayProxyEvent, context: LambdaContext) -> Response:
 def rate(event: APIGatewayProxyEvent) -> Response:
     """POST /v1/ratings: stars of one review or of a batch."""
     question = parse_question(_body(event))
+    check_words(question)
     request_id = question.request_id or event.request_context.request_id or ""
     body = endpoint.invoke(settings.endpoint_name, rating.to_endpoint(question), request_id)
     answered = rating.from_endpoint(body, question)

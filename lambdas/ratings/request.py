@@ -12,6 +12,7 @@ import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from reviews.body import decode_body
+from reviews.clean import clean, is_empty
 from reviews.errors import RequestError
 from reviews.limits import (
     MAX_BODY_BYTES,
@@ -94,6 +95,17 @@ def parse_question(body: bytes) -> Question:
     id = "" if isinstance(sent.request_id, UnsetType) else sent.request_id
     is_batch = isinstance(sent, _Batch)
     return Question(reviews, sent.explain, sent.allow_unsupported, id, is_batch)
+
+
+def check_words(question: Question) -> None:
+    """Raise RequestError where a text holds nothing to judge, as preprocessing rejects it.
+
+    The contract cannot say this: what is left is known after cleaning.
+    """
+    for place, review in enumerate(question.reviews):
+        if is_empty(clean(review.title, review.text).text):
+            pointer = f"/reviews/{place}/text" if question.is_batch else "/text"
+            raise RequestError("holds no words", pointer=pointer)
 
 
 def parse_feedback(body: bytes) -> Feedback:

@@ -15,6 +15,7 @@ from typing import IO
 import msgspec
 
 from monitoring.observations import ModelObservation
+from reviews.clean import is_empty
 from reviews.language import find_detector
 from training.errors import ConfigurationError, UnreadableSourceError
 from training.model import archive
@@ -113,16 +114,15 @@ def _run(
 
 
 def _resolve(batch: list[Row], detector: str) -> list[Prepared | Refused]:
-    """Clean what is raw; what is then without words is refused."""
+    """Clean what is raw; what then holds nothing to judge is refused."""
     raw = [row for row in batch if isinstance(row, Raw)]
     cleaned = iter(prepare([row.title for row in raw], [row.text for row in raw], detector))
     resolved: list[Prepared | Refused] = []
     for row in batch:
-        if isinstance(row, Raw):
-            words = next(cleaned)
-            resolved.append(words if words.text else Refused("no_text", row.text))
-        else:
-            resolved.append(row)
+        review = next(cleaned) if isinstance(row, Raw) else row
+        if isinstance(review, Prepared) and is_empty(review.text):
+            review = Refused("no_text", review.text if isinstance(row, Prepared) else row.text)
+        resolved.append(review)
     return resolved
 
 

@@ -16,6 +16,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from reviews.body import decode_body
+from reviews.clean import is_empty
 from reviews.errors import RequestError, TooLargeError
 from reviews.language import find_detector, identifier
 from training.model import archive
@@ -61,9 +62,12 @@ def parse(body: bytes) -> Question:
 
 
 def answer(model: StarModel, question: Question) -> Answer:
-    """Answer a request."""
+    """Answer a request. Raises RequestError where a review holds nothing to judge."""
     asked = question.reviews
     prepared = prepare([r.title for r in asked], [r.text for r in asked], model.detector)
+    for place, review in enumerate(prepared):
+        if is_empty(review.text):
+            raise RequestError("holds no words", pointer=f"/reviews/{place}/text")
     return Answer(model.version, rate(model, prepared, question.explain))
 
 
@@ -114,7 +118,7 @@ def serve(folder: Path, port: int, host: str = "127.0.0.1") -> None:
 
     with archive.opened(folder) as place:
         model = StarModel.load(place)
-    find_detector(model.detector)  # a missing package is told now, not to a customer
+    find_detector(model.detector)  # a missing package fails the start, not a request
     app = application(model)
     # The detector takes as long to load as the model, and few reviews need it: once we listen.
     background = threading.Timer(DETECTOR_SECONDS, identifier, [model.detector])

@@ -1,10 +1,14 @@
 """The model as MLflow loads it: `mlflow.pyfunc.load_model` calls `_load_pyfunc` of this module."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from reviews.clean import is_empty
+from training.model.answer import Prepared, Rating, prepare, rate
 from training.model.star_model import StarModel
+
+COLUMNS = ("stars", *(f"stars_{k}" for k in range(1, 6)), "language", "supported", "reason")
 
 
 def _load_pyfunc(path: str) -> "PyfuncModel":
@@ -13,17 +17,36 @@ def _load_pyfunc(path: str) -> "PyfuncModel":
 
 
 class PyfuncModel:
-    """A model behind MLflow's `predict`: a table with `title` and `text` in, answers out."""
+    """A model behind MLflow's `predict`: a table of raw reviews in, answers out."""
 
     def __init__(self, folder: Path) -> None:
         self.model = StarModel.load(folder)
 
     def predict(self, model_input: Any, params: Mapping[str, Any] | None = None) -> Any:
-        """A table of `stars` and `stars_1` to `stars_5`, a row for each row, in order."""
+        """A table with a row for each row, in order: what `python -m training predict` answers.
+
+        model_input: `text`, and `title` where there are titles, as customers wrote them.
+        reason: why a row has no stars, else empty.
+        """
         import pandas as pd
 
-        words = model_input.fillna("")
-        shares = self.model.probabilities(words["title"].tolist(), words["text"].tolist())
-        answers = pd.DataFrame(shares, columns=[f"stars_{k}" for k in range(1, 6)])
-        answers.insert(0, "stars", self.model.decide(shares))
-        return answers
+        titles, texts = (_read_column(model_input, name) for name in ("title", "text"))
+        prepared = prepare(titles, [text or "" for text in texts], self.model.detector)
+        readable = [review for review in prepared if not is_empty(review.text)]
+        rated = iter(rate(self.model, readable))
+        rows = [_describe(review, rated) for review in prepared]
+        answers = pd.DataFrame(rows, columns=COLUMNS)
+        return answers.astype({"stars": "Int64", "supported": "boolean"})
+
+
+def _describe(review: Prepared, rated: Iterator[Rating]) -> tuple[object, ...]:
+    if is_empty(review.text):
+        return (None, *[None] * 5, None, None, "no_text")
+    rating = next(rated)
+    return (rating.stars, *rating.probabilities, rating.language, rating.supported, "")
+
+
+def _read_column(table: Any, name: str) -> list[str | None]:
+    if name not in table:
+        return [None] * len(table)
+    return [value if isinstance(value, str) else None for value in table[name]]

@@ -2,7 +2,7 @@
 
 The only file that knows MLflow. Jobs write files and know nothing of it; this reads them, so a
 run can be sent when it ends, again after tracking was down, or years later. Tracking that is
-down or unset is no failure: it is said, and the files stay.
+down or unset is no failure: it is logged, and the files stay.
 """
 
 import os
@@ -33,11 +33,11 @@ ARTEFACTS = ("evaluation.json", "report.html", "model_card.md", "model_card.json
 
 @dataclass(frozen=True)
 class Sent:
-    """What became of a run. run_id: MLflow's, empty where nothing was sent. words: for a person."""
+    """What became of a run. run_id: MLflow's, empty where nothing was sent."""
 
     sent: bool
     run_id: str
-    words: str
+    message: str
 
 
 def track(
@@ -47,9 +47,9 @@ def track(
     dataset: Path | None = None,
     uri: str | None = None,
     out: Path | None = None,
-    say: Callable[[str], None] = lambda line: None,
+    log: Callable[[str], None] = lambda line: None,
 ) -> Sent:
-    """Send one run and write tracking.json; what cannot be sent is said, never raised.
+    """Send one run and write tracking.json; what cannot be sent is logged, never raised.
 
     run: the model's folder, or one with `model.tar.gz`. evaluation: what `evaluate` left.
     dataset: dataset.json or counts.json, for the preprocessing counts. uri: else
@@ -63,7 +63,7 @@ def track(
     out = out or evaluation.parent / "tracking"
     out.mkdir(parents=True, exist_ok=True)
     (out / "tracking.json").write_bytes(msgspec.json.encode(sent) + b"\n")
-    say(sent.words)
+    log(sent.message)
     return sent
 
 
@@ -94,7 +94,7 @@ def _send(run: Run, folder: Path, evaluation: Path, uri: str) -> Sent:
         _log(client, run_id, run)
         _log_files(client, run_id, folder, evaluation)
     except BaseException:
-        with suppress(Exception):  # what broke first is what is told
+        with suppress(Exception):  # what broke first is what is raised
             client.set_terminated(run_id, "FAILED")
         raise
     client.set_terminated(run_id, "FINISHED")
@@ -139,15 +139,20 @@ def _save_model(folder: Path, target: Path) -> None:
         from mlflow.models import ModelSignature
         from mlflow.types import ColSpec, DataType, Schema
 
-        words = [ColSpec(DataType.string, name) for name in ("title", "text")]
+        reviews = [
+            ColSpec(DataType.string, "title", required=False),
+            ColSpec(DataType.string, "text"),
+        ]
         shares = [ColSpec(DataType.double, f"stars_{k}") for k in range(1, 6)]
-        answers = [ColSpec(DataType.long, "stars"), *shares]
+        told = [ColSpec(DataType.string, name) for name in ("language", "reason")]
+        supported = ColSpec(DataType.boolean, "supported")
+        answers = [ColSpec(DataType.long, "stars"), *shares, told[0], supported, told[1]]
         mlflow.pyfunc.save_model(
             path=str(target),
             loader_module="training.tracking.pyfunc",
             data_path=str(folder),
-            signature=ModelSignature(inputs=Schema(words), outputs=Schema(answers)),
-            pip_requirements=["numpy", "msgspec"],
+            signature=ModelSignature(inputs=Schema(reviews), outputs=Schema(answers)),
+            pip_requirements=["numpy", "msgspec", "py3langid"],
         )
 
 

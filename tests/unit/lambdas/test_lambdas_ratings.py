@@ -289,6 +289,8 @@ def test_an_answer_of_the_model_that_makes_no_sense_is_its_failure(
         ({"text": None}, "/text"),
         ({"title": "secret"}, "/text"),
         ({"text": "x" * 20_001}, "/text"),
+        ({"text": " \u200b<br>", "title": "secret"}, "/text"),
+        ({"reviews": [{"text": "x"}, {"text": "&nbsp;"}]}, "/reviews/1/text"),
         ({"text": "x", "title": "x" * 1_001}, "/title"),
         ({"text": "x", "explain": "secret"}, "/explain"),
         ({"text": "x", "request_id": "a secret"}, "/request_id"),

@@ -77,7 +77,7 @@ def test_without_a_server_the_run_goes_on_and_says_so(
 ) -> None:
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     said: list[str] = []
-    sent = track(*run, say=said.append)
+    sent = track(*run, log=said.append)
     assert not sent.sent
     assert "MLFLOW_TRACKING_URI" in said[0]
     left = json.loads((run[1].parent / "tracking" / "tracking.json").read_text())
@@ -94,7 +94,7 @@ def test_files_that_are_no_run_are_refused(run: tuple[Path, Path]) -> None:
 def test_a_server_that_is_down_is_no_failure(run: tuple[Path, Path]) -> None:
     sent = track(*run, uri=f"http://127.0.0.1:{_free_port()}")
     assert not sent.sent
-    assert "send it later" in sent.words
+    assert "send it later" in sent.message
 
 
 @pytest.mark.slow
@@ -137,7 +137,7 @@ def test_an_arn_of_sagemaker_is_reached_with_signed_requests(
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
     sent = track(*run, uri=f"arn:aws:sagemaker:eu-west-1:111111111111:{kind}/stars")
-    assert sent.sent, sent.words
+    assert sent.sent, sent.message
     service = "sagemaker" if kind == "mlflow-app" else "sagemaker-mlflow"
     assert signed
     assert all(f"/eu-west-1/{service}/aws4_request" in header for header in signed)

@@ -138,10 +138,16 @@ def test_other_ways_are_answered_as_problems(model, method, path, status):
 
 
 def test_strange_words_are_answered(model):
-    for text in ("", " ", "😀", "\u0000", "a" * 30_000, "很好" * 100, "<" * 500):
+    for text in ("😀", "?", "a" * 30_000, "很好" * 100, "<" * 500):
         status, answer = invoke(model, {"reviews": [{"text": text}]})
         assert status == 200
-        assert answer["ratings"][0]["stars"] in range(1, 6)
+        assert sum(answer["ratings"][0]["probabilities"]) == pytest.approx(1)
+
+
+def test_what_holds_no_words_is_refused_with_its_place(model):
+    for text in ("", " ", "\u0000", "\u200b\u2060", "<br>&nbsp;"):
+        status, problem = invoke(model, {"reviews": [REVIEW, {"text": text, "title": "good"}]})
+        assert (status, problem["pointer"]) == (400, "/reviews/1/text")
 
 
 ROOT = Path(__file__).resolve().parents[3]

@@ -3,7 +3,7 @@
 import stat
 from pathlib import Path
 
-from training.strip_image import slim
+from training.strip_image import strip_image
 
 
 def put(path: Path, mode: int = 0o755) -> Path:
@@ -20,7 +20,7 @@ def test_shells_compilers_and_installers_go_and_python_stays(tmp_path: Path):
         put(tmp_path / "usr/bin" / name)
     (tmp_path / "usr/bin/sh").symlink_to("dash")
     (tmp_path / "usr/bin/cc").symlink_to("/nowhere")
-    slim(tmp_path)
+    strip_image(tmp_path)
     assert sorted(path.name for path in (tmp_path / "usr/bin").iterdir()) == ["env", "python3.13"]
 
 
@@ -28,7 +28,7 @@ def test_libraries_keep_all_but_their_tests(tmp_path: Path):
     library = tmp_path / "opt/venv/lib/python3.13/site-packages/pandas"
     kept = [put(library / "core.py"), put(library / "testing.py"), put(library / "latests/a.py")]
     gone = [put(library / "tests/frame/test_a.py"), put(tmp_path / "usr/share/doc/a")]
-    slim(tmp_path)
+    strip_image(tmp_path)
     assert all(path.exists() for path in kept)
     assert not any(path.exists() for path in gone)
 
@@ -36,7 +36,7 @@ def test_libraries_keep_all_but_their_tests(tmp_path: Path):
 def test_nothing_runs_with_more_rights_than_its_caller(tmp_path: Path):
     write = put(tmp_path / "usr/bin/write", 0o2755)
     helper = put(tmp_path / "usr/sbin/helper", 0o4755)
-    slim(tmp_path)
+    strip_image(tmp_path)
     assert {stat.S_IMODE(path.stat().st_mode) for path in (write, helper)} == {0o755}
 
 
@@ -44,6 +44,6 @@ def test_of_botocore_stays_what_mlflow_s_way_to_sagemaker_asks(tmp_path: Path):
     data = tmp_path / "opt/venv/lib/python3.13/site-packages/botocore/data"
     kept = [put(data / "s3/2006-03-01/service-2.json.gz"), put(data / "endpoints.json.gz")]
     gone = [put(data / "ec2/2016-11-15/service-2.json.gz")]
-    slim(tmp_path)
+    strip_image(tmp_path)
     assert all(path.exists() for path in kept)
     assert not any(path.exists() for path in gone)
