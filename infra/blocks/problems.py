@@ -56,7 +56,10 @@ PROBLEMS = {
     "Integration": Problem(
         Type.INTEGRATION_FAILURE, 503, "Service Unavailable", "Try again later.", 5
     ),
-    "OtherError": Problem(Type.DEFAULT_4_XX, 400, "Bad Request", "The request was refused."),
+    "NotFound": Problem(
+        Type.RESOURCE_NOT_FOUND, 404, "Not Found", "There is nothing at this path."
+    ),
+    "OtherError": Problem(Type.DEFAULT_4_XX, 400, "Request Refused", "The request was refused."),
     "OtherFailure": Problem(Type.DEFAULT_5_XX, 503, "Service Unavailable", "Try again later.", 5),
 }
 

@@ -17,6 +17,7 @@ from infra.stage import Stage
 
 RATE, FEEDBACK, MODEL = "POST/v1/ratings", "POST/v1/feedback", "GET/v1/model"
 SIGNED = (RATE, FEEDBACK, MODEL)
+WHOLE = "*/v1/*"  # every verb and path: what is not there answers 404 or 405
 OPEN = ("GET/v1/health", "GET/v1/openapi.json", "GET/v1/docs")
 OPEN_RATE, OPEN_BURST = 10, 20  # requests a second, of each open route
 REASONS = {

@@ -12,7 +12,7 @@ from infra.constructs.client import Client
 from infra.constructs.firewall import Firewall
 from infra.constructs.observations import Observations
 from infra.constructs.ratings import Ratings
-from infra.constructs.ratings_api import FEEDBACK, MODEL, RATE, RatingsApi
+from infra.constructs.ratings_api import MODEL, RATE, WHOLE, RatingsApi
 from infra.constructs.release import Release
 from infra.platform import Platform
 from lambdas.contract import outputs
@@ -57,7 +57,7 @@ class ServingStack(cdk.Stack):
         api = RatingsApi(self, "Api", stage=stage, answer=self.ratings.answer.function)
         if stage.api.waf:
             Firewall(api, "Firewall", stage=stage, stage_arn=api.stage_arn)
-        client = Client(self, "Client", stage=stage, calls=api.may_call(RATE, FEEDBACK, MODEL))
+        client = Client(self, "Client", stage=stage, calls=api.may_call(WHOLE))
         probe = Client(self, "Probe", stage=stage, calls=api.may_call(RATE, MODEL), name="probe")
         self.release = Release(
             self,
