@@ -76,6 +76,9 @@ def main(port: str) -> None:
     from hypercorn.asyncio import serve
     from hypercorn.config import Config
 
+    from local_cloud.extension import object_reads
+
+    object_reads.install()  # without it a range of a named version is the whole object
     config = Config()
     config.bind = [f"127.0.0.1:{port}"]
     config.loglevel = "CRITICAL"

@@ -15,7 +15,7 @@ from reviews.clean import TEXT_RULES
 from reviews.counts import REMEMBERED_ROWS, Counts
 from reviews.provenance import Provenance
 from reviews.record import Rejected
-from reviews.source import Chunk, ReadFrom, Stream, chunks, chunks_of_range, plain_pieces
+from reviews.source import Chunk, OnSpan, ReadFrom, Stream, chunks, chunks_of_range, plain_pieces
 
 if TYPE_CHECKING:
     from reviews.bulk.refinery import Refinery
@@ -56,6 +56,7 @@ class Refined:
         self, batches: Iterator[Any], counts: Counts, schema: Any, provenance: Provenance
     ) -> None:
         self._batches = batches
+        self.span = (0, 0)  # bytes, after decompression, of all lines; known once they are read
         self.counts = counts
         self.schema = schema
         self.provenance = provenance
@@ -82,18 +83,23 @@ class Refiner:
         Iterating raises UnreadableSourceError, after all rows before that place, where the stream
         cannot be read to its end.
         """
-        return self._refined(chunks(plain_pieces(stream, self._trailing, read_from)))
+        pieces = plain_pieces(stream, self._trailing, read_from)
+        return self._refined(lambda on_span: chunks(pieces, on_span=on_span))
 
     def range(self, read_from: ReadFrom, start: int, end: int) -> Refined:
         """The lines of a plain file that begin in a byte range.
 
         read_from: opens the file at a byte offset. It is read to the end of the last line.
         """
-        return self._refined(chunks_of_range(read_from, start, end))
+        return self._refined(lambda on_span: chunks_of_range(read_from, start, end, on_span))
 
-    def _refined(self, found: Iterator[Chunk | Rejected]) -> Refined:
-        batches = self._refinery.batches(found)
-        return Refined(batches, self.counts, self._refinery.schema, self._provenance)
+    def _refined(self, read: Callable[[OnSpan], Iterator[Chunk | Rejected]]) -> Refined:
+        def keep_span(begin: int, end: int) -> None:
+            refined.span = (begin, end)
+
+        batches = self._refinery.batches(read(keep_span))
+        refined = Refined(batches, self.counts, self._refinery.schema, self._provenance)
+        return refined
 
     def _trailing(self, size_bytes: int) -> None:
         self.counts.trailing_bytes += size_bytes

@@ -27,6 +27,7 @@ MAGIC_BYTES = max(map(len, FOREIGN))
 
 
 ReadFrom = Callable[[int], "Stream"]  # opens what is read, again, at a byte offset
+OnSpan = Callable[[int, int], None]  # takes where the lines that were read begin and end
 
 
 class Stream(Protocol):
@@ -88,12 +89,17 @@ def foreign_kind(head: bytes) -> str | None:
 
 
 def chunks(
-    pieces: Iterator[bytes], *, offset: int = 0, until: int | None = None, partial: bool = False
+    pieces: Iterator[bytes],
+    *,
+    offset: int = 0,
+    until: int | None = None,
+    partial: bool = False,
+    on_span: OnSpan = lambda *_: None,
 ) -> Iterator[Chunk | Rejected]:
     """Whole lines, a chunk at a time; of a line that is too long to hold, its parts.
 
     offset: of the first byte that comes. until: only lines that begin before it are taken.
-    partial: what comes begins inside a line, which is dropped.
+    partial: what comes begins inside a line, which is dropped. on_span: called at the end.
     An UnreadableSourceError of the pieces is passed on after what was read until then.
     """
     cutter = _Cutter(offset, until, is_dropping=partial)
@@ -104,6 +110,7 @@ def chunks(
             while found := cutter.next_one():
                 yield found
             if cutter.is_done():
+                on_span(*cutter.span)
                 return
     except UnreadableSourceError as error:
         broken = error
@@ -111,18 +118,22 @@ def chunks(
         yield found
     if broken:
         raise broken
+    on_span(*cutter.span)
 
 
-def chunks_of_range(read_from: ReadFrom, start: int, end: int) -> Iterator[Chunk | Rejected]:
+def chunks_of_range(
+    read_from: ReadFrom, start: int, end: int, on_span: OnSpan = lambda *_: None
+) -> Iterator[Chunk | Rejected]:
     """The lines of a plain file that begin in a byte range: neighbours share none and miss none.
 
     read_from: opens the file at a byte offset. The last line is read to its end, past `end`.
+    on_span: called at the end; what one range ends with, the next one begins with.
     """
     if start == 0:
-        return chunks(raw_pieces(read_from(0)), until=end)
+        return chunks(raw_pieces(read_from(0)), until=end, on_span=on_span)
     # One byte earlier, so that a line which begins exactly at `start` is seen to begin there.
     pieces = raw_pieces(read_from(start - 1))
-    return chunks(pieces, offset=start - 1, until=end, partial=True)
+    return chunks(pieces, offset=start - 1, until=end, partial=True, on_span=on_span)
 
 
 class _Cutter:
@@ -132,6 +143,7 @@ class _Cutter:
         self._offset = offset  # of the first byte held
         self._until = until
         self._is_dropping = is_dropping
+        self._begin = offset  # of the first line that is taken
         self._held: list[bytes] = []
         self._size = 0
         self._number = 1
@@ -143,9 +155,15 @@ class _Cutter:
             self._is_dropping = not cut
             cut = cut or len(piece)
             self._offset += cut
+            self._begin = self._offset
             piece = piece[cut:]
         self._held.append(piece)
         self._size += len(piece)
+
+    @property
+    def span(self) -> tuple[int, int]:
+        """Where the lines that were taken begin, and the bytes after their end."""
+        return self._begin, self._offset
 
     def is_done(self) -> bool:
         """Whether no more line is taken."""

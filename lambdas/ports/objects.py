@@ -11,7 +11,7 @@ from typing import IO, Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from lambdas.ports.clients import client
-from reviews.errors import NotReadyError
+from reviews.errors import NotReadyError, SourceError
 
 DELETE_BATCH = 1000
 REOPENINGS = 5  # of one stream whose connection breaks off
@@ -30,10 +30,15 @@ class Stored:
     modified: datetime
 
 
+class RangeError(SourceError):
+    """The store does not keep to byte ranges: what it sends is not what was asked for."""
+
+
 class Stream:
     """An object's bytes as they arrive; a connection that breaks off is opened again in place.
 
     Reads one version, or fails: if the object was overwritten meanwhile, the ETag differs.
+    Raises RangeError where the answer begins at another byte than the one that was asked for.
     """
 
     def __init__(self, bucket: str, key: str, version: str | None, start: int) -> None:
@@ -67,6 +72,7 @@ class Stream:
         if self._at:
             self._what["Range"] = f"bytes={self._at}-"
         answer = _found(client("s3").get_object, **self._what)
+        _check_range(answer, self._what, self._at)
         self._what["IfMatch"] = answer["ETag"]
         return answer["Body"]
 
@@ -99,10 +105,11 @@ def read(bucket: str, key: str, version: str | None = None) -> bytes:
 def read_first(bucket: str, key: str, size: int, version: str | None = None) -> bytes:
     """The first bytes of an object that is not empty.
 
-    Raises FileNotFoundError where there is none.
+    Raises FileNotFoundError where there is none, RangeError where more is answered.
     """
-    part = {"Range": f"bytes=0-{size - 1}", **_of(version)}
-    answer = _found(client("s3").get_object, Bucket=bucket, Key=key, **part)
+    what = {"Bucket": bucket, "Key": key, "Range": f"bytes=0-{size - 1}", **_of(version)}
+    answer = _found(client("s3").get_object, **what)
+    _check_range(answer, what, 0)
     body: bytes = answer["Body"].read()
     return body
 
@@ -187,6 +194,21 @@ def empty(bucket: str) -> int:
 
 def _of(version: str | None) -> dict[str, str]:
     return {"VersionId": version} if version and version != "null" else {}
+
+
+def _check_range(answer: Any, what: dict[str, str], begin: int) -> None:
+    """Raise RangeError where a range was asked for, and another one or everything is answered."""
+    if "Range" not in what:
+        return
+    given = str(answer.get("ContentRange") or "")
+    if given.startswith(f"bytes {begin}-"):
+        return
+    answered = f"answered with {given}" if given else "answered with the whole object"
+    answer["Body"].close()
+    raise RangeError(
+        f"s3://{what['Bucket']}/{what['Key']}: {what['Range']} was asked for and {answered}, so "
+        "lines would be lost or read twice: the store, or a proxy before it, must keep Range"
+    )
 
 
 def _found(call: Any, **what: str) -> Any:

@@ -41,7 +41,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """
     source = Source(event["bucket"], event["key"], event["version"])
     found = from_lines(objects.read(settings.curated_bucket, event["shards_key"]))
-    refined = add_up(source, found, _results(found), refined_with, _stored(source))
+    refined = add_up(source, found, _results(found), refined_with, _stored(source), event["size"])
     record = dataset.record_of(source, refined, refined_with, event)
     _put(source.record_key, record)
     _measure(refined.counts)

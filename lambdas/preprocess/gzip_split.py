@@ -19,12 +19,16 @@ MAX_UNBROKEN_BYTES = 1 << 26  # beyond it a line without end would fill the disk
 
 @dataclass(frozen=True)
 class Part:
-    """A .gz of whole lines. offset: of its first byte, line: how many lines stand before it, in
-    the source after decompression."""
+    """A .gz of whole lines.
+
+    offset: of its first byte, line: how many lines stand before it, in the source after
+    decompression; size: so many bytes of it.
+    """
 
     file: IO[bytes]
     offset: int
     line: int
+    size: int
 
 
 def parts(pieces: Iterator[bytes], part_bytes: int) -> Iterator[Part]:
@@ -61,7 +65,7 @@ class _Writer:
         self.size = 0
         # Without a name, so that nothing stays behind.
         self._file: IO[bytes] = stack.enter_context(tempfile.TemporaryFile())  # noqa: SIM115
-        self._part = Part(self._file, offset, line)
+        self._offset, self._line = offset, line
         self._deflate: Any = isal_zlib.compressobj(LEVEL, isal_zlib.DEFLATED, GZIP_WINDOW)
 
     def room(self, piece: bytes, part_bytes: int) -> int:
@@ -70,7 +74,7 @@ class _Writer:
         if not cut and self.size > part_bytes + MAX_UNBROKEN_BYTES:
             raise UnreadableSourceError(
                 f"a line has no end within {MAX_UNBROKEN_BYTES:,} bytes, "
-                f"from byte {self._part.offset:,} on"
+                f"from byte {self._offset:,} on"
             )
         return cut or len(piece)
 
@@ -81,4 +85,4 @@ class _Writer:
     def close(self) -> Part:
         self._file.write(self._deflate.flush())
         self._file.seek(0)
-        return self._part
+        return Part(self._file, self._offset, self._line, self.size)

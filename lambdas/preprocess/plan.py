@@ -79,7 +79,9 @@ def _cut_up(source: Source, size: int, remaining: Callable[[], int]) -> list[Sha
     try:
         pieces = shards.or_say_what_to_do(plain_pieces(body))
         for part in parts(pieces, settings.max_shard_bytes):
-            shard = shards.of_part(source, bucket, len(found), offset=part.offset, line=part.line)
+            shard = shards.of_part(
+                source, bucket, len(found), offset=part.offset, line=part.line, size=part.size
+            )
             objects.put_whole(bucket, shard.key, part.file)
             found.append(shard)
             if remaining() < RESERVE_MILLISECONDS:

@@ -17,6 +17,9 @@ from reviews.counts import Counts
 from reviews.errors import CountMismatchError, PartialFailureError, UnreadableSourceError
 from reviews.refine import Options
 
+REMEDY = ". Nothing was listed; put the object again, and if it happens again, see the workers' log"
+# A worker that raises leaves its reason.
+NO_RESULT = "no result: it was ended for its time or memory, or may not write; see the worker's log"
 MAX_NAMED = 20  # shards in one sentence
 
 
@@ -51,14 +54,22 @@ class RefinedWith(msgspec.Struct, frozen=True):
 
 
 class Result(msgspec.Struct, frozen=True):
-    """What became of a shard; failure: why trying again cannot help, else empty."""
+    """What became of a shard.
+
+    begin, end: the bytes of its lines, in the source after decompression; what one shard ends with
+    the next one begins with. failure: why there are no rows, else empty. is_final: trying again
+    cannot help.
+    """
 
     shard: Shard
     refined_with: RefinedWith
+    begin: int = 0
+    end: int = 0
     counts: dict[str, Any] = {}
     parquet: Written | None = None
     rejected: Written | None = None
     failure: str = ""
+    is_final: bool = False
 
 
 def read_result(body: bytes) -> Result | None:
@@ -83,15 +94,19 @@ def add_up(
     results: Mapping[int, Result],
     refined_with: RefinedWith,
     stored: Container[str],
+    size_bytes: int,
 ) -> RefinedSource:
     """All shards of a source as one.
 
     results: by number of the shard, those that were found. stored: keys that are there.
+    size_bytes: of the raw object.
     Raises PartialFailureError that names every shard without a valid result and why,
-    CountMismatchError where lines or rows went missing and nothing else is wrong,
+    CountMismatchError where bytes, lines or rows went missing and nothing else is wrong,
     UnreadableSourceError where there is nothing to keep.
     """
     _check_all_there(source, shards, results, refined_with, stored)
+    if why := _gap(shards, results, size_bytes):
+        raise CountMismatchError(f"{source.uri}: {why}")
     counts = Counts()
     for shard in shards:
         counts += Counts.from_dict(results[shard.shard].counts)
@@ -130,7 +145,7 @@ def _check_all_there(
     if not failed and not miscounted:
         return
     only = results.get(shards[0].shard) if len(shards) == 1 else None
-    if only and only.failure in failed.values():
+    if only and only.is_final and only.failure in failed.values():
         raise UnreadableSourceError(f"{source.uri}: {only.failure}")
     both = dict(sorted({**failed, **miscounted}.items()))
     named = "; ".join(f"{n}: {why}" for n, why in list(both.items())[:MAX_NAMED])
@@ -148,7 +163,7 @@ def _why_invalid(
     stored: Container[str],
 ) -> str:
     if result is None:
-        return "no result"
+        return NO_RESULT
     if result.refined_with != refined_with:
         return "its result is of other code or another configuration"
     if result.shard != shard:
@@ -161,6 +176,29 @@ def _why_invalid(
         are = "is" if len(gone) == 1 else "are"
         return f"{' and '.join(gone)} {are} not there any more: delete {own}, then start again"
     return ""
+
+
+def _gap(shards: Sequence[Shard], results: Mapping[int, Result], size_bytes: int) -> str:
+    """Where the bytes of the shards' lines leave one out or hold one twice; empty: nowhere."""
+    expected = 0
+    for shard in shards:
+        result = results[shard.shard]
+        if result.begin != expected:
+            return _lost(f"shard {shard.shard}", result.begin, expected)
+        expected = result.end
+        if shard.size is not None and expected != shard.offset + shard.size:
+            return _lost(f"what follows shard {shard.shard}", shard.offset + shard.size, expected)
+    if shards[-1].compression == "none" and expected != size_bytes:
+        return f"its lines end at byte {expected:,}, and it has {size_bytes:,} bytes{REMEDY}"
+    return ""
+
+
+def _lost(what: str, begin: int, expected: int) -> str:
+    how = "left out" if begin > expected else "read twice"
+    return (
+        f"{what} begins at byte {begin:,}, and what stands before it ended at byte "
+        f"{expected:,}: lines were {how}{REMEDY}"
+    )
 
 
 def _miscounted(result: Result) -> str:

@@ -29,7 +29,8 @@ class Shard(msgspec.Struct, frozen=True, kw_only=True):
     """What one worker takes: one line of shards.jsonl.
 
     start, end: the lines that begin in these bytes; None: all. offset, line: of its first byte and
-    how many lines stand before it, in the source after decompression.
+    how many lines stand before it, in the source after decompression. size: of a part that was cut
+    out, after decompression.
     """
 
     source_id: str
@@ -42,6 +43,7 @@ class Shard(msgspec.Struct, frozen=True, kw_only=True):
     compression: Literal["none", "gzip"] = "none"
     offset: int = 0
     line: int = 0
+    size: int | None = None
 
     @classmethod
     def of_event(cls, event: dict[str, Any]) -> Shard:
@@ -71,7 +73,7 @@ def of_ranges(source: Source, size_bytes: int, max_bytes: int) -> list[Shard]:
     return [_of(source, n, start=edges[n], end=edges[n + 1]) for n in range(count)]
 
 
-def of_part(source: Source, bucket: str, shard: int, *, offset: int, line: int) -> Shard:
+def of_part(source: Source, bucket: str, shard: int, *, offset: int, line: int, size: int) -> Shard:
     """A piece of a .gz that was cut out into the curated bucket."""
     return Shard(
         source_id=source.id,
@@ -82,6 +84,7 @@ def of_part(source: Source, bucket: str, shard: int, *, offset: int, line: int) 
         compression="gzip",
         offset=offset,
         line=line,
+        size=size,
     )
 
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import errno
 import hashlib
+import os
 import tempfile
+import traceback
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
@@ -15,13 +17,14 @@ from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from lambdas.ports import objects
+from lambdas.ports.failures import AWS_ERRORS, reason
 from lambdas.preprocess.results import RefinedWith, Result, Written, options_of, read_result
 from lambdas.preprocess.shards import PROCESSING, REMEDY, Shard
 from lambdas.preprocess.source import parquet_key, rejected_key, result_key
 from lambdas.settings import PreprocessSettings
 from reviews import parquet
 from reviews.counts import Counts
-from reviews.errors import UnreadableSourceError
+from reviews.errors import ReviewStarsError, UnreadableSourceError
 from reviews.record import Rejected
 from reviews.refine import Options, Refined, Refiner
 
@@ -36,10 +39,15 @@ refined_with = RefinedWith.of_options(options, settings.code_version)
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Refine one line of shards.jsonl; what was done before, with the same code, stays as it is.
 
-    Raises UnreadableSourceError, and leaves it as the result, where trying again cannot help.
+    Whatever it raises, it leaves the reason as the result, for finish to name it.
+    Raises UnreadableSourceError where trying again cannot help.
     """
     shard = Shard.of_event(event)
-    result = _known(shard) or _refine(shard)
+    try:
+        result = _known(shard) or _refine(shard)
+    except Exception as error:
+        _leave_reason(shard, error)
+        raise
     counts = {"read": result.counts["read"], "kept": result.counts["kept"]}
     logger.info("refined", extra={"source_id": shard.source_id, "shard": shard.shard, **counts})
     return {"shard": shard.shard, **counts}
@@ -65,30 +73,49 @@ def _refine(shard: Shard) -> Result:
     id, number = shard.source_id, shard.shard
     with _file() as rows_file, _file() as rejected_file:
         try:
-            counts = refine(shard, options, rows_file, rejected_file)
+            counts, (begin, end) = refine(shard, options, rows_file, rejected_file)
         except UnreadableSourceError as error:
-            raise _failed(shard, f"{error}; {REMEDY}") from None
+            raise UnreadableSourceError(f"{error}; {REMEDY}") from None
         except OSError as error:
             if error.errno not in DISK_FULL:
                 raise
             message = "its rows and rejected lines do not fit the function's disk"
-            raise _failed(shard, f"{message}: {PROCESSING}") from None
+            raise UnreadableSourceError(f"{message}: {PROCESSING}") from None
         counts.check()
         rows = _put(rows_file, parquet_key(id, number), counts.kept)
         rejected = _put(rejected_file, rejected_key(id, number), counts.rejected.total())
-    result = Result(shard, refined_with, counts.to_dict(), rows, rejected)
+    result = Result(shard, refined_with, begin, end, counts.to_dict(), rows, rejected)
     _leave(result)
     return result
 
 
-def _failed(shard: Shard, why: str) -> UnreadableSourceError:
-    """Leave the reason as the result: trying again cannot help."""
-    _leave(Result(shard, refined_with, failure=why))
-    return UnreadableSourceError(why)
+def _leave_reason(shard: Shard, error: Exception) -> None:
+    """Leave why a shard has no rows, where that can be written at all."""
+    is_final = isinstance(error, UnreadableSourceError)
+    with suppress(*AWS_ERRORS):
+        _leave(Result(shard, refined_with, failure=_reason(error), is_final=is_final))
 
 
-def refine(shard: Shard, options: Options, rows: IO[bytes], rejected: IO[bytes]) -> Counts:
-    """Write a shard's rows (Parquet) and what is rejected of it (JSON lines) to two files."""
+def _reason(error: Exception) -> str:
+    """One sentence; of an error that is a bug only its kind and place: it may hold a review."""
+    if isinstance(error, AWS_ERRORS):
+        return reason(error)
+    if isinstance(error, OSError) and error.errno:
+        return f"the function's disk or network: {os.strerror(error.errno)}"
+    if isinstance(error, ReviewStarsError | OSError):
+        return str(error)
+    place = traceback.extract_tb(error.__traceback__)[-1]
+    file = place.filename.rpartition("/")[2]
+    return f"a bug: {type(error).__name__} at {file}:{place.lineno}"
+
+
+def refine(
+    shard: Shard, options: Options, rows: IO[bytes], rejected: IO[bytes]
+) -> tuple[Counts, tuple[int, int]]:
+    """Write a shard's rows (Parquet) and what is rejected of it (JSON lines) to two files.
+
+    Returns the counts, and where its lines begin and end in the source after decompression.
+    """
     with ExitStack() as stack:
 
         def reject(line: Rejected) -> None:
@@ -101,7 +128,8 @@ def refine(shard: Shard, options: Options, rows: IO[bytes], rejected: IO[bytes])
         parquet.write(refined, rows)
         rows.flush()
         rejected.flush()
-        return refined.counts
+        begin, end = refined.span
+        return refined.counts, (begin + shard.offset, end + shard.offset)
 
 
 @contextmanager

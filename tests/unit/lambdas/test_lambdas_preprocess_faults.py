@@ -3,6 +3,7 @@ that fail in every way at once, objects that are gone."""
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import io
 import itertools
@@ -18,10 +19,16 @@ from typing import IO, Any
 
 import pyarrow.parquet as pq
 import pytest
+from botocore.exceptions import ClientError
 
-from lambdas.ports.objects import Stored
+from lambdas.ports.objects import RangeError, Stored
 from lambdas.preprocess.source import Source, result_key
-from reviews.errors import CountMismatchError, PartialFailureError, UnreadableSourceError
+from reviews.errors import (
+    CountMismatchError,
+    NotReadyError,
+    PartialFailureError,
+    UnreadableSourceError,
+)
 from reviews.refine import Options
 from tests.unit.lambdas.conftest import CURATED, RAW, Load
 from tests.unit.lambdas.test_lambdas_preprocess import KEY, Machine, call, keys, lines, rows
@@ -257,7 +264,7 @@ def test_shards_that_fail_in_every_way_are_all_named_in_one_sentence(
         s3.put_object(Bucket=CURATED, Key=key, Body=json.dumps(result).encode())
 
     s3.delete_object(Bucket=CURATED, Key=result_key(id, 0))
-    change(1, failure="the gzip stream is damaged before byte 9")
+    change(1, failure="the gzip stream is damaged before byte 9", is_final=True)
     change(2, refined_with=lambda made: made | {"code_version": "another"})
     change(3, parquet=lambda parquet: parquet | {"rows": 1})
     change(4, counts=lambda counts: counts | {"read": 99})
@@ -307,6 +314,91 @@ def test_a_shard_that_does_not_fit_the_disk_says_so_and_what_to_do(
         PartialFailureError, match=r"0: its rows and .* do not fit .*; 1: no result"
     ):
         call(machine.finish, planned)
+
+
+class DeafToRange:
+    """S3's client, before a store that sends the whole object whatever range is asked for."""
+
+    def __init__(self, s3: Any, content_range: str | None) -> None:
+        self._s3 = s3
+        self._content_range = content_range
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._s3, name)
+
+    def get_object(self, **what: Any) -> dict[str, Any]:
+        asked = what.pop("Range", None)
+        answer: dict[str, Any] = self._s3.get_object(**what)
+        if asked and self._content_range:
+            answer["ContentRange"] = self._content_range
+        return answer
+
+
+@pytest.mark.parametrize("content_range", [None, "bytes 0-9/10", "bytes 1-2/3"])
+def test_a_store_that_ignores_ranges_stops_the_run_with_the_reason(
+    machine: Machine, s3: Any, monkeypatch: pytest.MonkeyPatch, content_range: str | None
+) -> None:
+    planned = call(machine.plan, put(s3, lines(100)))
+    store = DeafToRange(s3, content_range)
+    monkeypatch.setattr(machine.worker.objects, "client", lambda _: store)
+    body = s3.get_object(Bucket=CURATED, Key=planned["shards_key"])["Body"].read()
+    first, *others = body.splitlines()
+    call(machine.worker, json.loads(first))  # from byte 0, without a range
+    for line in others:
+        with pytest.raises(RangeError, match="was asked for and answered with"):
+            call(machine.worker, json.loads(line))
+    monkeypatch.undo()
+    with pytest.raises(PartialFailureError, match=r"1: s3://raw/incoming/reviews.jsonl: bytes=\d"):
+        call(machine.finish, planned)
+    assert keys(s3, "datasets/") == []
+
+
+def test_workers_that_all_read_from_the_first_byte_are_found_by_their_bytes(
+    machine: Machine, s3: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    planned = call(machine.plan, put(s3, lines(100)))
+    real = machine.worker.objects.stream
+    monkeypatch.setattr(
+        machine.worker.objects, "stream", lambda bucket, key, version, start: real(bucket, key)
+    )
+    machine.work(planned, s3)
+    with pytest.raises(CountMismatchError, match=r"lines were (left out|read twice)"):
+        call(machine.finish, planned)
+    assert keys(s3, "datasets/") == machine.events == []
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (
+            ClientError(
+                {"Error": {"Code": "AccessDenied", "Message": "no kms:Decrypt"}}, "GetObject"
+            ),
+            "0: AWS refuses GetObject to these credentials: no kms:Decrypt",
+        ),
+        (OSError(errno.EIO, "x"), "0: the function's disk or network: Input/output error"),
+        (NotReadyError("incoming/a breaks off"), "0: incoming/a breaks off"),
+        (ValueError("a secret text"), "0: a bug: ValueError at "),
+    ],
+)
+def test_a_worker_that_raises_leaves_its_reason_and_no_words_of_customers(
+    machine: Machine, s3: Any, monkeypatch: pytest.MonkeyPatch, error: Exception, said: str
+) -> None:
+    planned = call(machine.plan, put(s3, lines(10)))
+
+    def fail(*_: Any) -> None:
+        raise error
+
+    monkeypatch.setattr(machine.worker, "refine", fail)
+    with pytest.raises(type(error)):
+        machine.work(planned, s3)
+    with pytest.raises(PartialFailureError) as raised:
+        call(machine.finish, planned)
+    assert said in str(raised.value)
+    assert "secret" not in str(raised.value)
+    monkeypatch.undo()
+    machine.work(planned, s3)
+    assert call(machine.finish, planned)["counts"]["kept"] == 9
 
 
 def test_lines_that_went_missing_everywhere_are_a_mismatch_that_names_the_shards(

@@ -23,6 +23,7 @@ from reviews.errors import CountMismatchError, PartialFailureError, UnreadableSo
 
 SOURCE = Source("raw", "incoming/a.jsonl", "v.1")
 REFINED_WITH = RefinedWith("1", "py3langid-25", "digest", "commit")
+SIZE = 100
 ALL = {f"reviews/{n}" for n in range(9)}
 WHEN = datetime(2026, 11, 24, 10, 0, 0, 5, tzinfo=UTC)
 
@@ -32,13 +33,15 @@ def result(shard: Shard, read: int = 3, kept: int = 2, rows: int | None = None) 
     counts.rejected["no_text"] = read - kept
     counts.languages["en"] = counts.ratings["5"] = kept
     written = Written(f"reviews/{shard.shard}", "v", "sha", kept if rows is None else rows)
-    return Result(shard, REFINED_WITH, counts.to_dict(), written if kept else None)
+    begin, end = shard.start or 0, shard.end or SIZE
+    parquet = written if kept else None
+    return Result(shard, REFINED_WITH, begin, end, counts.to_dict(), parquet)
 
 
 def record(key: str, version: str, seconds: int = 0, sequencer: str = "") -> SourceRecord:
     source = Source("raw", key, version)
     one = shards.of_whole(source, gzip=False)[0]
-    refined = add_up(source, [one], {0: result(one)}, REFINED_WITH, {"reviews/0"})
+    refined = add_up(source, [one], {0: result(one)}, REFINED_WITH, {"reviews/0"}, SIZE)
     when = (WHEN + timedelta(seconds=seconds)).isoformat()
     planned = {"etag": "e", "size": 1, "event_time": when, "sequencer": sequencer}
     return dataset.record_of(source, refined, REFINED_WITH, planned)
@@ -66,7 +69,10 @@ def test_ranges_cover_a_file_once_and_none_is_too_large(size: int, most: int) ->
 
 
 def test_shards_survive_their_file_and_an_event() -> None:
-    found = [*shards.of_ranges(SOURCE, 100, 30), shards.of_part(SOURCE, "c", 4, offset=9, line=2)]
+    found = [
+        *shards.of_ranges(SOURCE, 100, 30),
+        shards.of_part(SOURCE, "c", 4, offset=9, line=2, size=5),
+    ]
     assert shards.from_lines(shards.to_lines(found)) == found
     assert Shard.of_event(json.loads(shards.to_lines(found[-1:]))) == found[-1]
 
@@ -127,7 +133,7 @@ def test_the_same_bytes_give_the_same_parts() -> None:
 def test_a_source_adds_up() -> None:
     found = shards.of_ranges(SOURCE, 100, 40)
     refined = add_up(
-        SOURCE, found, {shard.shard: result(shard) for shard in found}, REFINED_WITH, ALL
+        SOURCE, found, {shard.shard: result(shard) for shard in found}, REFINED_WITH, ALL, SIZE
     )
     assert (refined.counts["read"], refined.counts["kept"]) == (9, 6)
     assert [written.rows for written in refined.parquet] == [2, 2, 2]
@@ -137,7 +143,7 @@ def test_shards_without_a_result_are_listed() -> None:
     found = shards.of_ranges(SOURCE, 100, 30)
     results = {0: result(found[0]), 3: Result(found[3], REFINED_WITH, failure="breaks off")}
     with pytest.raises(PartialFailureError, match=r"3 of 4 shards.*1: no.*3: breaks off") as error:
-        add_up(SOURCE, found, results, REFINED_WITH, ALL)
+        add_up(SOURCE, found, results, REFINED_WITH, ALL, SIZE)
     assert error.value.shards == (1, 2, 3)
 
 
@@ -148,31 +154,70 @@ def test_a_result_of_other_code_or_of_another_cut_is_none() -> None:
         {0: msgspec.structs.replace(result(new[0]), refined_with=None)},
     ):
         with pytest.raises(PartialFailureError):
-            add_up(SOURCE, new, {**results, 1: result(new[1])}, REFINED_WITH, ALL)  # type: ignore[arg-type]
+            add_up(SOURCE, new, {**results, 1: result(new[1])}, REFINED_WITH, ALL, SIZE)  # type: ignore[arg-type]
 
 
 def test_rows_that_went_missing_stop_the_run() -> None:
     one = shards.of_whole(SOURCE, gzip=False)
     with pytest.raises(CountMismatchError, match="2 rows were kept and 1 written"):
-        add_up(SOURCE, one, {0: result(one[0], rows=1)}, REFINED_WITH, ALL)
+        add_up(SOURCE, one, {0: result(one[0], rows=1)}, REFINED_WITH, ALL, SIZE)
     lost = msgspec.structs.replace(result(one[0]), counts={**result(one[0]).counts, "read": 9})
     with pytest.raises(CountMismatchError):
-        add_up(SOURCE, one, {0: lost}, REFINED_WITH, ALL)
+        add_up(SOURCE, one, {0: lost}, REFINED_WITH, ALL, SIZE)
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({1: {"begin": 45}}, "shard 1 begins at byte 45, .* byte 40: lines were left out"),
+        ({1: {"begin": 12}}, "shard 1 begins at byte 12, .* byte 40: lines were read twice"),
+        ({0: {"begin": 3}}, "shard 0 begins at byte 3, .* byte 0: lines were left out"),
+        ({2: {"end": 99}}, "its lines end at byte 99, and it has 100 bytes"),
+        ({0: {"end": 100}, 1: {"begin": 100, "end": 100}, 2: {"begin": 0}}, "read twice"),
+    ],
+)
+def test_bytes_that_no_shard_or_two_have_read_stop_the_run(
+    changed: dict[int, dict[str, int]], said: str
+) -> None:
+    three = shards.of_ranges(SOURCE, 120, 40)
+    edges = ((0, 40), (40, 80), (80, 100))
+    three = [
+        msgspec.structs.replace(shard, start=a, end=b)
+        for shard, (a, b) in zip(three, edges, strict=True)
+    ]
+    results = {s.shard: result(s) for s in three}
+    for number, fields in changed.items():
+        results[number] = msgspec.structs.replace(results[number], **fields)
+    with pytest.raises(CountMismatchError, match=said):
+        add_up(SOURCE, three, results, REFINED_WITH, ALL, SIZE)
+
+
+def test_parts_of_a_gzip_are_held_against_what_was_cut_out() -> None:
+    cut = [shards.of_part(SOURCE, "c", n, offset=40 * n, line=n, size=40) for n in range(2)]
+    results = {
+        s.shard: msgspec.structs.replace(result(s), begin=s.offset, end=s.offset + 40) for s in cut
+    }
+    assert add_up(SOURCE, cut, results, REFINED_WITH, ALL, SIZE).counts["kept"] == 4
+    results[1] = msgspec.structs.replace(results[1], end=79)
+    with pytest.raises(CountMismatchError, match="what follows shard 1 begins at byte 80"):
+        add_up(SOURCE, cut, results, REFINED_WITH, ALL, SIZE)
 
 
 def test_one_unreadable_file_says_why_in_a_sentence() -> None:
     one = shards.of_whole(SOURCE, gzip=True)
-    failed = Result(one[0], REFINED_WITH, failure="the gzip stream breaks off after 9 bytes")
+    failed = Result(
+        one[0], REFINED_WITH, failure="the gzip stream breaks off after 9 bytes", is_final=True
+    )
     with pytest.raises(UnreadableSourceError, match=r"^s3://raw/incoming/a\.jsonl: the gzip"):
-        add_up(SOURCE, one, {0: failed}, REFINED_WITH, ALL)
+        add_up(SOURCE, one, {0: failed}, REFINED_WITH, ALL, SIZE)
 
 
 def test_a_file_without_any_review_says_what_its_lines_are() -> None:
     one = shards.of_whole(SOURCE, gzip=False)
     with pytest.raises(UnreadableSourceError, match=r"none of 3 lines.*no_text 3.*rejected/"):
-        add_up(SOURCE, one, {0: result(one[0], kept=0)}, REFINED_WITH, ALL)
+        add_up(SOURCE, one, {0: result(one[0], kept=0)}, REFINED_WITH, ALL, SIZE)
     with pytest.raises(UnreadableSourceError, match="blank"):
-        add_up(SOURCE, one, {0: result(one[0], read=0, kept=0)}, REFINED_WITH, ALL)
+        add_up(SOURCE, one, {0: result(one[0], read=0, kept=0)}, REFINED_WITH, ALL, SIZE)
 
 
 def test_a_dataset_holds_the_newest_version_of_every_key() -> None:

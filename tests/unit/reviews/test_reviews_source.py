@@ -2,6 +2,7 @@
 
 import gzip
 import io
+import itertools
 import json
 import re
 import tracemalloc
@@ -16,7 +17,7 @@ from reviews.__main__ import main
 from reviews.errors import UnreadableSourceError
 from reviews.files import refine_files
 from reviews.refine import Refiner, refine_stream
-from reviews.source import chunks, plain_pieces
+from reviews.source import chunks, chunks_of_range, plain_pieces
 from reviews.synthetic import raw_lines
 
 from .reviews_material import by_the_rules, refined, rows_of, written_files
@@ -298,3 +299,25 @@ def test_one_byte_at_a_time_is_enough():
             return one.read(1)
 
     assert b"".join(plain_pieces(Slow())) == DATA
+
+
+@settings(relaxed, max_examples=200)
+@given(
+    st.lists(st.sampled_from([b"a", b"", b"xyz" * 9, b"\r"]), max_size=30),
+    st.booleans(),
+    st.lists(st.integers(0, 200), max_size=6),
+)
+def test_what_one_range_ends_with_the_next_one_begins_with(lines, has_last_newline, cuts):
+    data = b"\n".join(lines) + b"\n" * has_last_newline
+    edges = sorted({0, len(data), *(cut for cut in cuts if cut < len(data))})
+    spans, taken = [], b""
+    for start, end in itertools.pairwise(edges):
+
+        def read_from(offset):
+            return io.BytesIO(data[offset:])
+
+        found = chunks_of_range(read_from, start, end, lambda *span: spans.append(span))
+        taken += b"".join(chunk.data for chunk in found)
+    assert taken.removesuffix(b"\n") == data.removesuffix(b"\n")
+    assert [begin for begin, _ in spans] == [0, *(end for _, end in spans)][: len(spans)]
+    assert not spans or spans[-1][1] == len(data)
