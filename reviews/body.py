@@ -8,6 +8,7 @@ from typing import TypeVar
 
 import msgspec
 
+from reviews.almost_json import BOM, find_half_surrogate, find_nan
 from reviews.errors import RequestError, TooLargeError
 
 T = TypeVar("T")
@@ -16,19 +17,23 @@ T = TypeVar("T")
 LOCATION = re.compile(r" - at `\$([^`]*)`$")
 STEP = re.compile(r"\.([a-z_]+)|\[([0-9]+)\]")
 UNKNOWN_FIELD = "Object contains unknown field"
+BYTE = re.compile(r"\(byte ([0-9]+)\)$")
 MISSING_FIELD = re.compile(r"Object missing required field `([a-z_]+)`")
 
 
 def decode_body(decoder: msgspec.json.Decoder[T], body: bytes, *, max_bytes: int) -> T:
-    """Decode a body. Raises RequestError with the pointer to the field, TooLargeError by size."""
+    """Decode a body, with or without a byte order mark.
+
+    Raises RequestError with the pointer to the field, TooLargeError by size.
+    """
     if len(body) > max_bytes:
         raise TooLargeError(f"the body may have {max_bytes:,} bytes")
     try:
-        return decoder.decode(body)
+        return decoder.decode(body.removeprefix(BOM))
     except msgspec.ValidationError as error:
         raise field_error(str(error)) from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        raise RequestError("the body is not JSON") from None
+        raise RequestError(_unreadable(body)) from None
 
 
 def field_error(message: str) -> RequestError:
@@ -42,3 +47,25 @@ def field_error(message: str) -> RequestError:
     if missing := MISSING_FIELD.fullmatch(description):
         return RequestError("is required", pointer=f"{pointer}/{missing.group(1)}")
     return RequestError(description, pointer=pointer)
+
+
+def _unreadable(body: bytes) -> str:
+    """Why a body cannot be read, and at which byte, counted from 0."""
+    try:
+        body.decode()
+    except UnicodeDecodeError as error:
+        return f"the body is not JSON in UTF-8: byte {error.start:,} cannot be decoded"
+    if (place := find_half_surrogate(body)) is not None:
+        return f"the body holds half a surrogate pair (a cut emoji) at byte {place:,}"
+    if (place := find_nan(body)) is not None:
+        return f"the body is not JSON: there is no NaN or Infinity in JSON (byte {place:,})"
+    try:
+        msgspec.json.decode(body.removeprefix(BOM), type=msgspec.Raw)
+    except msgspec.DecodeError as error:
+        if found := BYTE.search(str(error)):
+            place = int(found.group(1)) + len(body) - len(body.removeprefix(BOM))
+            return f"the body is not JSON: see byte {place:,}"
+        return f"the body is not JSON: it ends too early, after {len(body):,} bytes"
+    except RecursionError:
+        return "the body is not JSON that can be read: it is nested too deep"
+    return "the body is not JSON"

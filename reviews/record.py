@@ -7,6 +7,7 @@ from typing import Annotated
 
 import msgspec
 
+from reviews.almost_json import BOM
 from reviews.limits import MAX_LINE_BYTES
 
 REASONS = (
@@ -21,7 +22,7 @@ REASONS = (
 )
 
 BLANK = b" \t\r\n"
-BOM = b"\xef\xbb\xbf"
+
 
 HelpfulVotes = Annotated[int, msgspec.Meta(ge=1 - 2**31, le=2**31 - 1)]
 

@@ -3,8 +3,9 @@ import json
 
 import pytest
 
+from reviews.almost_json import BOM
 from reviews.limits import MAX_LINE_BYTES
-from reviews.record import BOM, REASONS, Rejected, Review, read_record
+from reviews.record import REASONS, Rejected, Review, read_record
 
 KEPT = b'{"rating": 5.0, "title": "Good", "text": "Works"}'
 
