@@ -42,7 +42,7 @@ COLUMNS = (
     Column(
         "language",
         "string",
-        "ISO 639 code; und: too short to detect",
+        "ISO 639 code; und: too short to detect; mis: of a script without a code here",
         "",
         True,
         "which rows are learned from; slice",
@@ -51,7 +51,7 @@ COLUMNS = (
         "language_confidence",
         "float32",
         "0 to 1",
-        "where the certain-English test decided, and for und",
+        "where the certain-English test or the script decided, and for und",
         True,
         "to look at doubtful rows",
     ),

@@ -23,6 +23,7 @@ from reviews.counts import Counts
 from reviews.errors import UnreadableSourceError
 from reviews.identity import BUCKETS
 from reviews.language.english import is_certainly_english, is_too_short
+from reviews.language.scripts import foreign_script
 from reviews.record import Rejected
 from reviews.source import Chunk
 
@@ -195,6 +196,9 @@ class Refinery:
         is_open = (answer != YES) | (english_words < ENOUGH_WORDS)
         for i in np.flatnonzero(is_open) if self._cascade else range(len(samples)):
             sample = samples[i]
+            if not is_plain[i] and foreign_script(sample):
+                pending.append(int(i))
+                continue
             if english_words[i] < ENOUGH_WORDS and is_too_short(sample):
                 codes[i] = language.UNDETERMINED
                 continue

@@ -1,7 +1,8 @@
-"""Detects the language of a review, in three steps, the cheap ones first.
+"""Detects the language of a review, the cheap steps first.
 
 `und` where the sample is too short; English where that is certain; a detector for the rest, which
-is loaded when the first such sample comes.
+is loaded when the first such sample comes. What is written in another script than the Latin one is
+neither: see `scripts`, which has the last word.
 """
 
 from collections.abc import Callable, Sequence
@@ -12,6 +13,7 @@ from importlib.util import find_spec
 from reviews.errors import ConfigurationError
 from reviews.language.english import is_certainly_english, is_too_short
 from reviews.language.prediction import UNKNOWN, Prediction
+from reviews.language.scripts import foreign_script, in_its_script
 
 Identify = Callable[[Sequence[str]], list[Prediction]]
 
@@ -78,14 +80,19 @@ def find_detector(name: str) -> Detector:
 
 @cache
 def identifier(name: str = DEFAULT) -> Identify:
-    """Load a detector, once a process; it comes without the cheap steps before it."""
-    return find_detector(name).load()
+    """Load a detector, once a process: the step that follows the cheap ones."""
+    predict = find_detector(name).load()
+
+    def identify(samples: Sequence[str]) -> list[Prediction]:
+        return list(map(in_its_script, samples, predict(samples)))
+
+    return identify
 
 
 def detect(sample: str, name: str = DEFAULT) -> Prediction:
     """Detect the language of one sample (see `clean.Cleaned`): its code, and a confidence, 0 to 1.
 
-    The confidence is None for `und` and where the certain-English test decided.
+    The confidence is None for `und`, and where the certain-English test or the script decided.
     """
     return detect_many([sample], name)[0]
 
@@ -96,7 +103,9 @@ def detect_many(samples: Sequence[str], name: str = DEFAULT) -> list[Prediction]
     predictions: list[Prediction] = [CERTAIN_ENGLISH] * len(samples)
     doubtful = []
     for i, sample in enumerate(samples):
-        if is_too_short(sample):
+        if foreign_script(sample):
+            doubtful.append(i)
+        elif is_too_short(sample):
             predictions[i] = UNKNOWN
         elif not (cascade and is_certainly_english(sample)):
             doubtful.append(i)

@@ -9,6 +9,8 @@ from reviews import language
 from reviews.errors import ConfigurationError
 from reviews.language import detect, detect_many
 from reviews.language.english import is_certainly_english, is_too_short
+from reviews.language.scripts import LANGUAGES as LANGUAGES_OF
+from reviews.language.scripts import MAYBE_FOREIGN, _script, foreign_script, in_its_script
 
 SAMPLES = {
     "en": "The battery died after two weeks and I returned it",
@@ -61,18 +63,97 @@ def test_the_answer_to_a_sample_does_not_depend_on_its_neighbours(samples):
 def test_batches_give_py3langids_own_answers():
     from py3langid.langid import MODEL_FILE, LanguageIdentifier
 
-    from reviews.language.langid import LANGUAGES
+    from reviews.language.langid import LANGUAGES, load
 
     own = LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
     own.set_languages(LANGUAGES.split())
     samples = [s[:n] for s in SAMPLES.values() for n in range(4, len(s))]
     nothing_known = pytest.approx(1 / 25)
-    for sample, (code, probability) in zip(samples, language.identifier()(samples), strict=True):
+    for sample, (code, probability) in zip(samples, load()(samples), strict=True):
         their_code, their_probability = own.classify(sample)
         if code == "und":
             assert their_probability == nothing_known
         else:
             assert (code, probability) == (their_code, pytest.approx(their_probability, abs=1e-5))
+
+
+OTHER_SCRIPTS = {
+    "ar": "هذا المنتج سيئ جدا وقد تعطل بعد يومين",
+    "am": "ይህ ምርት በጣም መጥፎ ነው በሁለት ቀናት ውስጥ ተበላሸ",
+    "bn": "এই পণ্যটি একদম বাজে, দুই দিনেই নষ্ট হয়ে গেছে",
+    "el": "Αυτό το προϊόν είναι πολύ κακό και χάλασε σε δύο μέρες",
+    "gu": "આ ઉત્પાદન ખૂબ ખરાબ છે, બે દિવસમાં તૂટી ગયું",
+    "he": "המוצר הזה גרוע מאוד והתקלקל אחרי יומיים",
+    "hi": "यह उत्पाद बहुत खराब है, दो दिन में टूट गया",
+    "hy": "Այս ապրանքը շատ վատն է, երկու օրում կոտրվեց",
+    "ja": "この商品はとても悪くて、二日で壊れました",
+    "ka": "ეს პროდუქტი ძალიან ცუდია, ორ დღეში გაფუჭდა",
+    "km": "ផលិតផលនេះអន់ណាស់ វាខូចក្នុងរយៈពេលពីរថ្ងៃ",
+    "kn": "ಈ ಉತ್ಪನ್ನ ತುಂಬಾ ಕೆಟ್ಟದಾಗಿದೆ, ಎರಡು ದಿನಗಳಲ್ಲಿ ಮುರಿಯಿತು",
+    "ko": "이 제품은 아주 나쁘고 이틀 만에 고장 났어요",
+    "ml": "ഈ ഉൽപ്പന്നം വളരെ മോശമാണ്, രണ്ട് ദിവസത്തിനുള്ളിൽ കേടായി",
+    "my": "ဒီပစ္စည်းက အရမ်းညံ့တယ် နှစ်ရက်အတွင်း ပျက်သွားတယ်",
+    "pa": "ਇਹ ਉਤਪਾਦ ਬਹੁਤ ਮਾੜਾ ਹੈ, ਦੋ ਦਿਨਾਂ ਵਿੱਚ ਟੁੱਟ ਗਿਆ",
+    "ru": "Этот товар очень плохой, сломался через два дня",
+    "si": "මේ භාණ්ඩය ඉතා නරකයි, දින දෙකකින් කැඩුණා",
+    "ta": "இந்த பொருள் மிகவும் மோசம், இரண்டு நாட்களில் உடைந்துவிட்டது",
+    "te": "ఈ వస్తువు చాలా చెడ్డది, రెండు రోజుల్లో పాడైపోయింది",
+    "th": "สินค้านี้แย่มาก พังภายในสองวัน",
+    "zh": "这个产品非常差，两天就坏了",
+}
+OURS = [name for name, detector in language.DETECTORS.items() if not detector.needs]
+
+
+@pytest.mark.parametrize("detector", OURS)
+@pytest.mark.parametrize("code", OTHER_SCRIPTS)
+def test_a_script_that_english_is_not_written_in_is_not_english(code, detector):
+    found = detect(OTHER_SCRIPTS[code], detector)[0]
+    script = next(s for s, codes in LANGUAGES_OF.items() if code in codes.split())
+    assert found in LANGUAGES_OF[script].split()
+
+
+@pytest.mark.parametrize("code", OTHER_SCRIPTS)
+def test_two_words_of_another_script_are_neither_english_nor_undetermined(code):
+    words = OTHER_SCRIPTS[code].split()
+    assert detect(" ".join(words[:2]))[0] not in ("en", "und")
+
+
+def test_the_majority_of_letters_decides_between_scripts():
+    assert foreign_script("এই পণ্যটি একদম বাজে iPhone 15") == "BENGALI"
+    assert detect("The word বাজে is on the box, and it is a great lamp")[0] == "en"
+    assert detect("Great lamp, it works very well (বাংলা)")[0] == "en"
+
+
+@pytest.mark.parametrize(
+    "sample",
+    [
+        "5 µm, 3 Ω, 10 ª",
+        "café déjà vu",
+        "It’s “great” … 👍🏽 😀",
+        "𝐆𝐫𝐞𝐚𝐭 𝐥𝐚𝐦𝐩",
+        "¯\\_(ツ)_/¯ ok",
+        "ｇｒｅａｔ",
+    ],
+)
+def test_signs_and_styles_of_latin_letters_are_no_other_script(sample):
+    assert foreign_script(sample) == ""
+
+
+def test_a_script_that_is_not_in_the_table_is_mis():
+    assert detect("ᓄᓇᕗᑦ ᐃᓄᒃᑎᑐᑦ ᐊᒻᒪᓗ")[0] == "mis"
+
+
+def test_an_answer_that_is_written_in_the_script_stands():
+    assert in_its_script(OTHER_SCRIPTS["bn"], ("as", 0.7)) == ("as", 0.7)
+    assert in_its_script(OTHER_SCRIPTS["bn"], ("en", 0.9)) == ("bn", None)
+    assert in_its_script(OTHER_SCRIPTS["bn"], language.UNKNOWN) == ("bn", None)
+    assert in_its_script("plain words", ("en", 0.9)) == ("en", 0.9)
+
+
+def test_every_letter_of_a_script_in_the_table_is_looked_at():
+    letters = [c for c in map(chr, range(sys.maxunicode + 1)) if _script(c) in LANGUAGES_OF]
+    assert len(letters) > 100_000
+    assert [c for c in letters if not MAYBE_FOREIGN.search(c)] == []
 
 
 def test_an_unknown_detector_is_named_with_the_known_ones():
