@@ -33,7 +33,9 @@ def create_endpoint(request: JsonObject) -> JsonObject:
     LIVE[arn] = LiveEndpoint(record)
     LIVE[arn].become("Creating")
     tags.put(arn, request.get("Tags", []))
-    emulator.in_background(f"creation of {name}", partial(LIVE[arn].create, dict(config)))
+    emulator.in_background(
+        f"creation of {name}", partial(LIVE[arn].create, dict(config)), on_error=LIVE[arn].fail
+    )
     return {"EndpointArn": arn}
 
 
@@ -72,7 +74,7 @@ def update_endpoint(request: JsonObject) -> JsonObject:
     )
     record.pop("FailureReason", None)
     work = partial(found.update, dict(config), deployment)
-    emulator.in_background(f"rollout of {record['EndpointName']}", work)
+    emulator.in_background(f"rollout of {record['EndpointName']}", work, on_error=found.fail)
     return {"EndpointArn": record["EndpointArn"]}
 
 
@@ -95,12 +97,20 @@ def delete_endpoint(request: JsonObject) -> JsonObject:
     if found.record["EndpointStatus"] in IN_PROGRESS:
         raise invalid(f'Cannot update in-progress endpoint "{found.record["EndpointArn"]}".')
     found.become("Deleting")
-    emulator.in_background(f"deletion of {request['EndpointName']}", partial(_remove, found))
+    work = partial(_remove, found)
+    emulator.in_background(
+        f"deletion of {request['EndpointName']}", work, on_error=partial(_forget, found)
+    )
     return {}
 
 
 def _remove(found: LiveEndpoint) -> None:
     found.end()
+    _forget(found)
+
+
+def _forget(found: LiveEndpoint, _reason: str = "") -> None:
+    """Drop an endpoint's record, also where a process of it could not be ended."""
     tags.drop(found.record["EndpointArn"])
     STORE.table("endpoint").pop(found.record["EndpointName"], None)
     LIVE.pop(found.record["EndpointArn"], None)

@@ -44,20 +44,29 @@ class LiveEndpoint:
         detail = {name: self.record[name] for name in names}
         emulator.put_event(EVENT, self.record["EndpointArn"], detail)
 
+    def fail(self, reason: str) -> None:
+        """End Failed, or InService on the fleet that served before, whatever was going on."""
+        self.traffic = Shares([(self.fleet, 1.0)] if self.fleet else [])
+        try:
+            for fleet in [found for found in self._fleets if found is not self.fleet]:
+                self._stop(fleet)
+        finally:
+            self.record.pop("PendingDeploymentSummary", None)
+            self.become("InService" if self.fleet else "Failed", FailureReason=reason)
+
     def create(self, config: JsonObject) -> None:
         """Start the first fleet; the endpoint ends InService or Failed."""
         try:
             fleet = self._start(config)
         except ModelServerError as error:
-            self.become("Failed", FailureReason=str(error))
+            self.fail(str(error))
             return
         self.fleet, self.traffic = fleet, Shares([(fleet, 1.0)])
         self.become("InService")
 
     def update(self, config: JsonObject, deployment: dict[str, Any] | None) -> None:
-        """Replace the fleet; whatever goes wrong ends InService on the fleet before it."""
+        """Replace the fleet; what goes wrong is rolled back to the fleet that serves."""
         old = self.fleet
-        new: Fleet | None = None
         try:
             new = self._start(config)
             self._check_alarms_readable(new, alarm_names(deployment))
@@ -66,7 +75,7 @@ class LiveEndpoint:
                 self.traffic = Shares([(new, share), *rest])
                 self._bake(seconds, alarm_names(deployment))
         except (ModelServerError, RolledBackError, roles.AccessDeniedError) as error:
-            self._roll_back(old, new, str(error))
+            self._roll_back(str(error))
             return
         self.fleet, self.traffic = new, Shares([(new, 1.0)])
         self.record["LastDeploymentConfig"] = deployment
@@ -109,14 +118,10 @@ class LiveEndpoint:
             if self.ended.wait(min(left, _POLL_SECONDS)):
                 raise RolledBackError("The endpoint is being deleted.")
 
-    def _roll_back(self, old: Fleet | None, new: Fleet | None, reason: str) -> None:
+    def _roll_back(self, reason: str) -> None:
         """Send all traffic to the old fleet again; SageMaker leaves no failed status behind."""
         self.become("RollingBack", FailureReason=reason)
-        self.traffic = Shares([(old, 1.0)] if old else [])
-        if new:
-            self._stop(new)
-        self.record.pop("PendingDeploymentSummary", None)
-        self.become("InService" if old else "Failed")
+        self.fail(reason)
 
     def _stop(self, fleet: Fleet) -> None:
         fleet.stop()

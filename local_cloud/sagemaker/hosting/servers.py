@@ -92,7 +92,9 @@ class ModelServer:
             raise ModelServerError(f"Failed to download model data: {error}") from None
         except (archives.ArchiveError, containers.UnknownImageError) as error:
             raise ModelServerError(str(error)) from None
-        emulator.in_background(f"watch of {self._root.parent.name}", self._watch)
+        emulator.in_background(
+            f"watch of {self._root.parent.name}", self._watch, on_error=self._give_up
+        )
 
     def _fetch(self) -> None:
         shutil.rmtree(self._root.parent, ignore_errors=True)
@@ -142,6 +144,9 @@ class ModelServer:
             "pass the ping health check. Please check CloudWatch logs for this endpoint. "
             f"The last line of its log: {container.last_line()}"
         )
+
+    def _give_up(self, reason: str) -> None:
+        self._failure_reason = reason
 
     def _watch(self) -> None:
         """Start the process again when it dies, but not twice in a short time."""

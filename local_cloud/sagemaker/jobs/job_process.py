@@ -42,7 +42,7 @@ class JobProcess:
 
     def start(self) -> None:
         """Run in a thread of its own."""
-        emulator.in_background(f"job {self.name}", self._run)
+        emulator.in_background(f"job {self.name}", self._run, on_error=self._fail)
 
     def stop(self) -> None:
         """Ask the job to end; it ends Stopped."""
@@ -63,11 +63,15 @@ class JobProcess:
             self._on_phase("Failed", f"ClientError: {error}"[:_REASON_LENGTH])
         except containers.UnknownImageError as error:
             self._on_phase("Failed", f"ClientError: {error}"[:_REASON_LENGTH])
-        except Exception as error:
-            self._on_phase("Failed", f"InternalServerError: {error!r}"[:_REASON_LENGTH])
-            raise
         finally:
             shutil.rmtree(self._root.parent, ignore_errors=True)
+        self.done.set()  # after the last phase, also where that is written by `_fail`
+
+    def _fail(self, reason: str) -> None:
+        """End Failed by an error of our own."""
+        try:
+            self._on_phase("Failed", reason[:_REASON_LENGTH])
+        finally:
             self.done.set()
 
     def _prepare(self) -> None:

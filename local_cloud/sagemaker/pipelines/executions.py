@@ -67,7 +67,8 @@ class RunningExecution:
 
     def start(self) -> None:
         """Run in a thread of its own."""
-        emulator.in_background(f"pipeline {self.record['PipelineExecutionArn']}", self._run)
+        name = f"pipeline {self.record['PipelineExecutionArn']}"
+        emulator.in_background(name, self._run, on_error=self._fail)
 
     def stop(self) -> None:
         """Ask every running step to end; the execution ends Stopped."""
@@ -92,25 +93,27 @@ class RunningExecution:
     def _run(self) -> None:
         waiting, active = list(self.definition["Steps"]), 0
         failures: list[str] = []
-        try:
-            while True:
-                if not failures and not self._stopping.is_set():
-                    ready = [step for step in waiting if needs(step) <= self._results.keys()]
-                    for step in ready:
-                        waiting.remove(step)
-                        active += 1
-                        name = f"step {step['Name']}"
-                        emulator.in_background(name, partial(self._perform, step))
-                if not active:
-                    break  # nothing left, or only steps whose needs never ran
-                step, failure = self._finished.get()
-                active -= 1
-                if failure:
-                    failures.append(f"{step['Name']}: {failure}")
-                waiting += self._chosen(step)
-            self._end(failures)
-        finally:
-            self.done.set()
+        while True:
+            if not failures and not self._stopping.is_set():
+                ready = [step for step in waiting if needs(step) <= self._results.keys()]
+                for step in ready:
+                    waiting.remove(step)
+                    active += 1
+                    self._start(step)
+            if not active:
+                break  # nothing left, or only steps whose needs never ran
+            step, failure = self._finished.get()
+            active -= 1
+            if failure:
+                failures.append(f"{step['Name']}: {failure}")
+            waiting += self._chosen(step)
+        self._end(failures)
+
+    def _fail(self, reason: str) -> None:
+        """End Failed by an error of our own."""
+        for step_run in list(self._step_runs.values()):
+            step_run.stop()
+        self._end([reason])
 
     def _chosen(self, step: StepDefinition) -> list[StepDefinition]:
         """The steps of the branch that a finished condition opens."""
@@ -123,18 +126,21 @@ class RunningExecution:
         if failures:
             reason = f"Step failure: One or multiple steps failed. {'; '.join(failures)}"
             self.record["FailureReason"] = reason[:1300]
-        if self._stopping.is_set():
-            self._become("Stopped")
-        else:
-            self._become("Failed" if failures else "Succeeded")
+        try:
+            if self._stopping.is_set():
+                self._become("Stopped")
+            else:
+                self._become("Failed" if failures else "Succeeded")
+        finally:
+            self.done.set()
 
     def _become(self, status: str) -> None:
         before = self.record["PipelineExecutionStatus"]
         self.record.update(PipelineExecutionStatus=status, LastModifiedTime=now())
         notify_status(self.record, before)
 
-    def _perform(self, step: StepDefinition) -> None:
-        """One step from its arguments to its status; never raises."""
+    def _start(self, step: StepDefinition) -> None:
+        """Begin one step in a thread of its own; `_finished` gets it, however it ends."""
         entry: JsonObject = {
             "StepName": step["Name"],
             "StepDisplayName": step.get("DisplayName", step["Name"]),
@@ -145,23 +151,34 @@ class RunningExecution:
             "Metadata": {},
         }
         self.steps.append(entry)
+        emulator.in_background(
+            f"step {step['Name']}",
+            partial(self._perform, step, entry),
+            on_error=partial(self._finish, step, entry, "Failed"),
+        )
+
+    def _perform(self, step: StepDefinition, entry: JsonObject) -> None:
+        """One step from its arguments to its status."""
         self._notify_step(entry)
-        failure = ""
         try:
             self._results[step["Name"]] = self._outcome(step, entry)
-            status = "Succeeded"
         except StepStoppedError:
-            status = "Stopped"
+            self._finish(step, entry, "Stopped", "")
         except (StepFailedError, ExpressionError) as error:
-            failure, status = str(error), "Failed"
-        except Exception as error:
-            failure, status = f"InternalServerError: {error!r}", "Failed"
-            emulator.logger.exception("step %s", step["Name"])
+            self._finish(step, entry, "Failed", str(error))
+        else:
+            self._finish(step, entry, "Succeeded", "")
+
+    def _finish(self, step: StepDefinition, entry: JsonObject, status: str, failure: str) -> None:
+        if entry["StepStatus"] != "Executing":
+            return  # it had ended; only the event of that failed
         if failure:
             entry["FailureReason"] = failure[:1024]
         entry.update(StepStatus=status, EndTime=now())
-        self._notify_step(entry)
-        self._finished.put((step, failure))
+        try:
+            self._notify_step(entry)
+        finally:
+            self._finished.put((step, failure))
 
     def _outcome(self, step: StepDefinition, entry: JsonObject) -> Mapping[str, Any]:
         arguments = step.get("Arguments", {})

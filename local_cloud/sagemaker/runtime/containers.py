@@ -108,7 +108,9 @@ class Container:
             log=self.log_file,
             grace_seconds=_GRACE_SECONDS,
         )
-        self._follower = emulator.in_background(f"log of {spec.log_stream}", self._follow)
+        self._follower = emulator.in_background(
+            f"log of {spec.log_stream}", self._follow, on_error=self._append_to_log
+        )
 
     def _follow(self) -> None:
         """Carry the process's output to CloudWatch Logs until it has ended."""
@@ -126,6 +128,10 @@ class Container:
                 events = [(at, line.decode("utf-8", "replace")) for line in lines]
                 if events:
                     emulator.write_log(self.spec.log_group, self.spec.log_stream, events)
+
+    def _append_to_log(self, reason: str) -> None:
+        with self.log_file.open("a") as log:
+            log.write(f"{reason}\n")
 
     def wait_quietly(self, timeout_seconds: float) -> bool:
         """Wait for the end at most so long; returns whether the process still runs."""

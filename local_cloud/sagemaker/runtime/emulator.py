@@ -27,14 +27,20 @@ def current_scope() -> tuple[str, str]:
     return get_account_id(), get_region()
 
 
-def in_background(name: str, work: Callable[[], None]) -> threading.Thread:
-    """Run `work` in a thread of its own, in the account and region of this request."""
+def in_background(
+    name: str, work: Callable[[], None], *, on_error: Callable[[str], None]
+) -> threading.Thread:
+    """Run `work` in a thread of its own, in the account and region of this request.
+
+    on_error: called with a reason where `work` raises, so that nothing waits for it for ever.
+    """
 
     def guarded() -> None:
         try:
             work()
-        except Exception:
+        except Exception as error:
             logger.exception("%s ended by an error of the local cloud itself", name)
+            on_error(f"InternalServerError: {name}: {type(error).__name__}: {error}")
 
     context = contextvars.copy_context()
     thread = threading.Thread(target=context.run, args=(guarded,), name=name, daemon=True)
@@ -80,14 +86,20 @@ def write_object(bucket: str, key: str, body: bytes, *, kms_key: str = "") -> No
 
 
 def put_event(detail_type: str, arn: str, detail: dict[str, Any]) -> None:
-    """Put an event of source aws.sagemaker about one resource on the default bus."""
+    """Put an event of source aws.sagemaker about one resource on the default bus.
+
+    What the bus cannot take is logged: no job waits or fails because of its event.
+    """
     entry = {
         "Source": "aws.sagemaker",
         "DetailType": detail_type,
         "Resources": [arn],
         "Detail": json.dumps(detail),
     }
-    eventbridge._put_events({"Entries": [entry]}, allow_aws_source=True)
+    try:
+        eventbridge._put_events({"Entries": [entry]}, allow_aws_source=True)
+    except Exception:
+        logger.exception("the event %r of %s was lost", detail_type, arn)
 
 
 def record_metric(name: str, value: float, *, unit: str, dimensions: dict[str, str]) -> None:

@@ -14,6 +14,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from local_cloud import processes
+from local_cloud.sagemaker.runtime import archives
 from tests.unit.local_cloud.conftest import ACCOUNT, IMAGE, REGION, Cloud, may, until
 
 pytestmark = pytest.mark.slow  # real processes, started and waited for
@@ -158,6 +159,46 @@ def test_a_server_that_is_up_but_sick_fails_too(
 )
 def test_a_broken_archive_is_named(stage: Stage, archive: bytes, message: str) -> None:
     assert message in stage.create(stage.configure("broken", archive=archive))["FailureReason"]
+
+
+def broken(*_: Any, **__: Any) -> Any:
+    raise TypeError("a bug of the local cloud")
+
+
+def test_an_endpoint_whose_creation_breaks_ends_failed(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(archives, "unpack", broken)
+    found = stage.create(stage.configure("one"))
+    assert found["EndpointStatus"] == "Failed"
+    assert "TypeError: a bug of the local cloud" in found["FailureReason"]
+    stage.sagemaker.delete_endpoint(EndpointName="stars")
+
+
+def test_an_endpoint_whose_update_breaks_goes_on_with_the_old_model(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, home: Path
+) -> None:
+    stage.create(stage.configure("one"))
+    with monkeypatch.context() as patch:
+        patch.setattr(archives, "unpack", broken)
+        stage.update(stage.configure("two"), AT_ONCE)
+        found = stage.settled()
+    assert (found["EndpointStatus"], found["EndpointConfigName"]) == ("InService", "one")
+    assert "a bug of the local cloud" in found["FailureReason"]
+    assert stage.ask() == "one"
+    assert len(list((home / "endpoints").iterdir())) == 1
+    stage.update("two", AT_ONCE)
+    assert (stage.settled()["EndpointConfigName"], stage.ask()) == ("two", "two")
+
+
+def test_a_configuration_whose_model_is_gone_fails_the_update(stage: Stage) -> None:
+    stage.create(stage.configure("one"))
+    stage.configure("two")
+    stage.sagemaker.delete_model(ModelName="two")
+    stage.update("two", AT_ONCE)
+    found = stage.settled()
+    assert found["EndpointConfigName"] == "one"
+    assert "Could not find model" in found["FailureReason"]
 
 
 def test_a_model_s_role_must_be_allowed_to_read_the_model(stage: Stage) -> None:

@@ -13,7 +13,10 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
+from local_cloud.sagemaker.jobs import channels
+from local_cloud.sagemaker.pipelines import executions
 from local_cloud.sagemaker.pipelines.definitions import VERSION
+from local_cloud.sagemaker.runtime import containers
 from tests.unit.local_cloud.conftest import ACCOUNT, IMAGE, REGION, Cloud, may, until
 
 pytestmark = pytest.mark.slow  # real processes, started and waited for
@@ -86,6 +89,11 @@ class Bench:
 
     def start(self, *steps: dict[str, Any], parameters: Any = (), **given: str) -> str:
         """Deploy and start a pipeline of these steps; returns the execution's ARN."""
+        self.ready(*steps, parameters=parameters)
+        return self.begin(**given)
+
+    def ready(self, *steps: dict[str, Any], parameters: Any = ()) -> None:
+        """Deploy a pipeline of these steps."""
         text = json.dumps({"Version": VERSION, "Parameters": list(parameters), "Steps": steps})
         words = {"PipelineDefinition": text, "RoleArn": self.pipeline_role}
         try:
@@ -94,6 +102,9 @@ class Bench:
             )
         except ClientError:
             self.sagemaker.update_pipeline(PipelineName="learn", **words)
+
+    def begin(self, **given: str) -> str:
+        """Start the pipeline; returns the execution's ARN."""
         answer = self.sagemaker.start_pipeline_execution(
             PipelineName="learn",
             PipelineParameters=[{"Name": name, "Value": value} for name, value in given.items()],
@@ -206,6 +217,46 @@ def test_a_step_that_fails_fails_the_execution_with_its_own_message(bench: Bench
 def test_a_job_without_a_message_is_explained_by_its_last_line(bench: Bench) -> None:
     ended = bench.ended(bench.start(bench.processing("die")))
     assert "AlgorithmError: nobody told me what to do, exit code: 1" in ended["FailureReason"]
+
+
+def broken(*_: Any, **__: Any) -> Any:
+    raise TypeError("a bug of the local cloud")
+
+
+BREAKABLE = [
+    (channels, "fetch"),  # of the job
+    (channels, "deliver"),
+    (containers, "Container"),
+    (executions, "perform"),  # of the step
+    (executions, "branch"),  # of the execution
+    (executions, "needs"),
+]
+
+
+@pytest.mark.parametrize(("module", "name"), BREAKABLE, ids=[name for _, name in BREAKABLE])
+def test_whatever_breaks_in_the_background_ends_the_execution_failed(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, module: Any, name: str
+) -> None:
+    train = bench.training((bench.put("a/x.txt", "x"), "S3Prefix"))
+    when = {"Conditions": [], "IfSteps": [], "ElseSteps": []}
+    condition = {"Name": "When", "Type": "Condition", "Arguments": when, "DependsOn": ["Train"]}
+
+    bench.ready(train, condition)
+    monkeypatch.setattr(module, name, broken)
+    found = bench.ended(bench.begin())
+    assert found["PipelineExecutionStatus"] == "Failed"
+    assert "a bug of the local cloud" in found["FailureReason"]
+
+
+def test_an_event_that_cannot_be_put_breaks_nothing(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    from ministack.services import eventbridge
+
+    bench.ready(bench.training((bench.put("a/x.txt", "x"), "S3Prefix")))
+    monkeypatch.setattr(eventbridge, "_put_events", broken)
+    assert bench.ended(bench.begin())["PipelineExecutionStatus"] == "Succeeded"
+    assert "was lost" in caplog.text
 
 
 def test_a_property_file_decides_which_branch_runs(bench: Bench) -> None:
