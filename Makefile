@@ -145,16 +145,18 @@ notebooks: $(STAMPS)/notebooks-$(PY_VERSION) # for tests/contract/test_pipeline_
 
 cloud: $(STAMPS)/training-$(PY_VERSION)-$(DETECTOR) $(STAMPS)/emulator-$(PY_VERSION) $(STAMPS)/tracking-$(PY_VERSION)
 
-# DVC asks for a history; a downloaded archive has none.
-setup: $(STAMPS)/dev-$(PY_VERSION) $(STAMPS)/node cloud ## Install everything, once
+history: # DVC asks for one; a downloaded archive, or a folder of another repository, has none
 	@if [ -e .git ]; then rm -f .dvc/config.local; \
 	  else printf '[core]\n    no_scm = true\n' > .dvc/config.local; fi
 
+setup: $(STAMPS)/dev-$(PY_VERSION) $(STAMPS)/node cloud history ## Install everything, once
+	@true
+
 # --- the loop -------------------------------------------------------------------------------
 run: setup ## The loop, then serve (DATA=file ONCE=1 PORT= TRACKING_PORT=)
-	@$(call note,DATA ONCE PORT TRACKING_PORT) exec $(PYTHON) -m operate run $(call given,DATA,--data) \
-	  $(if $(call yes,ONCE),--once) $(call given,PORT,--port) \
-	  $(call given,TRACKING_PORT,--tracking-port)
+	@$(call note,STAGE DATA ONCE PORT TRACKING_PORT) exec $(PYTHON) -m operate run \
+	  --stage $(stage) $(call given,DATA,--data) $(if $(call yes,ONCE),--once) \
+	  $(call given,PORT,--port) $(call given,TRACKING_PORT,--tracking-port)
 
 status: setup ## What runs, what is live, what the alerts said (STAGE=)
 	@$(call operate,,status --stage $(stage))
@@ -241,4 +243,4 @@ predict: setup ## A batch job (STAGE= FILE= or IN=prefix, OUT= VERSION=)
 	@$(call operate,FILE IN OUT VERSION,predict --stage $(stage) $(call given,FILE,--file) \
 	  $(call given,IN,--in) $(call given,OUT,--out) $(call given,VERSION,--version))
 
-.PHONY: help doctor ready ask cloud notebooks ray setup run status check test image bench diagrams lock package synth diff deploy destroy release rollback sleep wake refine learn drift lineage predict
+.PHONY: help doctor ready history ask cloud notebooks ray setup run status check test image bench diagrams lock package synth diff deploy destroy release rollback sleep wake refine learn drift lineage predict

@@ -45,8 +45,7 @@ def untouched() -> dict[str, list[str]]:
 def test_nothing_is_taken_from_the_environment() -> None:
     exported = {**dict.fromkeys(SWITCHES, "1"), **dict.fromkeys(TEXTS, "prod"), "VERIFIED": "yes"}
     assert calls(**exported) == untouched()
-    assert {words[words.index("--stage") + 1] for name, words in untouched().items()
-            if name != "run"} == {"local"}  # fmt: skip
+    assert {words[words.index("--stage") + 1] for words in untouched().values()} == {"local"}
 
 
 def test_what_the_command_line_says_is_taken() -> None:
@@ -95,7 +94,7 @@ def test_a_knob_that_does_not_exist_is_refused() -> None:
 def test_a_knob_is_one_word_whatever_is_in_it(text: str) -> None:
     said = calls(f"TEXT={text}", f"DATA={text}", f"STAGE={text}", f"VERSION={text}")
     assert said["ask"] == ["ask", "--stage", text, "--text", text]
-    assert said["run"] == ["run", "--data", text]
+    assert said["run"] == ["run", "--stage", text, "--data", text]
     assert said["release"] == ["release", "--stage", text, "--version", text]
 
 
