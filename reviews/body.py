@@ -17,6 +17,7 @@ T = TypeVar("T")
 LOCATION = re.compile(r" - at `\$([^`]*)`$")
 STEP = re.compile(r"\.([a-z_]+)|\[([0-9]+)\]")
 UNKNOWN_FIELD = "Object contains unknown field"
+UTF_16 = (b"\xff\xfe", b"\xfe\xff")  # its byte order marks
 BYTE = re.compile(r"\(byte ([0-9]+)\)$")
 MISSING_FIELD = re.compile(r"Object missing required field `([a-z_]+)`")
 
@@ -51,6 +52,8 @@ def field_error(message: str) -> RequestError:
 
 def _unreadable(body: bytes) -> str:
     """Why a body cannot be read, and at which byte, counted from 0."""
+    if body.startswith(UTF_16) or b"\0" in body[:4]:
+        return "the body is UTF-16 or UTF-32: send JSON in UTF-8"
     try:
         body.decode()
     except UnicodeDecodeError as error:

@@ -16,6 +16,7 @@ from botocore.credentials import Credentials as Keys
 from lambdas.ports.roles import Credentials
 
 TIMEOUT_SECONDS = 30
+USER_AGENT = "review-stars/1"  # a firewall of AWS's core rules blocks who names none
 
 
 def base_url(api_id: str, api_stage: str) -> str:
@@ -43,7 +44,8 @@ class Api:
     def post(self, path: str, body: bytes) -> tuple[int, bytes]:
         """One signed POST; returns status and body, whatever the status is."""
         url = self.base_url + path
-        request = AWSRequest("POST", url, data=body, headers={"content-type": "application/json"})
+        headers = {"content-type": "application/json", "user-agent": USER_AGENT}
+        request = AWSRequest("POST", url, data=body, headers=headers)
         SigV4Auth(self._keys(), "execute-api", os.environ["AWS_REGION"]).add_auth(request)
         parts = urlsplit(url)
         context = ssl.create_default_context(cafile=os.environ.get("AWS_CA_BUNDLE") or None)

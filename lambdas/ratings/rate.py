@@ -65,10 +65,10 @@ def handler(event: APIGatewayProxyEvent, context: LambdaContext) -> Response:
         response = _route(event)(event)
     except Exception as caught:
         error = caught
-        response = problem(error, event.request_context.request_id or "")
+        response = problem(error, _request_id(event))
         _log(error, response["statusCode"])
     metrics.add_metric(REQUESTS, MetricUnit.Count, 1)
-    if event.path not in OPEN:
+    if event.get("resource") not in OPEN:
         is_failed = error is not None and is_ours(error)
         metrics.add_metric(SERVER_ERRORS, MetricUnit.Count, int(is_failed))
     return response
@@ -78,7 +78,7 @@ def rate(event: APIGatewayProxyEvent) -> Response:
     """POST /v1/ratings: stars of one review or of a batch."""
     question = parse_question(_body(event))
     check_words(question)
-    request_id = question.request_id or event.request_context.request_id or ""
+    request_id = question.request_id or _request_id(event)
     body = endpoint.invoke(settings.endpoint_name, rating.to_endpoint(question), request_id)
     answered = rating.from_endpoint(body, question)
     package = live.package(answered.model_version)
@@ -135,29 +135,45 @@ ROUTES: dict[str, dict[str, Callable[[APIGatewayProxyEvent], Response]]] = {
     "/v1/openapi.json": {"GET": contract},
     "/v1/docs": {"GET": docs},
 }
+CATCH_ALL = "/{proxy+}"
 OPEN = ("/v1/health", "/v1/openapi.json", "/v1/docs")
 
 
 def _route(event: APIGatewayProxyEvent) -> Callable[[APIGatewayProxyEvent], Response]:
-    methods = ROUTES.get(event.path)
+    """Go by the resource that the gateway matched: a domain may put anything before the path."""
+    resource = str(event.get("resource") or "")
+    if resource == CATCH_ALL:
+        resource = f"/{(event.get('pathParameters') or {}).get('proxy', '')}"
+        if resource.rstrip("/") in ROUTES and resource.endswith("/"):
+            raise UnknownRouteError(f"there is nothing at this path; send {resource.rstrip('/')}")
+    methods = ROUTES.get(resource)
     if methods is None:
         raise UnknownRouteError("there is nothing at this path; GET /v1/docs lists what there is")
-    if event.http_method not in methods:
+    method = event.get("httpMethod")
+    if method not in methods:
         raise MethodError(", ".join(methods))
-    return methods[event.http_method]
+    return methods[method]
 
 
 def _body(event: APIGatewayProxyEvent) -> bytes:
-    check_media_type(event.headers.get("content-type") or "")
+    headers = event.headers
+    check_media_type(headers.get("content-type") or "", headers.get("content-encoding") or "")
     text = event.body or ""
+    if not event.is_base64_encoded:
+        return text.encode("utf-8", "surrogatepass")  # the parser says where a half is
     try:
-        return base64.b64decode(text) if event.is_base64_encoded else text.encode()
-    except (UnicodeEncodeError, binascii.Error):
-        raise RequestError("the body is not UTF-8") from None
+        return base64.b64decode(text)
+    except (ValueError, binascii.Error):
+        raise RequestError("the body is not base64, though it says so") from None
 
 
 def _caller(event: APIGatewayProxyEvent) -> Caller:
-    return Caller.of(event.request_context.identity.user_arn, probe_roles)
+    identity = (event.get("requestContext") or {}).get("identity") or {}
+    return Caller.of(identity.get("userArn"), probe_roles)
+
+
+def _request_id(event: APIGatewayProxyEvent) -> str:
+    return str((event.get("requestContext") or {}).get("requestId") or "")
 
 
 def _log(error: Exception, status: int) -> None:

@@ -57,12 +57,21 @@ class _Shape(msgspec.Struct):
     reviews: msgspec.Raw | UnsetType = UNSET
 
 
-class Feedback(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The true stars of a review that was rated before; index: its place in the batch."""
+class _Feedback(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """As it is sent: to JSON Schema 4.0 is an integer."""
 
     request_id: RequestId
-    stars: Annotated[int, Meta(ge=1, le=5)]
-    index: Annotated[int, Meta(ge=0, lt=MAX_REVIEWS)] = 0
+    stars: Annotated[float, Meta(ge=1, le=5)]
+    index: Annotated[float, Meta(ge=0, lt=MAX_REVIEWS)] = 0.0
+
+
+@dataclass(frozen=True)
+class Feedback:
+    """The true stars of a review that was rated before; index: its place in the batch."""
+
+    request_id: str
+    stars: int
+    index: int
 
 
 @dataclass(frozen=True)
@@ -79,7 +88,7 @@ class Question:
 _shape = msgspec.json.Decoder(_Shape)
 _one = msgspec.json.Decoder(_OneReview)
 _batch = msgspec.json.Decoder(_Batch)
-_feedback = msgspec.json.Decoder(Feedback)
+_feedback = msgspec.json.Decoder(_Feedback)
 
 
 def parse_question(body: bytes) -> Question:
@@ -110,11 +119,20 @@ def check_words(question: Question) -> None:
 
 def parse_feedback(body: bytes) -> Feedback:
     """True stars. Raises RequestError with the pointer to the field."""
-    return decode_body(_feedback, body, max_bytes=MAX_BODY_BYTES)
+    sent = decode_body(_feedback, body, max_bytes=MAX_BODY_BYTES)
+    for name, number in (("stars", sent.stars), ("index", sent.index)):
+        if not number.is_integer():
+            raise RequestError("Expected `int`, got `float`", pointer=f"/{name}")
+    return Feedback(sent.request_id, int(sent.stars), int(sent.index))
 
 
-def check_media_type(content_type: str) -> None:
-    """Raise MediaTypeError where what was sent says that it is no JSON; it may say nothing."""
+def check_media_type(content_type: str, content_encoding: str = "") -> None:
+    """Raise MediaTypeError where what was sent says that it is no plain JSON; it may say nothing.
+
+    The headers of the same names, as they came.
+    """
+    if content_encoding.strip().lower() not in ("", "identity"):
+        raise MediaTypeError("send the body as it is, without Content-Encoding")
     kind = content_type.partition(";")[0].strip().lower()
     if kind not in ("", "application/json"):
         raise MediaTypeError("send application/json")

@@ -156,5 +156,5 @@ def test_a_side_that_changes_alone_fails_the_test_that_compares(
 def test_a_file_of_evaluate_that_is_renamed_is_missed(name: str) -> None:
     with pytest.raises(AssertionError):
         guards.test_the_files_that_others_look_for_are_those_that_training_writes(
-            "training/evaluate.py", (f"new-{getattr(keys, name)}",)
+            ("training/evaluate.py",), (f"new-{getattr(keys, name)}",)
         )

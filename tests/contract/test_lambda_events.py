@@ -140,7 +140,7 @@ def test_an_answer_has_the_form_that_the_gateway_takes(
         capture_words=False,
     )
     rate = load("lambdas.ratings.rate", settings, monkeypatch)
-    answer = rate.handler({**PROXY, "path": path}, CONTEXT)
+    answer = rate.handler({**PROXY, "resource": path, "path": path}, CONTEXT)
     assert set(answer) == {"statusCode", "headers", "body", "isBase64Encoded"}
     assert type(answer["statusCode"]) is int
     assert type(answer["body"]) is str

@@ -44,13 +44,15 @@ def fits(value: Any, schema: dict[str, Any]) -> bool:
         pattern = schema.get("pattern")
         short = len(value) <= schema.get("maxLength", 10**9)
         return short and (pattern is None or re.fullmatch(pattern.strip("^$"), value) is not None)
-    if type(value) is int:
+    if type(value) in (int, float):
         return bool(schema.get("minimum", value) <= value <= schema.get("maximum", value))
     return True
 
 
 def _is(value: Any, kind: str) -> bool:
-    return type(value) is int if kind == "integer" else isinstance(value, KINDS[kind])
+    if kind == "integer":  # of JSON Schema: 4.0 is one
+        return type(value) is int or (type(value) is float and value.is_integer())
+    return isinstance(value, KINDS[kind])
 
 
 def _object_fits(value: dict[str, Any], schema: dict[str, Any]) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -23,7 +24,7 @@ from lambdas.ports import (
     stacks,
     topics,
 )
-from lambdas.ports.api import base_url
+from lambdas.ports.api import Api, base_url
 from lambdas.ports.clients import client
 from reviews.errors import DeadlineError, ModelError, NotReadyError
 from tests.unit.lambdas.conftest import RAW
@@ -312,3 +313,26 @@ def test_the_address_of_the_api_follows_the_endpoint_setting(
     assert base_url("id", "dev") == "https://id.execute-api.us-east-1.amazonaws.com/dev"
     monkeypatch.setenv("AWS_ENDPOINT_URL", "https://localhost:4566")
     assert base_url("id", "dev") == "https://localhost:4566/restapis/id/dev/_user_request_"
+
+
+def test_a_request_to_our_api_names_its_agent_outside_the_signature(
+    aws: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """AWS's core firewall rules refuse a request without a User-Agent."""
+    sent: dict[str, str] = {}
+
+    class Connection:
+        def __init__(self, *_: Any, **__: Any) -> None: ...
+
+        def request(self, method: str, path: str, body: bytes, headers: dict[str, str]) -> None:
+            sent.update({name.lower(): value for name, value in headers.items()})
+
+        def getresponse(self) -> Any:
+            return SimpleNamespace(status=200, read=lambda: b"{}")
+
+        def close(self) -> None: ...
+
+    monkeypatch.setattr("lambdas.ports.api.HTTPSConnection", Connection)
+    assert Api("id", "prod").post("/v1/ratings", b"{}") == (200, b"{}")
+    assert sent["user-agent"].startswith("review-stars/")
+    assert "user-agent" not in sent["authorization"]

@@ -98,10 +98,18 @@ SETTINGS = RatingsSettings(
 )
 
 
+GATEWAY_ROUTES = (
+    *("POST/v1/ratings", "POST/v1/feedback", "GET/v1/model"),
+    *("GET/v1/health", "GET/v1/openapi.json", "GET/v1/docs"),
+)
+
+
 def proxy_event(method: str, path: str, body: str | None, caller: str) -> dict[str, Any]:
     """What API Gateway sends (REST, proxy, payload 1.0), as far as we look."""
+    is_route = f"{method}{path}" in GATEWAY_ROUTES
     return {
-        "resource": "/{proxy+}",
+        "resource": path if is_route else "/{proxy+}",
+        "pathParameters": None if is_route else {"proxy": path.removeprefix("/")},
         "path": path,
         "httpMethod": method,
         "headers": {"Content-Type": "application/json; charset=utf-8"},
@@ -357,9 +365,90 @@ def test_a_body_in_base64_is_read(api: Api) -> None:
 
 def test_unknown_paths_and_methods_are_told_apart(api: Api) -> None:
     assert api.call("GET", "/v1/secret")[0] == 404
-    status, answer = api.call("GET", "/v1/ratings")
-    assert (status, answer["title"]) == (405, "Method Not Allowed")
-    assert api.headers["Allow"] == "POST"
+    for method in ("GET", "HEAD", "OPTIONS", "DELETE"):
+        status, answer = api.call(method, "/v1/ratings")
+        assert (status, answer["title"]) == (405, "Method Not Allowed")
+        assert api.headers["Allow"] == "POST"
+        assert api.headers["Content-Type"] == "application/problem+json"
+    for method in ("HEAD", "OPTIONS", "POST"):
+        assert api.call(method, "/v1/health")[0] == 405
+        assert api.headers["Allow"] == "GET"
+    status, answer = api.call("POST", "/v1/ratings/")
+    assert (status, answer["detail"]) == (404, "there is nothing at this path; send /v1/ratings")
+    assert api.call("GET", "/")[0] == 404
+
+
+@pytest.mark.parametrize("base", ["/reviews", "/a/b", "/v1", ""])
+def test_what_a_domain_puts_before_the_path_changes_nothing(api: Api, base: str) -> None:
+    def status(method: str, path: str) -> int:
+        event = proxy_event(method, path, json.dumps(ONE), CLIENT)
+        answer = api.rate.handler(event | {"path": base + path}, Context())
+        return int(answer["statusCode"])
+
+    assert status("POST", "/v1/ratings") == 200
+    assert status("GET", "/v1/health") == 200
+    assert status("GET", "/v1/ratings") == 405
+    assert status("GET", "/v1/nope") == 404
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        {},
+        {"source": "serverless-plugin-warmup"},
+        {"version": "2.0", "rawPath": "/v1/ratings", "requestContext": {"http": {}}},
+        {"resource": "/{proxy+}", "httpMethod": "GET", "pathParameters": None},
+        {"resource": "/v1/ratings", "requestContext": None},
+    ],
+)
+def test_an_event_that_is_no_request_of_ours_is_answered(api: Api, event: dict[str, Any]) -> None:
+    response = api.rate.handler(event, Context())
+    assert response["statusCode"] in (404, 405)
+    assert response["headers"]["Content-Type"] == "application/problem+json"
+
+
+def test_an_unsigned_event_of_a_test_console_is_rated_for_nobody(api: Api) -> None:
+    context = {"requestId": "r", "identity": None}
+    assert api.call("POST", "/v1/ratings", ONE, requestContext=context)[0] == 200
+    assert json.loads(api.kept[0])["caller"] == ""
+
+
+def test_a_compressed_body_is_refused_in_words(api: Api) -> None:
+    headers = {"Content-Type": "application/json", "Content-Encoding": "gzip"}
+    status, answer = api.call("POST", "/v1/ratings", ONE, headers=headers)
+    assert (status, answer["detail"]) == (415, "send the body as it is, without Content-Encoding")
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        (
+            '{"text": "it broke \ud83d"}'.encode("utf-8", "surrogatepass"),
+            "byte 19 cannot be decoded",
+        ),
+        ('{"text": "it broke"}'.encode("utf-16"), "UTF-16"),
+        ('{"text": "it broke"}'.encode("utf-16-le"), "UTF-16"),
+        ('{"text": "café"}'.encode("latin-1"), "byte 13 cannot be decoded"),
+        (b'{"text": "it broke \\ud83d"}', "half a surrogate pair"),
+    ],
+)
+def test_bytes_that_are_no_utf8_are_refused_with_the_reason(
+    api: Api, body: bytes, said: str
+) -> None:
+    text = base64.b64encode(body).decode()
+    status, answer = api.call("POST", "/v1/ratings", text, isBase64Encoded=True)
+    assert (status, said in answer["detail"]) == (400, True), answer
+
+
+def test_a_byte_order_mark_before_the_body_is_no_part_of_it(api: Api) -> None:
+    assert api.call("POST", "/v1/ratings", "\ufeff" + json.dumps(ONE))[0] == 200
+
+
+@pytest.mark.parametrize("number", ["4", "4.0", "4e0", "40E-1"])
+def test_stars_that_are_whole_are_taken_however_they_are_written(api: Api, number: str) -> None:
+    body = f'{{"request_id": "r", "stars": {number}, "index": 0.0}}'
+    assert api.call("POST", "/v1/feedback", body)[0] == 202
+    assert json.loads(api.kept[0])["stars"] == 4
 
 
 def test_the_live_model_is_told(api: Api) -> None:

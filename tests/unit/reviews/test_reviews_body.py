@@ -50,7 +50,7 @@ def test_a_body_is_decoded():
         (
             '{"reviews": []}'.encode("utf-16"),
             "",
-            "the body is not JSON in UTF-8: byte 0 cannot be decoded",
+            "the body is UTF-16 or UTF-32: send JSON in UTF-8",
         ),
         (
             b'{"reviews": [{"text": "a \\ud83d"}]}',
