@@ -35,6 +35,10 @@ def main(argv: list[str] | None = None) -> int:
         print(f"{type(error).__name__}: {error}", file=sys.stderr)
         is_job = options.run is train and options.data is None  # SageMaker knows one way to fail
         return 2 if isinstance(error, UNREADABLE) and not is_job else 1
+    except OSError as error:
+        place = f"{error.filename}: " if error.filename else ""
+        print(f"{options.command}: {place}{error.strerror or error}", file=sys.stderr)
+        return 1
     return 0
 
 

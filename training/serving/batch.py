@@ -3,10 +3,12 @@
 import tempfile
 from pathlib import Path
 
-from training.errors import ConfigurationError, UnreadableSourceError
+from training.errors import ConfigurationError, OutputError, UnreadableSourceError
 from training.progress import Progress
 from training.serving.predict import predict
 from training.serving.tables import SUFFIXES
+
+AGAIN = "files that are answered stay, start it again when that is mended"
 
 
 def predict_folder(
@@ -16,8 +18,9 @@ def predict_folder(
 
     `a/b.jsonl.gz` becomes `a/b.jsonl.gz.jsonl` below `out`. A file that is there already is left
     alone, so that a run which was stopped can be started again. A file that cannot be read to its
-    end is said, and leaves `NAME.unreadable.txt` with the reason; the others go on.
-    Raises ConfigurationError where `source` holds no file that could hold reviews.
+    end is logged, and leaves `NAME.unreadable.txt` with the reason; the others go on.
+    Raises ConfigurationError where `source` holds no file that could hold reviews, OutputError
+    where an answer cannot be written.
     """
     progress = progress or Progress()
     files = [path for path in sorted(source.rglob("*")) if path.name.endswith(tuple(SUFFIXES))]
@@ -35,6 +38,8 @@ def predict_folder(
         except UnreadableSourceError as error:
             target.with_name(f"{file.name}.unreadable.txt").write_text(f"{error}\n")
             progress.log(f"{name} cannot be read: {error}")
+        except OSError as error:
+            raise OutputError(target, error, AGAIN) from error
     return rows
 
 
@@ -43,6 +48,9 @@ def _predict_whole(model: Path, file: Path, target: Path, progress: Progress) ->
     target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".part-", dir=target.parent) as part:
         draft = Path(part) / "part.jsonl"
-        rows = predict(model, file, draft, progress=progress)
+        try:
+            rows = predict(model, file, draft, progress=progress)
+        except OutputError as error:
+            raise error.cause from error  # the draft goes, so that nothing can go on after it
         draft.replace(target)
     return rows

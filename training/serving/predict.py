@@ -17,7 +17,7 @@ import msgspec
 from monitoring.observations import ModelObservation
 from reviews.clean import is_empty
 from reviews.language import find_detector
-from training.errors import ConfigurationError, UnreadableSourceError
+from training.errors import ConfigurationError, OutputError, UnreadableSourceError
 from training.model import archive
 from training.model.answer import Prepared, Rating, prepare, rate
 from training.model.star_model import StarModel
@@ -26,6 +26,8 @@ from training.serving.tables import Raw, Refused, Row, read_rows, suffix_of, wri
 
 BATCH_ROWS = 512  # also where a stopped run may go on: see `_keep`
 SAY_EVERY = 100_000  # rows
+
+WRITABLE = "name a place that can be written to, by --out"
 
 
 class Prediction(msgspec.Struct, frozen=True):
@@ -46,9 +48,11 @@ _lines = msgspec.json.Decoder(Prediction)
 
 
 @dataclass
-class Done:
-    """What a run has written so far."""
+class Written:
+    """Where a run writes, and how many rows are there so far, of them readable ones."""
 
+    lines: Path
+    observations: Path | None
     rows: int = 0
     readable: int = 0
 
@@ -67,39 +71,51 @@ def predict(
     source: JSONL (also .gz) or Parquet, raw or curated. out: JSONL or Parquet, by suffix.
     observations: JSONL of what the endpoint would have left for each readable row.
     Raises UnreadableSourceError where the source cannot be read at all, or not to its end,
-    ConfigurationError where the model's language detector is not installed.
+    ConfigurationError where the model's language detector is not installed, OutputError where the
+    answers cannot be written; what is written stays, and `resume` goes on after it.
     """
     progress = progress or Progress()
     kind = suffix_of(out)
     if kind == "jsonl.gz":
         raise ConfigurationError("predictions are written as .jsonl or .parquet")
-    lines = out if kind == "jsonl" else out.with_name(out.name + ".rows.jsonl")
     with archive.opened(model) as folder:
         stars = StarModel.load(folder)
     find_detector(stars.detector)
     rows = read_rows(source)  # says at once whether it can be read
-    out.parent.mkdir(parents=True, exist_ok=True)
-    done = _keep(lines, observations) if resume else _clear(lines, observations)
-    if done.rows:
-        progress.log(f"going on after {done.rows:,} rows")
-    with lines.open("ab") as answers:
-        seen = observations.open("ab") if observations else None
-        try:
-            _run(stars, rows, done, answers, seen, progress)
-        finally:
-            if seen:
-                seen.close()
-    if lines is not out:
-        write_table(lines, out)
-        lines.unlink()
+    lines = out if kind == "jsonl" else out.with_name(out.name + ".rows.jsonl")
+    done = Written(lines, observations)
+    try:
+        _answer_rows(stars, rows, done, resume, progress)
+        if lines is not out:
+            write_table(lines, out)
+            lines.unlink()
+    except OSError as error:
+        remedy = f"{done.rows:,} rows are kept, go on with --resume" if done.rows else WRITABLE
+        raise OutputError(error.filename or out, error, remedy) from error
     progress.finish(f"{done.rows:,} rows, {done.rows - done.readable:,} of them unreadable")
     return done.rows
+
+
+def _answer_rows(
+    model: StarModel, rows: Iterator[Row], done: Written, resume: bool, progress: Progress
+) -> None:
+    for path in filter(None, (done.lines, done.observations)):
+        path.parent.mkdir(parents=True, exist_ok=True)
+    if resume:
+        _keep(done)
+        if done.rows:
+            progress.log(f"going on after {done.rows:,} rows")
+    with ExitStack() as files:
+        mode = "ab" if resume else "wb"
+        answers = files.enter_context(done.lines.open(mode))
+        seen = files.enter_context(done.observations.open(mode)) if done.observations else None
+        _run(model, rows, done, answers, seen, progress)
 
 
 def _run(
     model: StarModel,
     rows: Iterator[Row],
-    done: Done,
+    done: Written,
     answers: IO[bytes],
     seen: IO[bytes] | None,
     progress: Progress,
@@ -129,7 +145,7 @@ def _resolve(batch: list[Row], detector: str) -> list[Prepared | Refused]:
 def _write(
     model: StarModel,
     batch: list[Prepared | Refused],
-    done: Done,
+    done: Written,
     answers: IO[bytes],
     seen: IO[bytes] | None,
 ) -> None:
@@ -169,24 +185,16 @@ def _encode(records: Sequence[Prediction | ModelObservation]) -> bytes:
     return b"".join(msgspec.json.encode(record) + b"\n" for record in records)
 
 
-def _clear(lines: Path, observations: Path | None) -> Done:
-    for path in (lines, observations):
-        if path is not None:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(b"")
-    return Done()
-
-
-def _keep(lines: Path, observations: Path | None) -> Done:
+def _keep(done: Written) -> None:
     """Count the whole batches that stand in both files, and cut the files behind them.
 
     A batch that was written in part is answered anew: on some processors a row's last bit depends
     on the rows beside it, so batches begin at the same rows wherever a run was cut.
     """
-    done = Done()
     with ExitStack() as files:
-        answers = files.enter_context(_open_to_cut(lines))
-        seen = files.enter_context(_open_to_cut(observations)) if observations else None
+        answers = files.enter_context(_open_to_cut(done.lines))
+        kept = done.observations
+        seen = files.enter_context(_open_to_cut(kept)) if kept else None
         size = seen_size = 0
         while batch := _whole_lines(answers, BATCH_ROWS):
             readable = sum(not _lines.decode(line).reason for line in batch)
@@ -200,7 +208,6 @@ def _keep(lines: Path, observations: Path | None) -> Done:
         answers.truncate(size)
         if seen:
             seen.truncate(seen_size)
-    return done
 
 
 def _open_to_cut(path: Path) -> IO[bytes]:

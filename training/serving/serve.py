@@ -4,6 +4,7 @@ One process, one event loop: an answer takes less time than handing it to a thre
 """
 
 import logging
+import socket
 import threading
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -19,6 +20,7 @@ from reviews.body import decode_body
 from reviews.clean import is_empty
 from reviews.errors import RequestError, TooLargeError
 from reviews.language import find_detector, identifier
+from training.errors import AddressError
 from training.model import archive
 from training.model.answer import Rating, prepare, rate
 from training.model.star_model import StarModel
@@ -27,6 +29,8 @@ logger = logging.getLogger("training.serving.serve")
 
 MAX_INVOCATION_REVIEWS = 1_000  # in one request
 MAX_INVOCATION_BYTES = 6 * 1024 * 1024  # what InvokeEndpoint takes
+MAX_PORT = 65_535
+BACKLOG = 2048  # connections that wait, as uvicorn has it
 DETECTOR_SECONDS = 0.5  # after the start
 JSON = "application/json"
 
@@ -109,13 +113,14 @@ def guarded(
 
 
 def serve(folder: Path, port: int, host: str = "127.0.0.1") -> None:
-    """Load the model, then listen until told to stop.
+    """Load the model, then listen until a signal stops it. port: 0 for any free one.
 
     Raises ArtefactError for an unsound model, ConfigurationError where its language detector is
-    not installed.
+    not installed, AddressError where the address cannot be listened on.
     """
     import uvicorn
 
+    listener = bind(host, port)
     with archive.opened(folder) as place:
         model = StarModel.load(place)
     find_detector(model.detector)  # a missing package fails the start, not a request
@@ -124,11 +129,9 @@ def serve(folder: Path, port: int, host: str = "127.0.0.1") -> None:
     background = threading.Timer(DETECTOR_SECONDS, identifier, [model.detector])
     background.daemon = True
     background.start()
-    logger.warning("model %s on http://%s:%d", model.version, host, port)
-    uvicorn.run(
+    logger.warning("model %s on http://%s:%d", model.version, host, listener.getsockname()[1])
+    config = uvicorn.Config(
         app,
-        host=host,
-        port=port,
         loop="uvloop",
         http="httptools",
         ws="none",
@@ -137,6 +140,22 @@ def serve(folder: Path, port: int, host: str = "127.0.0.1") -> None:
         server_header=False,
         log_level="warning",
     )
+    uvicorn.Server(config).run(sockets=[listener])
+
+
+def bind(host: str, port: int) -> socket.socket:
+    """Take an address. Raises AddressError where it is taken, or not ours to take."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    if not 0 <= port <= MAX_PORT:
+        raise AddressError(f"{host}:{port} cannot be listened on: ports are 0 to {MAX_PORT}")
+    try:
+        return socket.create_server((host, port), family=family, backlog=BACKLOG)
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise AddressError(
+            f"{host}:{port} cannot be listened on: {reason}; name another by --host and --port, "
+            "--port 0 is any free one"
+        ) from None
 
 
 def _problem(status: int, detail: str, pointer: str) -> Response:

@@ -3,8 +3,11 @@
 import gzip
 import json
 import os
+import resource
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import msgspec
@@ -14,7 +17,8 @@ import pytest
 
 from monitoring.observations import read_jsonl
 from reviews import language
-from training.errors import ConfigurationError, UnreadableSourceError
+from training.__main__ import main
+from training.errors import ConfigurationError, OutputError, UnreadableSourceError
 from training.model import artefact
 from training.model.answer import prepare, rate
 from training.model.star_model import StarModel
@@ -134,6 +138,80 @@ def test_where_a_run_stopped_leaves_no_trace_on_any_processor(
     words = [sys.executable, "-c", program, str(model_folder), str(tmp_path)]
     done = subprocess.run(words, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr[-2000:]
+
+
+@pytest.mark.parametrize("suffix", [".jsonl", ".parquet"])
+def test_a_disk_that_fills_is_one_sentence_and_the_run_goes_on(
+    model_folder: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str], suffix: str
+):
+    source, whole, out = (tmp_path / f"{name}{suffix}" for name in ("in", "whole", "out"))
+    source = write_source(tmp_path / "in.jsonl")
+    predict(model_folder, source, whole, progress=QUIET)
+    words = ["predict", "--model", model_folder, "--in", source, "--out", out]
+    with no_file_over(200_000):
+        assert main([str(word) for word in words]) == 1
+    said = capfd.readouterr().err
+    assert said.count("\n") == 1
+    assert "cannot be written: File too large; 512 rows are kept, go on with --resume" in said
+    assert main([str(word) for word in [*words, "--resume"]]) == 0
+    assert out.read_bytes() == whole.read_bytes()
+    left = {path.name for path in tmp_path.iterdir()}
+    assert left == {"in.jsonl", whole.name, out.name, "model"}
+
+
+def test_a_disk_that_fills_only_for_the_table_loses_no_answer(model_folder: Path, tmp_path: Path):
+    source, whole, out = write_source(tmp_path / "in.jsonl"), tmp_path / "a.parquet", tmp_path / "b"
+    predict(model_folder, source, whole, progress=QUIET)
+    out = tmp_path / "folder" / "out.parquet"
+    out.parent.mkdir()
+    out.mkdir()  # nothing can be written there
+    with pytest.raises(OutputError, match="go on with --resume"):
+        predict(model_folder, source, out, progress=QUIET)
+    out.rmdir()
+    predict(model_folder, source, out, resume=True, progress=QUIET)
+    assert out.read_bytes() == whole.read_bytes()
+
+
+@pytest.mark.parametrize("place", ["/proc/out.jsonl", "in.jsonl/out.jsonl", "/dev/full/x.jsonl"])
+def test_a_place_that_cannot_be_written_is_one_sentence(
+    model_folder: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str], place: str
+):
+    source = write_source(tmp_path / "in.jsonl")
+    words = ["--model", model_folder, "--in", source, "--out", tmp_path / place]
+    assert main(["predict", *map(str, words)]) == 1
+    said = capfd.readouterr().err
+    assert said.count("\n") == 1
+    assert "cannot be written: " in said
+    assert "--out" in said
+
+
+def test_a_folder_on_a_full_disk_keeps_what_is_answered(
+    model_folder: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+):
+    source, out = tmp_path / "in", tmp_path / "out"
+    source.mkdir()
+    (source / "a.jsonl").write_text('{"text": "good"}\n')
+    write_source(source / "b.jsonl")
+    words = ["predict", "--model", str(model_folder), "--in", str(source), "--out", str(out)]
+    with no_file_over(200_000):
+        assert main(words) == 1
+    said = capfd.readouterr().err
+    assert said.count("\n") == 1
+    assert "b.jsonl.jsonl cannot be written: File too large; files that are answered stay" in said
+    assert [path.name for path in out.iterdir()] == ["a.jsonl.jsonl"]
+    assert main(words) == 0
+    assert len(read(out / "b.jsonl.jsonl")) == 1200
+
+
+@contextmanager
+def no_file_over(size: int) -> Iterator[None]:
+    """A disk that is full: no file of this process may have more bytes."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 def test_without_resume_a_run_starts_anew(model_folder: Path, source: Path, tmp_path: Path):

@@ -10,6 +10,8 @@ import pytest
 
 from monitoring.observations import read_jsonl
 from reviews.errors import RequestError, TooLargeError
+from training.__main__ import main
+from training.errors import AddressError
 from training.model.star_model import StarModel
 from training.serving import serve
 
@@ -143,6 +145,24 @@ def test_strange_words_are_answered(model):
         status, answer = invoke(model, {"reviews": [{"text": text}]})
         assert status == 200
         assert sum(answer["ratings"][0]["probabilities"]) == pytest.approx(1)
+
+
+def test_an_address_that_is_taken_is_one_sentence(
+    model_folder: Path, capfd: pytest.CaptureFixture[str]
+):
+    with serve.bind("127.0.0.1", 0) as taken:
+        port = taken.getsockname()[1]
+        assert main(["serve", "--model", str(model_folder), "--port", str(port)]) == 1
+    said = capfd.readouterr().err
+    assert said.count("\n") == 1
+    assert f"127.0.0.1:{port} cannot be listened on: " in said
+    assert "--port 0" in said
+
+
+@pytest.mark.parametrize(("host", "port"), [("192.0.2.1", 0), ("127.0.0.1", 70_000)])
+def test_an_address_that_nobody_has_is_refused(host: str, port: int):
+    with pytest.raises(AddressError, match=f"{host}:{port} cannot be listened on"):
+        serve.bind(host, port)
 
 
 def test_what_holds_no_words_is_refused_with_its_place(model):
