@@ -71,6 +71,8 @@ export UV
 export PATH := $(CURDIR)/$(NODE):$(PATH)
 export JSII_NODE := $(CURDIR)/$(NODE)/node
 export CDK_HOME := $(CURDIR)/.local/cdk
+# npm and the CDK keep compiled code; it lay in the folder for temporary files, and stayed there.
+export NODE_COMPILE_CACHE := $(CURDIR)/.local/node-compile-cache
 export UV_NO_PROGRESS := 1
 export PYTHONUTF8 := 1
 ifneq ($(filter-out help,$(or $(MAKECMDGOALS),help)),)
@@ -179,9 +181,12 @@ ray: $(STAMPS)/ray-$(PY_VERSION) # for examples/ray_refine.py and its test, whic
 
 test: setup notebooks ## Every test: unit, infra, contract, model, docs, the loop
 	@$(MAKE) --no-print-directory ray || echo "test: no Ray for this Python, its test is skipped"
-	@$(PYTHON) -m pytest -n 2 --dist loadfile -m "not e2e" --cov --cov-report=
+	@$(PYTHON) -m pytest -n 2 --dist loadfile -m "not e2e and not newcomer" --cov --cov-report=
 	@$(PYTHON) .ci/covered.py
 	@$(PYTHON) -m pytest -m e2e
+
+newcomer: setup ## From a clone to a model on ten kinds of machine (20 minutes)
+	@$(PYTHON) -m pytest -m newcomer -rs tests/newcomer
 
 image: setup ## The training image, without Docker (root, buildah, debootstrap)
 	@$(PYTHON) .ci/image.py
@@ -243,4 +248,4 @@ predict: setup ## A batch job (STAGE= FILE= or IN=prefix, OUT= VERSION=)
 	@$(call operate,FILE IN OUT VERSION,predict --stage $(stage) $(call given,FILE,--file) \
 	  $(call given,IN,--in) $(call given,OUT,--out) $(call given,VERSION,--version))
 
-.PHONY: help doctor ready history ask cloud notebooks ray setup run status check test image bench diagrams lock package synth diff deploy destroy release rollback sleep wake refine learn drift lineage predict
+.PHONY: help doctor ready history ask cloud notebooks ray setup run status check test newcomer image bench diagrams lock package synth diff deploy destroy release rollback sleep wake refine learn drift lineage predict

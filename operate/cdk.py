@@ -30,6 +30,7 @@ def environment(variables: Mapping[str, str], stage: str, **more: str) -> dict[s
         "PATH": f"{node}:{variables.get('PATH', '/usr/bin:/bin')}",
         "JSII_NODE": str(node / "node"),
         "CDK_HOME": str(Path(".local/cdk").absolute()),
+        "NODE_COMPILE_CACHE": str(Path(".local/node-compile-cache").absolute()),
         "CDK_PYTHON": sys.executable,
         "PYTHONWARNINGS": "ignore",
         **more,
