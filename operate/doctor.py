@@ -107,7 +107,8 @@ def home(shell: Mapping[str, str]) -> Finding:
     fallback = str(ROOT / ".local" / "home")
     if found and found != fallback and os.access(found, os.W_OK):
         return Finding("HOME", f"{found}: uv, npm and jsii keep their caches there")
-    return Finding("HOME", f"{found or 'unset'} is not writable: caches lie in .local/home")
+    named = f"{found} is not writable" if found and found != fallback else "none that is writable"
+    return Finding("HOME", f"{named}: caches lie in .local/home")
 
 
 def git() -> Finding:

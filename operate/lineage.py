@@ -22,7 +22,7 @@ def lineage(deployment: Deployment, version: str = "") -> dict[str, Any]:
     Raises InputError where there is no such version, OperateError where a link is broken.
     """
     package = packages.find(deployment, version)
-    metadata = package.metadata
+    metadata = packages.Pointers(package)
     evaluation = read_evaluation(metadata[registry.EVALUATION_URI])
     dataset = _dataset(deployment, metadata)
     headline = ("accuracy", "macro_f1", "mae", "qwk", "within_one", "ece", "majority", "rows")

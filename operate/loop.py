@@ -15,6 +15,7 @@ from operate import client, follow, inbox
 from operate.deployment import Deployment
 from operate.errors import OperateError
 from operate.evaluation import EvaluationSummary, read_evaluation
+from operate.packages import Pointers
 from operate.progress import Progress
 
 PREPROCESS_SECONDS = 1800
@@ -109,7 +110,7 @@ class Journey:
             raise OperateError(f"nothing was learned: {done.output.get('why', 'no reason')}")
         self.package_arn = done.output["model_package_arn"]
         package = models.describe_package(self.package_arn)
-        self.evaluation = found = read_evaluation(package.metadata[packages.EVALUATION_URI])
+        self.evaluation = found = read_evaluation(Pointers(package)[packages.EVALUATION_URI])
         self.progress.log(
             f"version {self.version}: accuracy {found.accuracy:.3f}, "
             f"macro-F1 {found.macro_f1:.3f} on {found.rows:,} hold-out "
@@ -126,7 +127,7 @@ class Journey:
     def keep_report(self, path: Path) -> None:
         """Copy the evaluation's page to this machine, for a browser."""
         package = models.describe_package(self.package_arn)
-        path.write_bytes(objects.read_uri(package.metadata[packages.REPORT_URI]))
+        path.write_bytes(objects.read_uri(Pointers(package)[packages.REPORT_URI]))
 
     def release(self) -> None:
         """Wait for the Release machine that the approval has started.

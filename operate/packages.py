@@ -7,7 +7,7 @@ from lambdas.contract.live import NONE, version
 from lambdas.contract.packages import PENDING
 from lambdas.ports import models, parameters
 from operate.deployment import Deployment
-from operate.errors import InputError
+from operate.errors import InputError, OperateError
 
 
 def find(deployment: Deployment, wanted: str = "") -> models.Package:
@@ -37,6 +37,20 @@ def pending(deployment: Deployment) -> models.Package:
         if package.approval == PENDING:
             return package
     raise _absent(deployment, "version that is pending", found)
+
+
+class Pointers(dict[str, str]):
+    """The metadata of a package; one that is missing is said, with what brings it."""
+
+    def __init__(self, package: models.Package) -> None:
+        super().__init__(package.metadata)
+        self.version = package.version
+
+    def __missing__(self, key: str) -> str:
+        raise OperateError(
+            f"version {self.version} has no {key} in its metadata: the run that made it has not "
+            "come to its end, or the package was made by hand"
+        )
 
 
 def describe(package_arn: str) -> str:

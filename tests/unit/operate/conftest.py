@@ -37,10 +37,12 @@ class Aws:
     def client(self, service: str) -> Any:
         return boto3.client(service, region_name=REGION)  # type: ignore[call-overload]
 
-    def register(self, approval: str = "Approved") -> str:
+    def register(self, approval: str = "Approved", **metadata: str) -> str:
         """One more version in the registry; returns its ARN."""
         made = self.client("sagemaker").create_model_package(
-            ModelPackageGroupName=GROUP, ModelApprovalStatus=approval
+            ModelPackageGroupName=GROUP,
+            ModelApprovalStatus=approval,
+            CustomerMetadataProperties=metadata,
         )
         return str(made["ModelPackageArn"])
 

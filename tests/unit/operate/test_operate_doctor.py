@@ -64,7 +64,7 @@ def test_a_python_that_makes_no_virtual_environments_is_named(
 
 def test_a_home_that_is_not_writable_has_its_stand_in() -> None:
     assert "caches lie in .local/home" in doctor.home({"HOME": "/nonexistent"}).state
-    assert "unset" in doctor.home({}).state
+    assert "none that is writable" in doctor.home({}).state
     assert "caches there" in doctor.home({"HOME": "/tmp"}).state
 
 
