@@ -33,9 +33,13 @@ class Aws:
 
     deployment: Deployment
     machines: dict[str, str] = field(default_factory=dict)
+    clients: dict[str, Any] = field(default_factory=dict)
 
     def client(self, service: str) -> Any:
-        return boto3.client(service, region_name=REGION)  # type: ignore[call-overload]
+        if service not in self.clients:
+            made = boto3.client(service, region_name=REGION)  # type: ignore[call-overload]
+            self.clients[service] = made
+        return self.clients[service]
 
     def register(self, approval: str = "Approved", **metadata: str) -> str:
         """One more version in the registry; returns its ARN."""

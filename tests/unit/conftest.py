@@ -1,0 +1,11 @@
+"""What makes quick tests quick, and changes nothing that they see."""
+
+from __future__ import annotations
+
+import functools
+
+from botocore import loaders
+
+# Each pretended AWS begins with a new session, and each of those read and parsed the shapes of its
+# services anew (SageMaker's take 0.1 s). They are files that do not change.
+loaders.create_loader = functools.cache(loaders.create_loader)
