@@ -34,9 +34,10 @@ from tests.newcomer.proxy import Proxy
 ROWS = pairwise()
 # As printed when a phase begins, in order, each stopped by the next signal.
 PHASES = (
+    ("setup: uv", signal.SIGHUP),
     ("setup: .venv", signal.SIGINT),
-    ("setup: .local/venvs/training", signal.SIGTERM),
-    ("setup: node", signal.SIGHUP),
+    ("setup: node", signal.SIGTERM),
+    ("setup: .local/venvs/training", signal.SIGHUP),
     ("Start the local cloud", signal.SIGINT),
     ("Deploy six stacks", signal.SIGTERM),
     ("Preprocess", signal.SIGHUP),
