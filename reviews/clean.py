@@ -144,7 +144,8 @@ def _normalize(text: str) -> str:
 
 def _without(text: str, begin: str, end: str) -> str:
     """A blank for everything between two marks; a beginning without an end stays."""
-    parts, place = [], 0
+    parts: list[str] = []
+    place = 0
     while (first := text.find(begin, place)) >= 0:
         last = text.find(end, first + len(begin))
         if last < 0:

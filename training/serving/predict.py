@@ -136,8 +136,8 @@ def _resolve(batch: list[Row], detector: str) -> list[Prepared | Refused]:
     resolved: list[Prepared | Refused] = []
     for row in batch:
         review = next(cleaned) if isinstance(row, Raw) else row
-        if isinstance(review, Prepared) and is_empty(review.text):
-            review = Refused("no_text", review.text if isinstance(row, Prepared) else row.text)
+        if isinstance(review, Prepared) and not isinstance(row, Refused) and is_empty(review.text):
+            review = Refused("no_text", row.text)
         resolved.append(review)
     return resolved
 
