@@ -16,7 +16,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from lambdas.contract.keys import PREDICT, PREDICTIONS, REVIEWS
+from lambdas.contract.keys import INCOMING, PREDICT, PREDICTIONS, REVIEWS
 from lambdas.ports.failures import AWS_ERRORS, is_unreachable
 from operate import batch, cdk, deployment, releases, signals
 from operate.deployment import Deployment
@@ -78,6 +78,14 @@ def upload(asked: argparse.Namespace) -> None:
     from operate.upload import upload as put
 
     print(put(_deployed(asked), asked.file))
+
+
+def remove(asked: argparse.Namespace) -> None:
+    """Delete a raw file and all that was made of it, and say which models learned from it."""
+    from operate.remove import describe as describe_removal
+    from operate.remove import remove as take_back
+
+    print(describe_removal(take_back(_deployed(asked), asked.name)))
 
 
 def refine(asked: argparse.Namespace) -> None:
@@ -199,6 +207,7 @@ def _parser() -> argparse.ArgumentParser:
     command(status)
     command(upload).add_argument("file", type=Path)
     command(refine)
+    command(remove).add_argument("name", help=f"below {INCOMING}, or the whole key")
     one = command(learn)
     one.add_argument("--alone", action="store_true", help="without the champion: see `make help`")
     one = command(release)

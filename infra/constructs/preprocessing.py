@@ -37,6 +37,12 @@ SOURCES, WORK, REVIEWS, REJECTED, DATASETS = map(
 )
 # Of a shard of zeros each byte is set aside as six: 256 MB become 1,465 MiB, the most there can be.
 WORKER_DISK_MB = 2_048
+OBJECT_FIELDS = {
+    "bucket": "$.detail.bucket.name",
+    "key": "$.detail.object.key",
+    "version": "$.detail.object.version-id",
+    "sequencer": "$.detail.object.sequencer",
+}
 EVENT_HOURS = 24  # an event that could not start the machine for so long is kept as a dead letter
 
 
@@ -94,6 +100,20 @@ class Preprocessing(Construct):
             ],
             timeout_seconds=300,
         )
+        self.remove = Function(
+            self,
+            "Remove",
+            platform=platform,
+            handler="lambdas.preprocess.remove.handler",
+            environment=environment,
+            may=[
+                may_list(curated, SOURCES, DATASETS),
+                may_read(curated, SOURCES, DATASETS),
+                may_write(curated, SOURCES, DATASETS),
+                may_put_events(stage),
+            ],
+            timeout_seconds=300,
+        )
         self.machine = Machine(
             self,
             "Machine",
@@ -104,13 +124,14 @@ class Preprocessing(Construct):
                     plan=self.plan.arn,
                     worker=self.worker.arn,
                     finish=self.finish.arn,
+                    remove=self.remove.arn,
                     topic_arn=alerts.arn,
                     subject=stage.name(),
                     max_concurrency=stage.data.max_concurrency,
                 )
             ),
             may=[
-                may_invoke(self.plan.arn, self.worker.arn, self.finish.arn),
+                may_invoke(self.plan.arn, self.worker.arn, self.finish.arn, self.remove.arn),
                 may_read(curated, WORK),
                 may_publish(alerts),
                 _may_run_children(stage),
@@ -119,41 +140,48 @@ class Preprocessing(Construct):
         self.dead_letters = self._started_by(stage, raw)
 
     def _started_by(self, stage: Stage, raw: s3.IBucket) -> DeadLetters:
-        """A rule on new raw objects; what could not be delivered waits in what is returned."""
+        """Rules on new and deleted raw objects; what could not be delivered waits in the result."""
         dead_letters = DeadLetters(self, "DeadLetters", stage=stage, name="preprocess-dead-letters")
-        rule = events.Rule(
+        created = {"size": "$.detail.object.size", "etag": "$.detail.object.etag"}
+        deleted = {"removed": "$.detail.deletion-type", "time": "$.time"}
+        for id, detail_type, more in (
+            ("Arrived", "Object Created", created),
+            ("Deleted", "Object Deleted", deleted),
+        ):
+            self._start_on(id, detail_type, {**OBJECT_FIELDS, **more}, raw, dead_letters)
+        return dead_letters
+
+    def _start_on(
+        self,
+        id: str,
+        detail_type: str,
+        fields: dict[str, str],
+        raw: s3.IBucket,
+        dead_letters: DeadLetters,
+    ) -> None:
+        """Start the machine on one kind of event of S3; fields: its input, as paths."""
+        paths = {name: events.EventField.from_path(path) for name, path in fields.items()}
+        started = targets.SfnStateMachine(
+            self.machine.machine,
+            dead_letter_queue=dead_letters.queue,
+            retry_attempts=185,
+            max_event_age=Duration.hours(EVENT_HOURS),
+            input=events.RuleTargetInput.from_object(paths),
+        )
+        events.Rule(
             self,
-            "Arrived",
-            rule_name=stage.name("arrived"),
+            id,
+            rule_name=self._stage.name(id.lower()),
             event_pattern=events.EventPattern(
                 source=["aws.s3"],
-                detail_type=["Object Created"],
+                detail_type=[detail_type],
                 detail={
                     "bucket": {"name": [raw.bucket_name]},
                     "object": {"key": [{"prefix": keys.INCOMING}]},
                 },
             ),
+            targets=[started],
         )
-        field = events.EventField.from_path
-        rule.add_target(
-            targets.SfnStateMachine(
-                self.machine.machine,
-                dead_letter_queue=dead_letters.queue,
-                retry_attempts=185,
-                max_event_age=Duration.hours(EVENT_HOURS),
-                input=events.RuleTargetInput.from_object(
-                    {
-                        "bucket": field("$.detail.bucket.name"),
-                        "key": field("$.detail.object.key"),
-                        "version": field("$.detail.object.version-id"),
-                        "size": field("$.detail.object.size"),
-                        "etag": field("$.detail.object.etag"),
-                        "sequencer": field("$.detail.object.sequencer"),
-                    }
-                ),
-            )
-        )
-        return dead_letters
 
     def failed(self) -> cloudwatch.Metric:
         """Runs that ended without a dataset."""

@@ -19,6 +19,7 @@ PREPROCESS = preprocessing.Parts(
     plan="plan",
     worker="worker",
     finish="finish",
+    remove="remove",
     topic_arn="alerts",
     subject="stage",
     max_concurrency=1,

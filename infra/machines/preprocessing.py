@@ -1,5 +1,7 @@
 """The Preprocess machine's definition: plan shards, refine them side by side, finish the dataset.
 
+Where a raw object was deleted (`removed`), the next dataset is listed without it.
+
 In the state: what EventBridge said of the raw object; `message` what went wrong, in a sentence.
 """
 
@@ -20,6 +22,7 @@ class Parts:
     plan: str
     worker: str
     finish: str
+    remove: str
     topic_arn: str
     subject: str
     max_concurrency: int
@@ -27,12 +30,18 @@ class Parts:
 
 def definition(parts: Parts) -> State:
     """The whole machine."""
-    message = "States.Format('{}/{} was not refined: {}', $.bucket, $.key, $.message)"
-    subject = f"{parts.subject}: a file was not refined"
+    message = "States.Format('{}/{}: {}', $.bucket, $.key, $.message)"
+    subject = f"{parts.subject}: a raw file was not taken in, or not out"
     return {
         "Comment": "Raw reviews to curated Parquet",
-        "StartAt": "PlanShards",
+        "StartAt": "CheckEvent",
         "States": {
+            "CheckEvent": {
+                "Type": "Choice",
+                "Choices": [{"Variable": "$.removed", "IsPresent": True, "Next": "RemoveSource"}],
+                "Default": "PlanShards",
+            },
+            "RemoveSource": invoke(parts.remove, End=True, Catch=caught("CheckCause")),
             "PlanShards": invoke(parts.plan, Next="RefineShards", Catch=caught("CheckCause")),
             "RefineShards": _map(parts) | {"Next": "FinishDataset", "Catch": caught("CheckCause")},
             "FinishDataset": invoke(parts.finish, End=True, Catch=caught("CheckCause")),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from hashlib import blake2b
+
 # raw
 INCOMING = "incoming/"
 
@@ -37,6 +39,19 @@ BASELINE = "baseline/"
 TRACKING_FILE = "tracking.json"
 DATASET_FILE = "dataset.json"
 CARDS = f"{RUNS}*/{EVALUATION}/{CARD}"  # of every run, as grants say it
+
+
+def source_hash(key: str) -> str:
+    """16 hex digits that stand for a raw object's key, whatever its version.
+
+    They begin the names of its folders under REVIEWS, REJECTED and WORK, before a `-`.
+    """
+    return blake2b(key.encode(), digest_size=8).hexdigest()
+
+
+def source_records(key: str) -> str:
+    """The prefix of what is known of all versions of a raw object."""
+    return f"{SOURCES}{source_hash(key)}/"
 
 
 def anything(prefix: str) -> str:

@@ -21,6 +21,7 @@ class Dataset:
     manifest_sha256: str
     text_rules: str
     detector: str
+    rows: int
 
     @classmethod
     def read(cls, record: dict[str, Any]) -> Dataset:
@@ -36,6 +37,7 @@ class Dataset:
             record["manifest_sha256"],
             str(record["text_rules"]),
             str(record.get("detector", "")),
+            int(record["counts"]["kept"]),
         )
         for what, value in (("text rules", dataset.text_rules), ("detectors", dataset.detector)):
             if "+" in value:

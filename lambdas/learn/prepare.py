@@ -37,6 +37,8 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     dataset = _dataset(event.get("dataset_id"))
     if dataset is None:
         return _refuse("there is no dataset yet: upload raw reviews first")
+    if dataset.rows == 0:
+        return _refuse(f"dataset {dataset.id} holds no review: every raw file was deleted")
     live_package = _live()
     learned = live_package.metadata if live_package else {}
     digest = settings.configuration_digest

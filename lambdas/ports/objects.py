@@ -178,13 +178,39 @@ def list_keys(bucket: str, prefix: str, after: str = "") -> list[str]:
     return [item.key for item in list_objects(bucket, prefix, after)]
 
 
+def delete(bucket: str, key: str) -> str:
+    """Delete an object, its versions stay; returns the version of the marker ("null": none)."""
+    answer = client("s3").delete_object(Bucket=bucket, Key=key)
+    return answer.get("VersionId") or "null"
+
+
+def has_versions(bucket: str, key: str) -> bool:
+    """Whether any version of an object is there, deleted or not."""
+    page = client("s3").list_object_versions(Bucket=bucket, Prefix=key, MaxKeys=1)
+    found = page.get("Versions", []) + page.get("DeleteMarkers", [])
+    return any(item["Key"] == key for item in found)
+
+
 def empty(bucket: str) -> int:
     """Delete every version of every object and return how many there were."""
+    return delete_versions(bucket, "")
+
+
+def delete_versions(bucket: str, prefix: str, *, exactly: bool = False) -> int:
+    """Delete every version under a prefix for good and return how many there were.
+
+    exactly: only of the object whose key the prefix is.
+    """
     s3 = client("s3")
     deleted = 0
-    for page in s3.get_paginator("list_object_versions").paginate(Bucket=bucket):
+    pages = s3.get_paginator("list_object_versions").paginate(Bucket=bucket, Prefix=prefix)
+    for page in pages:
         entries = page.get("Versions", []) + page.get("DeleteMarkers", [])
-        batch = [{"Key": item["Key"], "VersionId": item["VersionId"]} for item in entries]
+        batch = [
+            {"Key": item["Key"], "VersionId": item["VersionId"]}
+            for item in entries
+            if not exactly or item["Key"] == prefix
+        ]
         for first in range(0, len(batch), DELETE_BATCH):
             part = batch[first : first + DELETE_BATCH]
             s3.delete_objects(Bucket=bucket, Delete={"Objects": part, "Quiet": True})

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
@@ -36,6 +36,19 @@ class SourceRecord(msgspec.Struct, frozen=True, kw_only=True):
     text_rules: str
     configuration_digest: str
     code_version: str
+
+
+class Removal(msgspec.Struct, frozen=True, kw_only=True):
+    """What stands beside the refined sources, or in the place of one, after a deletion.
+
+    removed: all of a key until then, or one version of it. event_time, sequencer: as above.
+    """
+
+    removed: Literal["key", "version"]
+    key: str
+    version: str
+    event_time: datetime
+    sequencer: str = ""
 
 
 class Dataset(msgspec.Struct, frozen=True, kw_only=True):
@@ -79,17 +92,28 @@ def record_of(
     )
 
 
-def newest(records: Iterable[SourceRecord]) -> list[SourceRecord]:
-    """Of each raw key the version that S3 stored last, in the order of keys.
+def read_record(body: bytes) -> SourceRecord | Removal:
+    """What stands at a key under `sources/`."""
+    try:
+        return msgspec.json.decode(body, type=Removal)
+    except msgspec.ValidationError:
+        return msgspec.json.decode(body, type=SourceRecord)
+
+
+def newest(records: Iterable[SourceRecord | Removal]) -> list[SourceRecord]:
+    """Of each raw key the version that S3 stored last, in the order of keys; none once deleted.
 
     S3 tells seconds: of two versions of one second the sequencers of their events decide.
     """
-    found: dict[str, SourceRecord] = {}
+    found: dict[str, SourceRecord | Removal] = {}
     for record in records:
+        if isinstance(record, Removal) and record.removed == "version":
+            continue  # it stands in the place of that version's record
         known = found.get(record.key)
-        if known is None or _age(known) < _age(record):
+        if known is None or age(known) < age(record):
             found[record.key] = record
-    return [found[key] for key in sorted(found)]
+    ordered = (found[key] for key in sorted(found))
+    return [record for record in ordered if isinstance(record, SourceRecord)]
 
 
 def manifest(bucket: str, records: Sequence[SourceRecord]) -> bytes:
@@ -144,7 +168,8 @@ def describe(
     )
 
 
-def _age(record: SourceRecord) -> tuple[datetime, str, str]:
+def age(record: SourceRecord | Removal) -> tuple[datetime, str, str]:
+    """What orders the versions and deletions of one key."""
     return record.event_time, record.sequencer.rjust(64, "0"), record.version
 
 

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
 from typing import Any
 
-import msgspec
 from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -16,12 +14,13 @@ from lambdas.contract.events import DATASET_READY
 from lambdas.contract.events import source as event_source
 from lambdas.ports import events, objects
 from lambdas.preprocess import dataset
-from lambdas.preprocess.dataset import Dataset, SourceRecord
+from lambdas.preprocess.dataset import Removal, SourceRecord
+from lambdas.preprocess.listing import READERS, list_dataset, put
 from lambdas.preprocess.results import RefinedWith, Result, add_up, options_of, read_result
 from lambdas.preprocess.shards import Shard, from_lines
 from lambdas.preprocess.source import Source, result_key
 from lambdas.settings import PreprocessSettings
-from reviews.errors import NotReadyError
+from reviews.errors import UnreadableSourceError
 
 settings = PreprocessSettings.from_env()
 logger = Logger(service="preprocess")
@@ -29,8 +28,6 @@ emitter = Metrics(namespace=metrics.NAMESPACE)
 emitter.set_default_dimensions(**{metrics.STAGE: settings.stage})
 options = options_of(settings)
 refined_with = RefinedWith.of_options(options, settings.code_version)
-READERS = 16  # at a time, of small objects
-LISTINGS = 20  # sources that finish meanwhile make us list again
 
 
 @logger.inject_lambda_context
@@ -43,9 +40,10 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     found = from_lines(objects.read(settings.curated_bucket, event["shards_key"]))
     refined = add_up(source, found, _results(found), refined_with, _stored(source), event["size"])
     record = dataset.record_of(source, refined, refined_with, event)
-    _put(source.record_key, record)
+    _refuse_if_removed(record)
+    put(settings.curated_bucket, source.record_key, record)
     _measure(refined.counts)
-    listed = _list()
+    listed = list_dataset(settings.curated_bucket)
     detail = {"dataset_id": listed.id, "manifest_uri": listed.manifest_uri}
     events.publish(event_source(settings.stage), DATASET_READY, detail)
     logger.info("dataset ready", extra={"source_id": source.id, **detail})
@@ -75,58 +73,15 @@ def _stored(source: Source) -> set[str]:
     }
 
 
-def _list() -> Dataset:
-    """List all sources as a dataset; again, if others were added before ours was written.
-
-    Of sources that finish together the latest dataset so has all, whatever their clocks say.
-    """
-    listed_at, listed = _now(), _sources()
-    for _ in range(LISTINGS):
-        found = _write(listed_at, sorted(listed))
-        listed_at, before, listed = _now(), listed, _sources()
-        if listed == before:
-            return found
-    raise NotReadyError(f"sources changed {LISTINGS} times while they were listed")
-
-
-def _now() -> datetime:
-    """The time, but later than every dataset that is there: other clocks may be ahead."""
-    now = datetime.now(UTC)
-    after = f"{keys.DATASETS}{dataset.id_head(now)}"
-    ahead = objects.list_keys(settings.curated_bucket, keys.DATASETS, after=after)
-    return dataset.later_than(ahead[-1].split("/")[1]) if ahead else now
-
-
-def _sources() -> dict[str, str]:
-    """Every source record by its key, with its ETag."""
-    found = objects.list_objects(settings.curated_bucket, keys.SOURCES)
-    return {stored.key: stored.etag for stored in found}
-
-
-def _write(listed_at: datetime, records: list[str]) -> Dataset:
-    bucket = settings.curated_bucket
-    with ThreadPoolExecutor(READERS) as pool:
-        bodies = list(pool.map(lambda key: objects.read(bucket, key), records))
-    found = dataset.newest(msgspec.json.decode(body, type=SourceRecord) for body in bodies)
-    manifest = dataset.manifest(bucket, found)
-    id = dataset.dataset_id(listed_at, manifest)
-    key = keys.manifest(id)
-    version = objects.put_bytes(bucket, key, manifest, "application/json")
-    described = dataset.describe(
-        found,
-        id=id,
-        listed_at=listed_at,
-        manifest=manifest,
-        manifest_uri=f"s3://{bucket}/{key}",
-        manifest_version_id=version,
-    )
-    _put(keys.dataset(id), described)  # last: it makes the dataset be there
-    return described
-
-
-def _put(key: str, content: msgspec.Struct) -> None:
-    body = msgspec.json.format(msgspec.json.encode(content), indent=1)
-    objects.put_bytes(settings.curated_bucket, key, body, "application/json")
+def _refuse_if_removed(record: SourceRecord) -> None:
+    """Raise UnreadableSourceError where the raw object was deleted while it was refined."""
+    key = Source("", record.key, record.version).record_key
+    try:
+        known = dataset.read_record(objects.read(settings.curated_bucket, key))
+    except FileNotFoundError:
+        return
+    if isinstance(known, Removal) and dataset.age(known) >= dataset.age(record):
+        raise UnreadableSourceError(f"{record.key} was deleted while it was refined")
 
 
 def _measure(counts: dict[str, Any]) -> None:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import re
-from hashlib import blake2b
 
 import msgspec
 
-from lambdas.contract.keys import REJECTED, REVIEWS, SOURCES, WORK
+from lambdas.contract.keys import REJECTED, REVIEWS, WORK, source_hash, source_records
 
 NO_VERSION = "null"  # what S3 calls the version of an object in a bucket without versions
 
@@ -27,7 +26,7 @@ class Source(msgspec.Struct, frozen=True):
     @property
     def key_hash(self) -> str:
         """16 hex digits that stand for its key, whatever its version."""
-        return blake2b(self.key.encode(), digest_size=8).hexdigest()
+        return source_hash(self.key)
 
     @property
     def id(self) -> str:
@@ -37,7 +36,7 @@ class Source(msgspec.Struct, frozen=True):
     @property
     def record_key(self) -> str:
         """Where it stands, once refined, for every later dataset."""
-        return f"{SOURCES}{self.key_hash}/{self._plain_version}.json"
+        return f"{source_records(self.key)}{self._plain_version}.json"
 
     @property
     def shards_key(self) -> str:

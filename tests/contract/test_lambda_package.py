@@ -38,7 +38,7 @@ KINDS: dict[str, type[Settings]] = {
     "monitor": MonitorSettings,
 }
 HANDLERS = {
-    "preprocess": ("plan", "worker", "finish"),
+    "preprocess": ("plan", "worker", "finish", "remove"),
     "learn": ("prepare", "conclude"),
     "ratings": ("rate",),
     "release": ("validate", "verify", "golden", "record"),

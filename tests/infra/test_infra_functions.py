@@ -18,6 +18,7 @@ MAX_SECONDS = {
     "lambdas.preprocess.plan.handler": 900,
     "lambdas.preprocess.worker.handler": 900,
     "lambdas.preprocess.finish.handler": 300,
+    "lambdas.preprocess.remove.handler": 300,
     "lambdas.learn.prepare.handler": 60,
     "lambdas.learn.conclude.handler": 60,
     "lambdas.ratings.rate.handler": 29,  # the gateway waits no longer
@@ -211,13 +212,14 @@ def test_workers_run_side_by_side_under_a_distributed_map(templates: Templates) 
     assert refine["ItemReader"]["ReaderConfig"] == {"InputType": "JSONL"}
 
 
-def test_arrivals_are_tried_for_a_day(templates: Templates) -> None:
+@pytest.mark.parametrize("detail_type", ["Object Created", "Object Deleted"])
+def test_arrivals_and_deletions_are_tried_for_a_day(templates: Templates, detail_type: str) -> None:
     templates.of("Preprocessing").has_resource_properties(
         "AWS::Events::Rule",
         {
             "EventPattern": {
                 "source": ["aws.s3"],
-                "detail-type": ["Object Created"],
+                "detail-type": [detail_type],
                 "detail": {
                     "bucket": {"name": [templates.stage.bucket_name("raw")]},
                     "object": {"key": [{"prefix": "incoming/"}]},

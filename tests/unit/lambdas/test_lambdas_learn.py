@@ -36,7 +36,7 @@ def package(**metadata: str) -> Package:
     return Package(ARN, 7, "Completed", "Approved", NOW, "g", "s3://models/m.tar.gz", metadata)
 
 
-def put_dataset(s3: Any, id: str, **more: str) -> None:
+def put_dataset(s3: Any, id: str, **more: Any) -> None:
     record = {
         "id": id,
         "manifest_uri": f"s3://{CURATED}/datasets/{id}/manifest.json",
@@ -44,6 +44,7 @@ def put_dataset(s3: Any, id: str, **more: str) -> None:
         "manifest_sha256": f"sha of {id}",
         "text_rules": "1",
         "detector": "py3langid-25",
+        "counts": {"kept": 9},
         **more,
     }
     s3.put_object(Bucket=CURATED, Key=f"datasets/{id}/manifest.json", Body=b"[]")
@@ -140,6 +141,13 @@ def test_rows_made_in_two_ways_are_not_learned_from(prepare: Prepare, s3: Any, m
     put_dataset(s3, NEW, **mixed)
     with pytest.raises(ConfigurationError, match=r" and .*: refine its raw files again"):
         prepare()
+
+
+def test_where_every_file_was_deleted_no_run_begins(prepare: Prepare, s3: Any) -> None:
+    put_dataset(s3, OLD, counts={"kept": 0})
+    answer = prepare("person")
+    assert answer["proceed"] is False
+    assert answer["why"] == f"dataset {OLD} holds no review: every raw file was deleted"
 
 
 def test_only_the_earliest_of_several_runs_is_earliest(prepare: Prepare, s3: Any) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
+from lambdas.preprocess import listing
 from lambdas.settings import PreprocessSettings
 from reviews.errors import PartialFailureError, UnreadableSourceError
 from reviews.provenance import PROVENANCE_KEY
@@ -38,9 +39,10 @@ class Machine:
             detector=detector,
             code_version="commit",
         )
-        names = ("plan", "worker", "finish")
+        names = ("plan", "worker", "finish", "remove")
         made = [load(f"lambdas.preprocess.{name}", settings) for name in names]
-        self.plan, self.worker, self.finish = made
+        self.plan, self.worker, self.finish, self.remove = made
+        self.listing = listing
         self.events: list[tuple[str, str, dict[str, Any]]] = []
         monkeypatch.setattr(self.finish.events, "publish", lambda *e: self.events.append(e))
 
@@ -217,14 +219,14 @@ def test_a_source_that_finishes_meanwhile_is_in_the_dataset_too(
     s3.put_object(Bucket=RAW, Key="incoming/more.jsonl", Body=lines(20, first=100))
     for key in (KEY, "incoming/more.jsonl"):
         machine.work(machine.planned(key), s3)
-    write, others = machine.finish._write, [machine.planned("incoming/more.jsonl")]
+    write, others = machine.listing._write, [machine.planned("incoming/more.jsonl")]
 
     def interrupted(*arguments: Any) -> Any:
         if others:
             call(machine.finish, others.pop())
         return write(*arguments)
 
-    monkeypatch.setattr(machine.finish, "_write", interrupted)
+    monkeypatch.setattr(machine.listing, "_write", interrupted)
     answer = call(machine.finish, machine.planned())
     newest = max(key.split("/")[1] for key in keys(s3, "datasets/"))
     assert answer["dataset_id"] == newest

@@ -117,7 +117,7 @@ def test_two_that_finish_at_the_same_moment_leave_one_newest_dataset_with_both(
         machine.work(planned[-1], s3)
     monkeypatch.setattr(machine.finish, "_measure", lambda counts: None)  # one file of metrics
     for place in ("_sources", "_write"):
-        together(machine.finish, place, monkeypatch)
+        together(machine.listing, place, monkeypatch)
     failed: list[BaseException] = []
 
     def finish(plan: dict[str, Any]) -> None:
@@ -227,17 +227,17 @@ def test_whatever_the_order_and_the_clocks_the_newest_dataset_has_every_source(
         seconds = ahead[threading.get_ident()] + next(ticks) / 1e6
         return datetime(2026, 11, 25, tzinfo=zone) + timedelta(seconds=seconds)
 
-    monkeypatch.setattr(machine.finish, "datetime", SimpleNamespace(now=now))
+    monkeypatch.setattr(machine.listing, "datetime", SimpleNamespace(now=now))
     for seed in range(60):
         turns = Turns(seed)
         store = Store(turns.wait)
-        monkeypatch.setattr(machine.finish, "objects", store)
+        monkeypatch.setattr(machine.listing, "objects", store)
         random.seed(seed)
 
         def finish(item: tuple[str, bytes], skew: float, store: Store = store) -> None:
             ahead[threading.get_ident()] = skew
             store.put_bytes(CURATED, *item)
-            machine.finish._list()
+            machine.listing.list_dataset(CURATED)
 
         skews = random.sample([0.0, skew_seconds / 2, float(skew_seconds)], 3)
         jobs = zip(records.items(), skews, strict=True)
