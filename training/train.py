@@ -175,10 +175,10 @@ def _compare_balances(
 
 
 def _write_baseline(folder: Path, model: StarModel, hold_out: Rows, config: ModelConfig) -> None:
-    _, observations = model.observe(
+    judged = model.observe(
         hold_out.title, hold_out.text, languages=hold_out.language.tolist(), markup=hold_out.markup
     )
-    Baseline.from_observations(observations, config.languages).save(folder)
+    Baseline.from_observations(judged.observations, config.languages).save(folder)
 
 
 def _write_json(path: Path, content: Mapping[str, Any]) -> None:

@@ -20,6 +20,7 @@ class Rated(msgspec.Struct, frozen=True):
     confidence: float
     language: str
     supported: bool
+    known_words: int
     observation: dict[str, Any]
     explanation: msgspec.Raw | UnsetType = UNSET
 
@@ -71,6 +72,7 @@ def _shown(rated: Rated, question: Question) -> dict[str, Any]:
         "confidence": rated.confidence,
         "language": rated.language,
         "supported": rated.supported,
+        "known_words": rated.known_words,
     }
     if not isinstance(rated.explanation, UnsetType):
         shown["explanation"] = rated.explanation

@@ -79,8 +79,34 @@ def test_each_explanation_sums_to_the_logit_and_names_the_words(model, data):
 
 
 def test_a_language_it_never_learned_is_not_supported(model):
-    _, seen = model.observe(
+    seen = model.observe(
         ["", "", ""], ["gut", "good", "?"], languages=["de", "en", "und"], markup=[False] * 3
-    )
+    ).observations
     assert seen.supported.tolist() == [False, True, True]
     assert seen.oov_share[0] == 1.0
+
+
+@pytest.mark.parametrize(
+    ("title", "text"),
+    [("", "asdf qwer"), ("zzz", "xyzzy plugh!!!"), ("", "jkl " * 200), ("", "?!")],
+)
+def test_where_no_word_is_known_the_answer_is_the_base_rate(model, title, text):
+    judged = model.observe([title], [text], languages=["und"], markup=[False])
+    by_star = np.array(model.version_info["rows"]["training_by_star"])
+    assert judged.known_words.tolist() == [0]
+    assert judged.probabilities[0] == pytest.approx(by_star / by_star.sum())
+    assert model.probabilities([title], [text])[0] == pytest.approx(judged.probabilities[0])
+
+
+@pytest.mark.parametrize(
+    ("title", "text", "known"),
+    [
+        ("", "love it asdf", 2),
+        ("excellent", "asdf", 1),
+        ("excellent", "love it!!! love it.", 5),
+        ("", "the camera came in a box.", 6),
+    ],
+)
+def test_known_words_are_counted_in_title_and_text(model, title, text, known):
+    judged = model.observe([title], [text], languages=["en"], markup=[False])
+    assert judged.known_words.tolist() == [known]

@@ -9,6 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from reviews import parquet
+from reviews.clean import TEXT_RULES
 from reviews.refine import refine_stream
 from training import config
 from training.data import dataset
@@ -115,7 +116,7 @@ def test_the_artefact_stays_small(trained):
 def test_the_fast_scorer_equals_the_plain_pipeline_on_real_words(trained, electronics: Path):
     rows = dataset.read(electronics, None, range(2))
     model = StarModel.load(trained)
-    parts = artefact.read_parts(trained, artefact.read_manifest(trained, "1"))
+    parts = artefact.read_parts(trained, artefact.read_manifest(trained, TEXT_RULES))
     titles, texts = rows.title[:1000], rows.text[:1000]
     slow = reference.probabilities(parts, titles, texts)
     assert np.abs(model.probabilities(titles, texts) - slow).max() < 1e-6

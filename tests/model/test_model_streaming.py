@@ -67,9 +67,9 @@ def test_every_path_gives_the_same_answers(streamed: Path, data: Path):
     rows = dataset.read(data, ["en"], range(20))
     p = judged.probabilities(rows.title, rows.text)
     found = parity_checks.check(judged, streamed, rows, p)
-    assert found["passed"]
-    assert found["reference"]["rows"] >= 300
-    assert found["reference"]["largest_difference"] < 1e-9
+    assert found.passed
+    assert found.reference.rows >= 300
+    assert found.reference.largest_difference < 1e-9
 
 
 def test_its_words_are_named_and_sum_to_the_logit(streamed: Path, data: Path):
@@ -86,8 +86,12 @@ def test_its_words_are_named_and_sum_to_the_logit(streamed: Path, data: Path):
 
 def test_it_still_knows_what_it_never_read(streamed: Path):
     """Else the drift check would be deaf to new words."""
-    _, seen = StarModel.load(streamed).observe(
-        ["", ""], ["love it", "zugzwang krk"], languages=["en", "en"], markup=[False, False]
+    seen = (
+        StarModel.load(streamed)
+        .observe(
+            ["", ""], ["love it", "zugzwang krk"], languages=["en", "en"], markup=[False, False]
+        )
+        .observations
     )
     assert seen.oov_share.tolist() == [0.0, 1.0]
 
@@ -181,3 +185,13 @@ def test_another_number_of_buckets_is_refused(streamed: Path, tmp_path: Path, ha
     (tmp_path / "model.json").write_bytes(msgspec.json.encode(manifest))
     with pytest.raises(artefact.ArtefactError):
         StarModel.load(tmp_path)
+
+
+def test_where_no_word_is_known_it_answers_with_the_base_rate_too(streamed: Path):
+    judged = StarModel.load(streamed)
+    by_star = np.array(judged.version_info["rows"]["training_by_star"])
+    found = judged.observe(
+        ["", ""], ["zugzwang krk!", "love it"], languages=["en"] * 2, markup=[False] * 2
+    )
+    assert found.known_words.tolist() == [0, 2]
+    assert found.probabilities[0] == pytest.approx(by_star / by_star.sum())

@@ -6,17 +6,18 @@ equal.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 
 import numpy as np
 
-from training.features.tokens import COUNTS, FloatArray, keys_of, plain_tokens
+from training.features.tokens import COUNTS, LETTER, FloatArray, keys_of, plain_tokens
 from training.model.artefact import Parts
 from training.model.scorer import Classifiers, Stack
 
 LEAST_TOKENS = 3  # a first or last sentence reaches past a stop that comes earlier
 CAPITALS = re.compile(r"[A-Z]{3,}")
+WORD = re.compile(rf"{LETTER}.*|[-:;=()/|]{{2,}}")  # a token that is one, or an emoticon
 
 
 def probabilities(parts: Parts, titles: Sequence[str], texts: Sequence[str]) -> FloatArray:
@@ -30,7 +31,23 @@ def probabilities(parts: Parts, titles: Sequence[str], texts: Sequence[str]) -> 
     logits = scores[0] if parts.stack is None else _stack(parts.stack, np.hstack([*scores, counts]))
     shares = np.exp(logits - logits.max(axis=1, keepdims=True))
     p: FloatArray = shares / shares.sum(axis=1, keepdims=True)
+    knows = _knows(parts)
+    unknown = [not any(knows(token) for token in (*a, *b)) for a, b in words]
+    p[unknown] = parts.base_rates
     return p
+
+
+def _knows(parts: Parts) -> Callable[[str], bool]:
+    """Whether a token is a word, emoji or emoticon that the model has learned."""
+    lookup, ngrams = parts.lookup(), set(parts.ngrams)
+
+    def knows(token: str) -> bool:
+        is_learned = token in ngrams
+        if parts.hash_bits:
+            is_learned = not lookup.unknown(lookup.find(keys_of([token])))[0]
+        return is_learned and WORD.fullmatch(token) is not None
+
+    return knows
 
 
 def _view(name: str, title: list[str], text: list[str], edge_tokens: int) -> list[list[str]]:

@@ -99,6 +99,7 @@ class Tokens(NamedTuple):
     """The tokens of n reviews: all titles first, then all texts.
 
     hash: (t,). start, end: (t,) their bytes in `content`. ends_sentence: (t,) bool.
+    is_word: (t,) bool, of words, emoji and emoticons; punctuation and single signs are none.
     offsets: (2n + 1,) title i is tokens offsets[i] to offsets[i + 1], its text the same at n + i.
     counts: (n, len(COUNTS)), each as log(1 + count) but `title_in_capitals`.
     """
@@ -107,6 +108,7 @@ class Tokens(NamedTuple):
     start: IntArray
     end: IntArray
     ends_sentence: NDArray[np.bool_]
+    is_word: NDArray[np.bool_]
     offsets: IntArray
     counts: FloatArray
     content: bytes
@@ -153,6 +155,7 @@ def tokenise(titles: Sequence[str], texts: Sequence[str]) -> Tokens:
         start=start,
         end=end,
         ends_sentence=(first == SHOUT) | (first == DOTS),
+        is_word=(first == WORD) | ((first == FACE) & (end - start > 1)),
         offsets=start.searchsorted(borders),
         counts=_count(data, borders, titles, texts),
         content=content,

@@ -168,6 +168,16 @@ def unknown_share(tokens: Tokens, number: IntArray, lookup: Lookup) -> NDArray[n
     return share
 
 
+def known_words(tokens: Tokens, number: IntArray, lookup: Lookup) -> IntArray:
+    """(n,) words of title and text that were learned. number: see `numbers`."""
+    n = len(tokens.counts)
+    is_known = tokens.is_word & ~lookup.unknown(number[: len(tokens.hash)])
+    before = is_known.nonzero()[0].searchsorted(tokens.offsets)  # (2n + 1,) known ones before
+    in_string = before[1:] - before[:-1]  # (2n,): all titles, then all texts
+    known: IntArray = in_string[:n] + in_string[n:]
+    return known
+
+
 def _spans(
     tokens: Tokens, views: Sequence[str], edge_tokens: int
 ) -> tuple[IntArray, IntArray, IntArray]:

@@ -10,16 +10,12 @@ import numpy as np
 
 from training.evaluation.metrics import headline
 from training.features.tokens import FloatArray, IntArray
-from training.model.decision import DecisionRule
+from training.model.decision import DecisionRule, star_shares
 
 
 def candidates(rules: Sequence[DecisionRule], ratings: IntArray) -> list[DecisionRule]:
-    """The decision rules of the configuration, each `prior` with the shares of these ratings.
-
-    A star that never occurs counts as half a row.
-    """
-    counts = np.maximum(np.bincount(ratings, minlength=6)[1:6], 0.5)  # (5,)
-    prior = tuple(float(share) for share in counts / counts.sum())
+    """The decision rules of the configuration, each `prior` with the shares of these ratings."""
+    prior = tuple(star_shares(np.bincount(ratings, minlength=6)[1:6]).tolist())
     return [msgspec.structs.replace(r, prior=prior) if r.name == "prior" else r for r in rules]
 
 

@@ -44,7 +44,8 @@ class HashedFeatures:
             )
             for view, (ngrams, idf) in chosen.items()
         }
-        self.scorer = Scorer(lookup, size, blank, None, edge_tokens)
+        # It only counts and weighs: what it would answer is never asked.
+        self.scorer = Scorer(lookup, size, blank, None, edge_tokens, np.full(5, 0.2))
         self.ends: list[int] = np.cumsum([0, *(len(n) for n, _ in chosen.values())]).tolist()
 
     def count(self, rows: Rows) -> Batch:

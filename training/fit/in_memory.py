@@ -57,8 +57,15 @@ class InMemory(TrainingSet):
         self, classifiers: dict[str, Classifiers], stack: Stack | None, projection: Projection
     ) -> Parts:
         """What a model of these rows computes with."""
-        edge_tokens = self.config.views.edge_tokens
-        return Parts(self.vocabulary.ngrams, 0, classifiers, stack, projection, edge_tokens)
+        return Parts(
+            self.vocabulary.ngrams,
+            0,
+            classifiers,
+            stack,
+            projection,
+            self.config.views.edge_tokens,
+            self.base_rates,
+        )
 
 
 def _spaces(config: ModelConfig) -> dict[str, Space]:

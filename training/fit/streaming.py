@@ -134,6 +134,7 @@ class Streaming(TrainingSet):
             stack,
             projection,
             self.config.views.edge_tokens,
+            self.base_rates,
             self.seen_buckets,
         )
 

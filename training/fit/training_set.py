@@ -12,6 +12,7 @@ from training.features.tokens import FloatArray, IntArray
 from training.features.views import BOTH, VIEWS
 from training.fit.row_counts import RowCounts
 from training.model.artefact import Parts
+from training.model.decision import star_shares
 from training.model.scorer import Classifiers, Stack
 from training.model.topics import Projection
 from training.progress import Progress
@@ -63,6 +64,11 @@ class TrainingSet(ABC):
         """Views of the family that the rows have no n-grams for."""
         family = BOTH if self.config.family == "plain" else VIEWS
         return tuple(view for view in family if view not in self.views)
+
+    @property
+    def base_rates(self) -> FloatArray:
+        """(5,) shares of the stars among all rows that may be learned from."""
+        return star_shares(self.row_counts.by_star)
 
     @abstractmethod
     def weigh(self, balance: Balance) -> FloatArray:

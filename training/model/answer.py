@@ -44,7 +44,11 @@ class Explanation(msgspec.Struct, frozen=True):
 
 
 class Rating(msgspec.Struct, frozen=True):
-    """The answer to one review. Stars are given whatever the language: see `supported`."""
+    """The answer to one review. Stars are given whatever the language: see `supported`.
+
+    known_words: of title and text, how many the model has learned; 0 means that the answer is no
+    more than the shares of the stars among its training rows.
+    """
 
     stars: int
     expected_stars: float
@@ -52,6 +56,7 @@ class Rating(msgspec.Struct, frozen=True):
     confidence: float
     language: str
     supported: bool
+    known_words: int
     observation: ModelObservation
     explanation: Explanation | UnsetType = UNSET
 
@@ -67,10 +72,10 @@ def prepare(titles: Sequence[str | None], texts: Sequence[str], detector: str) -
 
 
 def rate(model: StarModel, reviews: Sequence[Prepared], explain: bool = False) -> list[Rating]:
-    """Answer for every review, in order."""
+    """Answer for every review, in order. None may be empty: see `reviews.clean.is_empty`."""
     if not reviews:
         return []
-    probabilities, seen = model.observe(
+    probabilities, known_words, seen = model.observe(
         [r.title for r in reviews],
         [r.text for r in reviews],
         languages=[r.language for r in reviews],
@@ -79,6 +84,7 @@ def rate(model: StarModel, reviews: Sequence[Prepared], explain: bool = False) -
     columns = zip(
         seen.stars.tolist(),
         probabilities.tolist(),
+        known_words.tolist(),
         seen.supported.tolist(),
         seen.length.tolist(),
         seen.oov_share.tolist(),
@@ -86,13 +92,15 @@ def rate(model: StarModel, reviews: Sequence[Prepared], explain: bool = False) -
         strict=True,
     )
     ratings = []
-    for review, (stars, p, supported, length, unknown, topics) in zip(
+    for review, (stars, p, known, supported, length, unknown, topics) in zip(
         reviews, columns, strict=True
     ):
         expected = sum((k + 1) * share for k, share in enumerate(p))
         shared = (stars, expected, p[stars - 1], review.language, supported)
         observation = ModelObservation(*shared, length, round(unknown, 6), review.markup, topics)
-        rating = Rating(stars, expected, p, p[stars - 1], review.language, supported, observation)
+        rating = Rating(
+            stars, expected, p, p[stars - 1], review.language, supported, known, observation
+        )
         if explain:
             explanation = _explain(model, review, stars)
             rating = msgspec.structs.replace(rating, explanation=explanation)

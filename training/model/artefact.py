@@ -13,19 +13,20 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 from zipfile import ZIP_STORED, BadZipFile, ZipFile
 
 import msgspec
 import numpy as np
+from msgspec import Meta
 from numpy.typing import NDArray
 
 from monitoring.arrays import read_npz, write_npz
 from reviews.golden import GOLDEN_FILE
 from training.errors import ArtefactError, ConfigurationError
-from training.features.tokens import TOKEN_RULES, keys_of
+from training.features.tokens import TOKEN_RULES, FloatArray, keys_of
 from training.features.views import BOTH, VIEWS, HashBuckets, Lookup, Table
-from training.model.decision import DecisionRule
+from training.model.decision import DecisionRule, star_shares
 from training.model.scorer import Classifiers, Net, Scorer, Stack
 from training.model.topics import Projection
 
@@ -45,6 +46,7 @@ MAX_EDGE_TOKENS, MAX_NETS = 10_000, 64
 NET = ("inner", "inner_bias", "outer", "outer_bias")
 
 Array = NDArray[Any]
+Count = Annotated[int, Meta(ge=0)]
 
 
 class File(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -52,6 +54,16 @@ class File(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     bytes: int
     sha256: str
+
+
+class RowSummary(msgspec.Struct, frozen=True):
+    """Rows that a model comes from, each review once. training_by_star: from one star to five."""
+
+    read: Count
+    training: Count
+    hold_out: Count
+    training_by_star: tuple[Count, Count, Count, Count, Count]
+    languages: dict[str, Count]
 
 
 class Manifest(msgspec.Struct, frozen=True, kw_only=True):
@@ -76,7 +88,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     ngrams: int
     nets: int
     clip: float
-    rows: dict[str, Any]
+    rows: RowSummary
     provenance: dict[str, str]
     configuration: dict[str, Any]
     files: dict[str, File]
@@ -88,7 +100,7 @@ class Parts:
     """What a model computes with.
 
     ngrams is empty where they are hashed into 2 ** hash_bits buckets; seen_buckets: then a bit
-    for each bucket, see `views.HashBuckets`.
+    for each bucket, see `views.HashBuckets`. base_rates: (5,) see `scorer.Scorer`.
     """
 
     ngrams: list[str]
@@ -97,12 +109,15 @@ class Parts:
     stack: Stack | None
     projection: Projection
     edge_tokens: int
+    base_rates: FloatArray
     seen_buckets: NDArray[np.uint8] = field(default_factory=lambda: np.zeros(0, np.uint8))
 
     def scorer(self) -> Scorer:
         """The arithmetic of these parts. Raises ArtefactError for a vocabulary that is unsound."""
         size = 1 << self.hash_bits if self.hash_bits else len(self.ngrams)
-        return Scorer(self.lookup(), size, self.classifiers, self.stack, self.edge_tokens)
+        return Scorer(
+            self.lookup(), size, self.classifiers, self.stack, self.edge_tokens, self.base_rates
+        )
 
     def lookup(self) -> Lookup:
         """From hashes to the numbers that these parts weigh."""
@@ -235,6 +250,7 @@ def read_parts(folder: Path, manifest: Manifest) -> Parts:
         stack,
         projection,
         manifest.edge_tokens,
+        star_shares(manifest.rows.training_by_star),
         seen_buckets,
     )
 

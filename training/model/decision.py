@@ -19,6 +19,13 @@ DISTANCE = np.abs(np.subtract.outer(STARS, STARS)).astype(np.float64)  # (5, 5)
 MISS = (DISTANCE > 0).astype(np.float64)  # (5, 5)
 
 
+def star_shares(counts: ArrayLike) -> FloatArray:
+    """(5,) shares of stars of which there are so many; one that never occurs has half a row."""
+    rows = np.maximum(np.asarray(counts, np.float64), 0.5)
+    shares: FloatArray = rows / rows.sum()
+    return shares
+
+
 class DecisionRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How stars are decided.
 

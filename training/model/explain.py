@@ -1,7 +1,8 @@
 """Why a review got its stars: what each n-gram and each count adds to their logit.
 
 A net of ReLUs is linear where it stands, so the parts sum to the logit exactly. Logits have mean
-0 over the five stars: a part above 0 speaks for the decided stars, one below against them.
+0 over the five stars: a part above 0 speaks for the decided stars, one below against them. Where
+no word is known, the constant is all: the base rates.
 """
 
 from collections import defaultdict
@@ -10,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from training.features.tokens import COUNTS, FloatArray, Tokens, tokenise
-from training.features.views import FIELD, numbers, occurrences
+from training.features.views import FIELD, known_words, numbers, occurrences
 from training.model.scorer import Scorer
 
 CONSTANT = "constant"
@@ -32,7 +33,11 @@ class Contribution:
 def explain(scorer: Scorer, title: str, text: str, stars: int) -> list[Contribution]:
     """The parts of the logit of `stars`, largest first."""
     tokens = tokenise([title], [text])
-    weighed = scorer.weigh(scorer.count(tokens), 1)
+    counts = scorer.count(tokens)
+    if not known_words(tokens, counts.number, scorer.lookup)[0]:
+        logits = np.log(scorer.base_rates)
+        return [Contribution(CONSTANT, "", float(logits[stars - 1] - logits.mean()))]
+    weighed = scorer.weigh(counts, 1)
     scores = scorer.scores(weighed, 1)
     slopes, counted, logit = _slopes(scorer, scores, tokens.counts, stars)
     parts: defaultdict[tuple[str, str], float] = defaultdict(float)

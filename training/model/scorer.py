@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from training.features.tokens import FloatArray, IntArray, Tokens, tokenise
-from training.features.views import Counts, Lookup, count, run_edges
+from training.features.views import Counts, Lookup, count, known_words, run_edges
 
 Float32Array = NDArray[np.float32]
 MAX_TIMES = 4096  # 1 + log(times) comes from a table; more occurrences count as so many
@@ -104,7 +104,8 @@ class Weighed(NamedTuple):
 class Scorer:
     """A model's arithmetic: views, their classifiers, and the stack over them.
 
-    Without a stack the scores of the one view are the logits.
+    Without a stack the scores of the one view are the logits. base_rates: (5,) shares of the
+    training rows, the answer to a review without a known word.
     """
 
     def __init__(
@@ -114,8 +115,10 @@ class Scorer:
         classifiers: dict[str, Classifiers],
         stack: Stack | None,
         edge_tokens: int,
+        base_rates: FloatArray,
     ) -> None:
         self.lookup, self.size, self.stack, self.edge_tokens = lookup, size, stack, edge_tokens
+        self.base_rates = base_rates
         self.views = tuple(classifiers)
         of_views = classifiers.values()
         self.bias = np.stack([c.bias for c in of_views]).astype(np.float64)  # (views, h)
@@ -165,8 +168,21 @@ class Scorer:
         if not titles:
             return np.zeros((0, 5))
         tokens = tokenise(titles, texts)
-        weighed = self.weigh(self.count(tokens), len(titles))
-        return softmax(self.logits(weighed, tokens.counts))
+        counts = self.count(tokens)
+        return self.judge(tokens, counts, self.weigh(counts, len(titles)))[0]
+
+    def judge(
+        self, tokens: Tokens, counts: Counts, weighed: Weighed
+    ) -> tuple[FloatArray, IntArray]:
+        """(n, 5) P(1..5) and (n,) known words of n reviews.
+
+        Where no word is known, length and punctuation alone would make a sure answer of nothing:
+        such a review gets the base rates.
+        """
+        p = softmax(self.logits(weighed, tokens.counts))
+        known = known_words(tokens, counts.number, self.lookup)
+        p[known == 0] = self.base_rates
+        return p, known
 
 
 def sum_segments(parts: FloatArray, segment: IntArray, segments: int) -> FloatArray:

@@ -3,7 +3,7 @@
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 import numpy as np
@@ -17,7 +17,6 @@ from training.features.views import unknown_share
 from training.model.artefact import Parts, read_manifest, read_parts
 from training.model.decision import DecisionRule
 from training.model.explain import Contribution, explain
-from training.model.scorer import softmax
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
@@ -26,6 +25,18 @@ BATCH_ROWS = 128  # reviews counted at a time: what stays in the processor's cac
 EXPECTATION = np.arange(1.0, 6.0)
 
 __all__ = ["Contribution", "StarModel"]
+
+
+class Judged(NamedTuple):
+    """n reviews as a model sees them.
+
+    probabilities: (n, 5) P(1..5). known_words: (n,) words of title and text that it has learned;
+    where there are none, the probabilities are the shares of its training rows.
+    """
+
+    probabilities: FloatArray
+    known_words: IntArray
+    observations: Observations
 
 
 class StarModel:
@@ -71,15 +82,15 @@ class StarModel:
         *,
         languages: Sequence[str],
         markup: ArrayLike,
-    ) -> tuple[FloatArray, Observations]:
-        """(n, 5) probabilities, and what monitoring keeps of the same reviews.
+    ) -> Judged:
+        """Judge reviews, and note what monitoring keeps of them.
 
         languages, markup: (n,) as `reviews` found them before cleaning.
         """
         parts = [self._observe(titles[s], texts[s]) for s in _slices(len(titles))]
-        p, topics, unknown = (np.concatenate(column) for column in zip(*parts, strict=True))
+        p, known, topics, unknown = (np.concatenate(column) for column in zip(*parts, strict=True))
         stars = self.decide(p)
-        return p, Observations(
+        observations = Observations(
             stars=stars.astype(np.int8),
             expected_stars=p @ EXPECTATION,
             confidence=p[np.arange(len(p)), stars - 1],
@@ -90,6 +101,7 @@ class StarModel:
             markup=np.asarray(markup, np.bool_),
             topics=topics.astype(np.float32),
         )
+        return Judged(p, known, observations)
 
     def explain(self, title: str, text: str, stars: int | None = None) -> list[Contribution]:
         """The parts of the logit of `stars` (None: those decided), largest first.
@@ -102,14 +114,14 @@ class StarModel:
 
     def _observe(
         self, titles: Sequence[str], texts: Sequence[str]
-    ) -> tuple[FloatArray, FloatArray, FloatArray]:
+    ) -> tuple[FloatArray, IntArray, FloatArray, FloatArray]:
         n = len(titles)
         tokens = tokenise(titles, texts)
         counts = self.scorer.count(tokens)
         weighed = self.scorer.weigh(counts, n)
-        p = softmax(self.scorer.logits(weighed, tokens.counts))
+        p, known = self.scorer.judge(tokens, counts, weighed)
         unknown = unknown_share(tokens, counts.number, self.scorer.lookup)
-        return p, self.projection.coordinates(weighed, n), unknown
+        return p, known, self.projection.coordinates(weighed, n), unknown
 
 
 def _slices(n: int) -> Iterator[slice]:

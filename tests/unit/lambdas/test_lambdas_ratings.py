@@ -41,7 +41,12 @@ def rated(stars: int = 5, language: str = "en", supported: bool = True) -> dict[
         "supported": supported,
     }
     more = {"length": 11, "oov_share": 0.0, "markup": False, "topics": [0.0] * 50}
-    return {**head, "probabilities": [0.0, 0.1, 0.0, 0.1, 0.8], "observation": {**head, **more}}
+    return {
+        **head,
+        "known_words": 4,
+        "probabilities": [0.0, 0.1, 0.0, 0.1, 0.8],
+        "observation": {**head, **more},
+    }
 
 
 class Api:
@@ -139,6 +144,7 @@ def test_one_review_is_rated(api: Api) -> None:
         "confidence": 0.8,
         "language": "en",
         "supported": True,
+        "known_words": 4,
     }
     assert api.asked == [{"reviews": [ONE], "explain": False}]
 

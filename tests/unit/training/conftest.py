@@ -13,12 +13,13 @@ from training import config
 from training.features.tokens import COUNTS
 from training.features.views import VIEWS
 from training.model.artefact import Parts, write_manifest, write_parts
-from training.model.decision import DecisionRule
+from training.model.decision import DecisionRule, star_shares
 from training.model.scorer import Classifiers, Net, Stack
 from training.model.star_model import StarModel
 from training.model.topics import Projection
 
 NGRAMS = ["good", "bad", "!", ".", "it", "not good", "is", "very bad", "don't", "5 stars"]
+BY_STAR = [20, 5, 10, 15, 50]
 WORDS = ["good", "bad", "it", "is", "not", "very", "don't", "5", "stars", "unheard", "!", "."]
 
 
@@ -39,7 +40,8 @@ def make_parts(seed: int = 0) -> Parts:
     stack = Stack(numbers(width), 1 + np.abs(numbers(width)), 8.0, nets)
     topics = numbers(6, 3).astype(np.float16).astype(np.float32)
     places = np.array([0, 1, 2, 4, 5, 8], np.int32)
-    return Parts(NGRAMS, 0, classifiers, stack, Projection(places, topics), 40)
+    rates = star_shares(BY_STAR)
+    return Parts(NGRAMS, 0, classifiers, stack, Projection(places, topics), 40, rates)
 
 
 def make_reviews(rows: int, seed: int = 0) -> tuple[list[str], list[str]]:
@@ -69,13 +71,19 @@ def write_model(folder: Path, parts: Parts) -> Path:
         "ngrams": len(parts.ngrams),
         "nets": len(parts.stack.nets) if parts.stack else 0,
         "clip": parts.stack.clip if parts.stack else 0.0,
-        "rows": {"training": 7},
+        "rows": {
+            "read": 120,
+            "training": 100,
+            "hold_out": 20,
+            "training_by_star": BY_STAR,
+            "languages": {"en": 120},
+        },
         "provenance": {"dataset_id": "d-1"},
         "configuration": msgspec.to_builtins(config.load()),
     }
     model = StarModel(parts, DecisionRule("cost", 0.4), about)
     titles, texts = make_reviews(20)
-    seen = model.observe(titles, texts, languages=["en"] * 20, markup=[False] * 20)[1]
+    seen = model.observe(titles, texts, languages=["en"] * 20, markup=[False] * 20).observations
     Baseline.from_observations(seen, ["en"]).save(folder / "baseline")
     (folder / "golden.jsonl").write_bytes(b"")
     (folder / "training.json").write_bytes(b"{}")

@@ -14,6 +14,8 @@ from training.features.tokens import TOKEN_RULES
 from training.model import artefact
 from training.model.star_model import StarModel
 
+ROWS = {"read": 9, "training": 9, "hold_out": 0, "training_by_star": [1] * 5, "languages": {}}
+
 
 def digest_again(folder: Path) -> None:
     """Make the digests fit again: what a careful tamperer would do."""
@@ -79,6 +81,10 @@ def test_a_changed_byte_is_noticed(model_folder: Path, name):
         {"views": ["both"]},
         {"views": []},
         {"languages": []},
+        {"rows": {}},
+        {"rows": ROWS | {"training_by_star": [1, 2, 3, 4]}},
+        {"rows": ROWS | {"training_by_star": [1, 2, 3, 4, -5]}},
+        {"rows": ROWS | {"training_by_star": [1, 2, 3, 4, "5"]}},
         {"edge_tokens": 0},
         {"edge_tokens": -1},
         {"edge_tokens": 10**15},
@@ -127,7 +133,7 @@ def test_a_model_of_another_version_is_refused_by_name(model_folder: Path, name)
 
 @pytest.mark.parametrize(
     "change",
-    [{"decision_rule": {"name": "argmax"}}, {"clip": 7.0}, {"edge_tokens": 39}, {"rows": {}}],
+    [{"decision_rule": {"name": "argmax"}}, {"clip": 7.0}, {"edge_tokens": 39}, {"provenance": {}}],
 )
 def test_a_manifest_that_was_edited_is_noticed(model_folder: Path, change):
     change_manifest(model_folder, digested=False, **change)

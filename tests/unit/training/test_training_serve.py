@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from monitoring.observations import read_jsonl
@@ -58,7 +59,7 @@ def test_it_answers_in_order_with_all_fields(model):
     first, second = answer["ratings"]
     assert set(first) == {
         "stars", "expected_stars", "probabilities", "confidence", "language", "supported",
-        "observation",
+        "known_words", "observation",
     }  # fmt: skip
     assert sum(first["probabilities"]) == pytest.approx(1)
     assert first["confidence"] == first["probabilities"][first["stars"] - 1]
@@ -169,6 +170,22 @@ def test_what_holds_no_words_is_refused_with_its_place(model):
     for text in ("", " ", "\u0000", "\u200b\u2060", "<br>&nbsp;"):
         status, problem = invoke(model, {"reviews": [REVIEW, {"text": text, "title": "good"}]})
         assert (status, problem["pointer"]) == (400, "/reviews/1/text")
+
+
+def test_an_answer_without_a_known_word_says_so_and_is_no_surer_than_the_training_rows(model):
+    asked = [{"text": "asdf qwer!!"}, {"title": "zzz", "text": "WXYZ ... 777"}, REVIEW]
+    status, answer = invoke(model, {"reviews": asked, "explain": True})
+    assert status == 200
+    *unknown, known = answer["ratings"]
+    for rating in unknown:
+        assert rating["known_words"] == 0
+        assert rating["probabilities"] == [0.2, 0.05, 0.1, 0.15, 0.5]
+        assert rating["confidence"] == rating["probabilities"][rating["stars"] - 1]
+        (part,) = rating["explanation"]["parts"]
+        logits = np.log(rating["probabilities"])
+        assert (part["field"], part["words"]) == ("constant", "")
+        assert part["contribution"] == pytest.approx(logits[rating["stars"] - 1] - logits.mean())
+    assert known["known_words"] == 3  # `not` is in the vocabulary within `not good` alone
 
 
 ROOT = Path(__file__).resolve().parents[3]

@@ -95,3 +95,17 @@ def test_an_n_gram_is_one_or_two_tokens(wrong):
 
 def test_folding_leaves_ascii_as_it_is():
     assert fold("As IT is!") == "As IT is!"
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("it's fine, really!", ["it's", "fine", "really"]),
+        (":-) 😀 5 / - ... ?! (ok)", [":-)", "😀", "5", "ok"]),
+        ("---", ["---"]),
+        ("!!! . , ; ' \"", []),
+    ],
+)
+def test_words_are_told_from_punctuation(text, words):
+    tokens = tokenise([""], [text])
+    assert [tokens.spell(i, 1) for i in tokens.is_word.nonzero()[0].tolist()] == words
