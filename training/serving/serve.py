@@ -4,6 +4,7 @@ One process, one event loop: an answer takes less time than handing it to a thre
 """
 
 import logging
+import os
 import socket
 import threading
 from collections.abc import Awaitable, Callable
@@ -151,7 +152,7 @@ def bind(host: str, port: int) -> socket.socket:
     try:
         return socket.create_server((host, port), family=family, backlog=BACKLOG)
     except OSError as error:
-        reason = error.strerror or str(error)
+        reason = os.strerror(error.errno) if error.errno else str(error)
         raise AddressError(
             f"{host}:{port} cannot be listened on: {reason}; name another by --host and --port, "
             "--port 0 is any free one"
