@@ -84,20 +84,20 @@ def test_a_model_of_two_in_a_hundred_rows_is_refused(trained, electronics: Path,
     settings = config.load().with_overrides({"folds": "2"})
     train(few, tmp_path / "worse", settings, progress=Progress(quiet=True))
     found = evaluate(tmp_path / "worse", electronics, tmp_path / "out", trained)
-    failed = {c["name"] for c in found["gate"]["conditions"] if not c["passed"]}
-    assert not found["gate"]["passed"]
-    assert found["gate"]["floors"] == "full"
+    failed = {c.name for c in found.gate.conditions if not c.passed}
+    assert not found.gate.passed
+    assert found.gate.floors == "full"
     assert {"accuracy", "macro_f1", "qwk", "accuracy_against_champion"} <= failed
     for name in ("accuracy", "macro_f1", "qwk", "worse than the champion's"):
-        assert name in found["gate"]["message"]
+        assert name in found.gate.message
     assert "champion" in (tmp_path / "out" / "report.html").read_text()
 
 
 def test_the_model_in_service_passes_the_full_gate(trained, electronics: Path, tmp_path: Path):
     found = evaluate(trained, electronics, tmp_path / "out")
-    assert found["gate"]["passed"], found["gate"]["message"]
-    assert found["gate"]["floors"] == "full"
-    assert found["scorer"]["passed"]
+    assert found.gate.passed, found.gate.message
+    assert found.gate.floors == "full"
+    assert found.parity_checks.passed
 
 
 def test_streaming_costs_little_accuracy(trained, electronics: Path, tmp_path: Path):
