@@ -119,18 +119,21 @@ def serve(folder: Path, port: int, host: str = "127.0.0.1") -> None:
     Raises ArtefactError for an unsound model, ConfigurationError where its language detector is
     not installed, AddressError where the address cannot be listened on.
     """
+    with bind(host, port) as listener:
+        with archive.opened(folder) as place:
+            model = StarModel.load(place)
+        find_detector(model.detector)  # a missing package fails the start, not a request
+        # The detector takes as long to load as the model, and few reviews need it: once we listen.
+        background = threading.Timer(DETECTOR_SECONDS, identifier, [model.detector])
+        background.daemon = True
+        background.start()
+        logger.warning("model %s on http://%s:%d", model.version, host, listener.getsockname()[1])
+        _listen(application(model), listener)
+
+
+def _listen(app: Starlette, listener: socket.socket) -> None:
     import uvicorn
 
-    listener = bind(host, port)
-    with archive.opened(folder) as place:
-        model = StarModel.load(place)
-    find_detector(model.detector)  # a missing package fails the start, not a request
-    app = application(model)
-    # The detector takes as long to load as the model, and few reviews need it: once we listen.
-    background = threading.Timer(DETECTOR_SECONDS, identifier, [model.detector])
-    background.daemon = True
-    background.start()
-    logger.warning("model %s on http://%s:%d", model.version, host, listener.getsockname()[1])
     config = uvicorn.Config(
         app,
         loop="uvloop",
