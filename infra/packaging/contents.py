@@ -6,6 +6,7 @@ import ast
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 FUNCTIONS = ("preprocess", "ratings", "learn", "release", "monitor")
@@ -41,7 +42,7 @@ def modules(function: str, root: Path) -> list[Path]:
             continue
         found.add(path)
         open_ones += [Path(*path.parts[:n], "__init__.py") for n in range(1, len(path.parts))]
-        for name in imported(ast.parse((root / path).read_bytes())):
+        for name in _imports(root / path, (root / path).stat().st_mtime_ns):
             open_ones += _files(name, root)
     found |= {
         path.relative_to(root)
@@ -49,6 +50,12 @@ def modules(function: str, root: Path) -> list[Path]:
         if path.is_file() and path.suffix != ".py" and path.name not in NOT_CODE
     }
     return sorted(found)
+
+
+@cache
+def _imports(file: Path, changed: int) -> tuple[str, ...]:
+    """What a file imports; read once for all functions. changed: when it was written."""
+    return tuple(imported(ast.parse(file.read_bytes())))
 
 
 def imported(tree: ast.Module) -> Iterator[str]:
