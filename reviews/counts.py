@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from reviews.errors import CountMismatchError
+from reviews.record import Rejected, rating_of
 
 # Keys of one run by which duplicates are found: 256 MiB of them, 384 while the table grows.
 REMEMBERED_ROWS = 1 << 24
@@ -19,6 +20,9 @@ class Counts:
     unremembered: rows kept after the memory for duplicates was full: later copies of them are
     kept, too.
     trailing_bytes: bytes after a gzip file that are not gzip, and were not read.
+    converted, nulled: by field, values of another type that were converted, or became null. The
+    records that held them are read as all others.
+    off_scale: ratings that were rejected as out of range, `above` 5 or `below` 1.
     """
 
     read: int = 0
@@ -30,6 +34,20 @@ class Counts:
     rejected: Counter[str] = field(default_factory=Counter)
     languages: Counter[str] = field(default_factory=Counter)
     ratings: Counter[str] = field(default_factory=Counter)
+    converted: Counter[str] = field(default_factory=Counter)
+    nulled: Counter[str] = field(default_factory=Counter)
+    off_scale: Counter[str] = field(default_factory=Counter)
+
+    def add_change(self, name: str, value: object) -> None:
+        """Count a value that was converted to another one, or to null."""
+        (self.nulled if value is None else self.converted)[name] += 1
+
+    def add_rejected(self, rejected: Rejected) -> None:
+        """Count a rejected line."""
+        self.rejected[rejected.reason] += 1
+        if rejected.reason == "rating_out_of_range":
+            rating = rating_of(rejected.line)
+            self.off_scale["above" if rating is not None and rating > 5 else "below"] += 1
 
     def adds_up(self) -> bool:
         """Whether every line read was kept, a duplicate, or rejected."""
@@ -56,8 +74,9 @@ class Counts:
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON, each table in the order of its keys."""
         plain = {name: getattr(self, name) for name in self.__slots__}
-        for name in ("rejected", "languages", "ratings"):
-            plain[name] = dict(sorted(plain[name].items()))
+        for name, value in plain.items():
+            if isinstance(value, Counter):
+                plain[name] = dict(sorted(value.items()))
         return plain
 
     @classmethod

@@ -1,13 +1,16 @@
 """Reads one raw line: a review, or a rejected record with the reason."""
 
 import base64
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from math import isinf
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
 
-from reviews.almost_json import BOM
+from reviews.almost_json import BOM, REPLACEMENT, repair
+from reviews.convert import to_boolean, to_integer, to_text
 from reviews.limits import MAX_LINE_BYTES
 
 REASONS = (
@@ -23,14 +26,31 @@ REASONS = (
 
 BLANK = b" \t\r\n"
 
+HelpfulVotes = Annotated[int, msgspec.Meta(ge=-(2**31), le=2**31 - 1)]
 
-HelpfulVotes = Annotated[int, msgspec.Meta(ge=1 - 2**31, le=2**31 - 1)]
+DIGITS = (b"-", *(b"%d" % digit for digit in range(10)))
+
+# Fields that need not be right: their type, and how a value of another type is converted.
+CONVERSIONS: dict[str, tuple[type, Callable[[object], Any]]] = {
+    "title": (str, to_text),
+    "asin": (str, to_text),
+    "user_id": (str, to_text),
+    "helpful_vote": (int, partial(to_integer, bits=32)),
+    "verified_purchase": (bool, to_boolean),
+    "parent_asin": (str, to_text),
+    "timestamp": (int, partial(to_integer, bits=64)),
+}
+WIDE_FIELDS = ("parent_asin", "timestamp", "images")
+
+# Called with a field whose value was of another type, and what was made of it; None: null.
+OnChange = Callable[[str, object], None]
 
 
 class Review(msgspec.Struct, gc=False):
     """The fields of a raw review that are read; all others are skipped without parsing.
 
-    Where a field stands twice in a line the last one counts, and both must be of the right type.
+    Only rating and text must be of these types. Others are converted where that is plain, or
+    become null. Where a field stands twice in a line the last one counts.
     """
 
     rating: float | None = None
@@ -50,8 +70,19 @@ class WideReview(Review, gc=False):
     images: msgspec.Raw = msgspec.Raw(b"null")
 
 
-class _UnreadRating(Review, gc=False):
-    rating: msgspec.Raw = msgspec.Raw(b"null")  # type: ignore[assignment]
+class _RawReview(msgspec.Struct, gc=False):
+    """All fields of a WideReview, as they stand in the line; those that are absent are empty."""
+
+    rating: msgspec.Raw = msgspec.Raw(b"")
+    title: msgspec.Raw = msgspec.Raw(b"")
+    text: msgspec.Raw = msgspec.Raw(b"")
+    asin: msgspec.Raw = msgspec.Raw(b"")
+    user_id: msgspec.Raw = msgspec.Raw(b"")
+    helpful_vote: msgspec.Raw = msgspec.Raw(b"")
+    verified_purchase: msgspec.Raw = msgspec.Raw(b"")
+    parent_asin: msgspec.Raw = msgspec.Raw(b"")
+    timestamp: msgspec.Raw = msgspec.Raw(b"")
+    images: msgspec.Raw = msgspec.Raw(b"")
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +118,9 @@ class Rejected:
 
 _review = msgspec.json.Decoder(Review)
 _wide = msgspec.json.Decoder(WideReview)
-_any_rating = msgspec.json.Decoder(_UnreadRating)
+_raw = msgspec.json.Decoder(_RawReview)
+_rating = msgspec.json.Decoder(float | None)
+_text = msgspec.json.Decoder(str | None)
 _syntax = msgspec.json.Decoder(msgspec.Raw)
 
 
@@ -97,14 +130,25 @@ def is_blank(line: bytes) -> bool:
 
 
 def read_record(
-    line: bytes, *, wide: bool = False, offset: int = 0, number: int = 0
+    line: bytes,
+    *,
+    wide: bool = False,
+    offset: int = 0,
+    number: int = 0,
+    on_change: OnChange = lambda field, value: None,
 ) -> Review | Rejected:
-    """Parse one raw line. One that is rejected is returned with its reason, never raised."""
-    found = _parse(line, wide)
+    """Parse one raw line. One that is rejected is returned with its reason, never raised.
+
+    on_change: called for each value that is not as it stood in the line, unless that is rejected.
+    """
+    changes: list[tuple[str, object]] = []
+    found = _parse(line, wide, changes)
     reason = found if isinstance(found, str) else unusable_reason(found)
     if reason:
         return Rejected(reason, line, offset, number)
     assert isinstance(found, Review)
+    for field, value in changes:
+        on_change(field, value)
     return found
 
 
@@ -118,34 +162,82 @@ def unusable_reason(review: Review) -> str:
     return "" if 1 <= rating <= 5 else "rating_out_of_range"
 
 
-def _parse(line: bytes, wide: bool) -> Review | str:
+def rating_of(line: bytes) -> float | None:
+    """The rating of a line that was rejected for it, be it out of range; None where there is none.
+
+    Infinite where no float holds it.
+    """
+    try:
+        raw = bytes(_raw.decode(_without_bom(line)).rating)
+        return float(raw) if raw[:1] in DIGITS else None
+    except (msgspec.DecodeError, RecursionError):
+        return None
+
+
+def _parse(line: bytes, wide: bool, changes: list[tuple[str, object]]) -> Review | str:
     if len(line) > MAX_LINE_BYTES:
         return "too_long"
     try:
         line.decode()  # msgspec does not look into the fields that it skips
     except UnicodeDecodeError:
         return "not_utf8"
-    while line.startswith(BOM):
-        line = line[len(BOM) :]
+    line = _without_bom(line)
     try:
         return (_wide if wide else _review).decode(line)
-    except msgspec.ValidationError:
-        return _misfit(line)
-    except (msgspec.DecodeError, RecursionError):
-        return "not_json"
+    except (msgspec.DecodeError, RecursionError):  # of what comes first, a type or the syntax
+        return _parse_loosely(repair(line), wide, changes)
 
 
-def _misfit(line: bytes) -> str:
-    """Why a line of the wrong shape is wrong: its syntax (which comes first), or its types."""
+def _without_bom(line: bytes) -> bytes:
+    while line.startswith(BOM):
+        line = line[len(BOM) :]
+    return line
+
+
+def _parse_loosely(line: bytes, wide: bool, changes: list[tuple[str, object]]) -> Review | str:
+    """Parse a line of which some value is of another type, or a reason why it is rejected."""
     try:
         if not bytes(_syntax.decode(line)).startswith(b"{"):
             return "not_an_object"
+        raw = _raw.decode(line)
     except (msgspec.DecodeError, RecursionError):
         return "not_json"
     try:
-        rating = bytes(_any_rating.decode(line).rating)
+        text = _text.decode(raw.text or b"null")
     except msgspec.ValidationError:
         return "wrong_type"
-    # The rating alone is wrong: by its type, or as a number that no float holds.
-    is_infinite = rating[:1] in b"-0123456789" and isinf(float(rating))
-    return "rating_out_of_range" if is_infinite else "wrong_type"
+    try:
+        rating = _rating.decode(raw.rating or b"null")
+    except msgspec.ValidationError:  # as a type, or as a number that no float holds
+        is_number = bytes(raw.rating)[:1] in DIGITS and isinf(float(bytes(raw.rating)))
+        return "rating_out_of_range" if is_number else "wrong_type"
+    values = {
+        name: convert_raw(name, getattr(raw, name), changes)
+        for name in CONVERSIONS
+        if name not in WIDE_FIELDS
+    }
+    if REPLACEMENT in bytes(raw.text):
+        changes.append(("text", text))
+    if not wide:
+        return Review(rating=rating, text=text, **values)
+    extra = {name: getattr(raw, name) or msgspec.Raw(b"null") for name in WIDE_FIELDS}
+    return WideReview(rating=rating, text=text, **values, **extra)
+
+
+def convert_raw(name: str, raw: msgspec.Raw, changes: list[tuple[str, object]]) -> Any:
+    """The value of a field that need not be right: converted where that is plain, or None.
+
+    changes: gets the field and the value where it is not as it stands in the line.
+    """
+    line = bytes(raw)
+    if line in (b"", b"null"):
+        return None
+    try:
+        value = msgspec.json.decode(line)
+    except (msgspec.DecodeError, RecursionError):  # a number that nothing holds
+        value = None
+    kind, convert = CONVERSIONS[name]
+    converted = convert(value)
+    if type(value) is not kind or converted is None or REPLACEMENT in line:
+        changes.append((name, converted))
+    return converted

@@ -6,13 +6,11 @@
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-import msgspec
-
 from reviews import language
 from reviews.clean import clean, is_empty
 from reviews.counts import Counts
 from reviews.identity import bucket, review_key
-from reviews.record import Rejected, WideReview, is_blank, read_record
+from reviews.record import OnChange, Rejected, WideReview, convert_raw, is_blank, read_record
 
 Row = dict[str, Any]
 
@@ -24,14 +22,16 @@ def refine_record(
     wide: bool = False,
     offset: int = 0,
     number: int = 0,
+    on_change: OnChange = lambda field, value: None,
 ) -> Row | Rejected:
     """Make one curated row, or reject the line.
 
     wide: with parent_asin, images and timestamp, too: all columns of the data dictionary.
     """
-    review = read_record(line, wide=wide, offset=offset, number=number)
+    review = read_record(line, wide=wide, offset=offset, number=number, on_change=on_change)
     if isinstance(review, Rejected):
         return review
+    extra = extra_values(review, on_change) if isinstance(review, WideReview) else {}
     assert review.rating is not None
     assert review.text is not None
     cleaned = clean(review.title, review.text)
@@ -53,7 +53,7 @@ def refine_record(
         "asin": review.asin,
         "user_id": review.user_id,
     }
-    return row | extra_values(review) if isinstance(review, WideReview) else row
+    return row | extra
 
 
 def refine_lines(
@@ -72,9 +72,16 @@ def refine_lines(
             counts.blank += 1
             continue
         counts.read += 1
-        row = refine_record(line, detector=detector, wide=wide, offset=begin, number=number)
+        row = refine_record(
+            line,
+            detector=detector,
+            wide=wide,
+            offset=begin,
+            number=number,
+            on_change=counts.add_change,
+        )
         if isinstance(row, Rejected):
-            counts.rejected[row.reason] += 1
+            counts.add_rejected(row)
             yield row
         elif row["review_key"] in seen:
             counts.duplicates += 1
@@ -86,19 +93,15 @@ def refine_lines(
             yield row
 
 
-def extra_values(review: WideReview) -> Row:
-    """The columns of a WideReview. A value of another type becomes null."""
-    parent, time = _value(review.parent_asin), _value(review.timestamp)
+def extra_values(review: WideReview, on_change: OnChange) -> Row:
+    """The columns of a WideReview that a Review does not have."""
+    changes: list[tuple[str, object]] = []
     images = bytes(review.images).decode()
-    return {
-        "parent_asin": parent if isinstance(parent, str) else None,
+    values = {
+        "parent_asin": convert_raw("parent_asin", review.parent_asin, changes),
         "images": None if images == "null" else images,
-        "timestamp": time if type(time) is int and -(2**63) <= time < 2**63 else None,
+        "timestamp": convert_raw("timestamp", review.timestamp, changes),
     }
-
-
-def _value(raw: msgspec.Raw) -> object:
-    try:
-        return msgspec.json.decode(raw)
-    except (msgspec.MsgspecError, RecursionError):  # a number that nothing holds
-        return None
+    for field, value in changes:
+        on_change(field, value)
+    return values

@@ -9,6 +9,7 @@ from arro3.core import Array, DataType
 from numpy.typing import NDArray
 
 from reviews.bulk.clean import Joined
+from reviews.record import OnChange
 from reviews.rules import extra_values
 
 Column = Any  # an arro3 Array
@@ -32,9 +33,11 @@ def from_joined(joined: Joined, first: int, end: int) -> Column:
     return Array.from_arrow(nanoarrow.c_array_from_buffers(nanoarrow.string(), end - first, parts))
 
 
-def extra_columns(reviews: list[Any], names: Iterable[str], schema: Any) -> dict[str, Column]:
-    """Columns that are only kept on request, of the reviews of a chunk."""
-    values = [extra_values(review) for review in reviews]
+def extra_columns(
+    reviews: list[Any], names: Iterable[str], schema: Any, on_change: OnChange
+) -> dict[str, Column]:
+    """Columns that are kept on request only, of the reviews of a chunk."""
+    values = [extra_values(review, on_change) for review in reviews]
     return {
         name: Array([value[name] for value in values], schema.field(name).type) for name in names
     }

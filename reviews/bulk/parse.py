@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from reviews.limits import MAX_LINE_BYTES
 from reviews.record import (
+    OnChange,
     Rejected,
     Review,
     WideReview,
@@ -88,8 +89,11 @@ class Lines:
 class Parser:
     """Parses chunks into Review, or WideReview where `wide`."""
 
-    def __init__(self, on_reject: Callable[[Rejected], None], *, wide: bool = False) -> None:
+    def __init__(
+        self, on_reject: Callable[[Rejected], None], on_change: OnChange, *, wide: bool = False
+    ) -> None:
         self._on_reject = on_reject
+        self._on_change = on_change
         self._wide = wide
         kind: type[Review] = WideReview if wide else Review
         self._decoder = msgspec.json.Decoder(kind)
@@ -127,7 +131,7 @@ class Parser:
                 parsed.blank += 1
                 continue
             parsed.read += 1
-            review = read_record(line, wide=self._wide)
+            review = read_record(line, wide=self._wide, on_change=self._on_change)
             if isinstance(review, Rejected):
                 self._on_reject(lines.reject(review.reason, i))
             else:

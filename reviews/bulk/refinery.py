@@ -72,7 +72,7 @@ class Refinery:
         self._counts = counts
         self._on_reject = on_reject
         self._rejected: list[Rejected] = []
-        self._parser = Parser(self._rejected.append, wide=bool(self._extra))
+        self._parser = Parser(self._rejected.append, counts.add_change, wide=bool(self._extra))
         self._certain = CertainEnglish()
         self._seen = Seen(remembered_rows)
         self._held: list[_Held] = []
@@ -99,7 +99,7 @@ class Refinery:
     def _part(self, part: Rejected) -> None:
         if part.part == 0:
             self._counts.read += 1
-            self._counts.rejected[part.reason] += 1
+            self._counts.add_rejected(part)
         self._on_reject(part)
 
     def _chunk(self, chunk: Chunk) -> None:
@@ -110,7 +110,7 @@ class Refinery:
         if parsed.reviews:
             self._hold(parsed, lines)
         for rejected in sorted(self._rejected, key=lambda rejected: rejected.number):
-            self._counts.rejected[rejected.reason] += 1
+            self._counts.add_rejected(rejected)
             self._on_reject(rejected)
         self._rejected.clear()
 
@@ -154,7 +154,9 @@ class Refinery:
         if "user_id" in self._names:
             named["user_id"] = columns.from_python(user, "string")
         if self._extra:
-            named |= columns.extra_columns(parsed.reviews, self._extra, self.schema)
+            named |= columns.extra_columns(
+                parsed.reviews, self._extra, self.schema, self._counts.add_change
+            )
         held = _Held(named, codes, [None] * n, rows, ratings)
         self._held.append(held)
         self._held_rows += n

@@ -42,7 +42,32 @@ WORDS = st.lists(st.sampled_from(PHRASES) | st.sampled_from(BITS) | st.text(max_
     lambda parts: st.sampled_from(["", " ", "  "]).map(lambda glue: glue.join(parts))
 )
 ODD = st.sampled_from(
-    [None, True, False, 0, 1, 5, 6, 4.5, -1, 5.0, 2**31, 10**400, "5", "", [], {}, [[]], 1e300]
+    [
+        None,
+        True,
+        False,
+        0,
+        1,
+        5,
+        6,
+        4.5,
+        -1,
+        5.0,
+        2**31,
+        2**70,
+        10**400,
+        "5",
+        "",
+        "true",
+        [],
+        {},
+        [[]],
+        1e300,
+        float("nan"),
+        float("inf"),
+        "\ud83d",
+        "cut \ud83d",
+    ]
 )
 
 

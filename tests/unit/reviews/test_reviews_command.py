@@ -84,6 +84,29 @@ def test_a_folder_stands_for_the_raw_files_in_it(tmp_path):
     assert counts_of(tmp_path)["read"] == 301
 
 
+def test_values_of_another_type_are_converted_or_null_and_counted(tmp_path, refine):
+    lines = b"".join(
+        b'{"rating": %d, "text": "the lamp is good", "asin": %s, "helpful_vote": %s, '
+        b'"timestamp": %s}\n' % line
+        for line in [
+            (5, b"1000000000", b"2.0", b'"17"'),
+            (4, b"1000000001", b"NaN", b"1e99"),
+            (3, b'"B01"', b"3", b"17"),
+            (7, b"1000000002", b"2.0", b"17"),
+        ]
+    )
+    assert refine({"a.jsonl": lines}, "--keep", "asin", "timestamp") == 0
+    counts = counts_of(tmp_path)
+    assert (counts["read"], counts["kept"]) == (4, 3)
+    assert counts["rejected"] == {"rating_out_of_range": 1}
+    assert counts["converted"] == {"asin": 2, "helpful_vote": 1, "timestamp": 1}
+    assert counts["nulled"] == {"helpful_vote": 1, "timestamp": 1}
+    rows = pq.read_table(tmp_path / "out" / "reviews").to_pydict()
+    assert rows["asin"] == ["1000000000", "1000000001", "B01"]
+    assert rows["helpful_vote"] == [2, None, 3]
+    assert rows["timestamp"] == [17, None, 17]
+
+
 def test_an_empty_file_has_no_rows_and_is_no_error(tmp_path, refine):
     assert refine({"a.jsonl": b""}) == 0
     assert counts_of(tmp_path)["read"] == 0
