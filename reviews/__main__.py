@@ -2,7 +2,7 @@
 
 Exit 0: the output is written, whatever it says. 2: bad arguments, or input that cannot be read at
 all. 1: anything else, such as a file that breaks off half-way (the rows before that place are
-written). 130: stopped by Ctrl-C.
+written), or holds ratings of another scale. 130: stopped by Ctrl-C.
 """
 
 import argparse
@@ -64,7 +64,7 @@ def refine(args: argparse.Namespace) -> int:
         print(f"{name}: {reason}", file=sys.stderr)
     if not outcome.unreadable:
         return 0
-    return 1 if counts.read else 2
+    return 1 if counts.kept or counts.duplicates else 2
 
 
 def sample(args: argparse.Namespace) -> int:

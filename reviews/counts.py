@@ -12,6 +12,27 @@ from reviews.record import Rejected, rating_of
 REMEMBERED_ROWS = 1 << 24
 
 
+NEEDED = "a line is a JSON object with `rating`, 1 to 5, and `text`"
+RECODE = "convert it first, from Latin-1 say (iconv -f WINDOWS-1252 -t UTF-8 FILE)"
+RESCALE = "convert its ratings to 1 to 5"
+FAULTY_SHARE = 0.1
+FAULTY_ROWS = 2
+
+
+def _faulty(rows: int) -> float:
+    """From how many on that are wrong in one way the whole is wrong, and not some rows."""
+    return max(FAULTY_ROWS, FAULTY_SHARE * rows)
+
+
+def off_scale(inside: int, *, above: int, below: int) -> str:
+    """How many ratings lie on one side of 1 to 5, if that shows another scale; else nothing."""
+    ratings = inside + above + below
+    for count, place in ((above, "above 5"), (below, "below 1")):
+        if count >= _faulty(ratings):
+            return f"{count:,} of {ratings:,} ratings are {place}"
+    return ""
+
+
 @dataclass(slots=True)
 class Counts:
     """Lines by what became of them, and the kept rows by language and by stars.
@@ -48,6 +69,26 @@ class Counts:
         if rejected.reason == "rating_out_of_range":
             rating = rating_of(rejected.line)
             self.off_scale["above" if rating is not None and rating > 5 else "below"] += 1
+
+    def fault(self) -> str:
+        """Why a whole source cannot be what was meant, and what to do; else nothing."""
+        rejected = self.rejected.total()
+        if not self.read:
+            return "holds no line but blank ones"
+        if (undecodable := self.rejected["not_utf8"]) >= _faulty(self.read):
+            return f"{undecodable:,} of {self.read:,} lines are not UTF-8: {RECODE}"
+        if rejected == self.read:
+            reasons = ", ".join(f"{name} {n:,}" for name, n in self.rejected.most_common())
+            return f"none of {rejected:,} lines is a review ({reasons}): {NEEDED}"
+        scale = {name: self.off_scale[name] for name in ("above", "below")}
+        if description := off_scale(self.read - rejected, **scale):
+            return f"{description}: {RESCALE}, the others were kept as they are"
+        return ""
+
+    def since(self, earlier: "Counts") -> "Counts":
+        """What was counted after an earlier state of these counts."""
+        names = self.__slots__
+        return Counts(**{name: getattr(self, name) - getattr(earlier, name) for name in names})
 
     def adds_up(self) -> bool:
         """Whether every line read was kept, a duplicate, or rejected."""

@@ -14,6 +14,7 @@ import msgspec
 from reviews import parquet
 from reviews.counts import Counts
 from reviews.errors import ConfigurationError, UnreadableSourceError
+from reviews.file_kind import check_file, describe_fields
 from reviews.record import Rejected
 from reviews.refine import DEFAULT, Options, Refiner
 from reviews.source import Stream
@@ -27,7 +28,7 @@ OnProgress = Callable[[int, Counts], None]  # bytes of the files and lines, so f
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """The result of a run. unreadable: files that could not be read to their end, and why."""
+    """The result of a run. unreadable: files that are not whole, or no reviews, and why."""
 
     counts: Counts
     unreadable: dict[str, str] = field(default_factory=dict)
@@ -94,6 +95,21 @@ class _Run:
         self._done = 0
 
     def refine(self, number: int, source: Path) -> None:
+        """Refine one file, if it may hold reviews; note why it does not, or not to its end."""
+        before = Counts.from_dict(self.refiner.counts.to_dict())
+        self._first_rejected = b""
+        try:
+            check_file(source, name="this")
+            self._refine(number, source)
+        except UnreadableSourceError as error:
+            self.unreadable[str(source)] = str(error)
+            return
+        counts = self.refiner.counts.since(before)
+        if fault := counts.fault():
+            names = describe_fields(self._first_rejected)
+            self.unreadable[str(source)] = f"{fault}; {names}" if names else fault
+
+    def _refine(self, number: int, source: Path) -> None:
         rows = self._out / "reviews" / f"{number:05}.parquet"
         with (
             source.open("rb") as raw,
@@ -109,9 +125,10 @@ class _Run:
                 watched = _Watched(raw, self._on_bytes)
                 parquet.write(self.refiner.stream(watched, read_from), table)
             except UnreadableSourceError as error:
-                self.unreadable[str(source)] = f"{error}; {REMEDY}"
+                raise UnreadableSourceError(f"{error}; {REMEDY}") from None
 
     def _reject(self, line: Rejected) -> None:
+        self._first_rejected = self._first_rejected or line.line
         self._rejected.write(line.to_json())
 
     def _on_bytes(self, size_bytes: int) -> None:

@@ -10,21 +10,13 @@ from itertools import chain
 from typing import Protocol
 
 from reviews.errors import UnreadableSourceError
-from reviews.gunzip import GZIP_MAGIC, gunzip, is_damaged_start
+from reviews.file_kind import MAGIC_BYTES, binary_kind
+from reviews.gunzip import GZIP_MAGIC, gunzip
 from reviews.record import Rejected
 
 PIECE_BYTES = 1 << 18  # read at a time
 CHUNK_BYTES = 1 << 20  # a chunk ends with the line that reaches this
 MAX_HELD_BYTES = 1 << 24  # a line longer than this is handed on in parts
-FOREIGN = {
-    b"PK\x03\x04": "a zip archive",
-    b"BZh": "compressed by bzip2",
-    b"\xfd7zXZ": "compressed by xz",
-    b"\x28\xb5\x2f\xfd": "compressed by zstd",
-    b"PAR1": "a Parquet file",
-}
-MAGIC_BYTES = max(map(len, FOREIGN))
-
 
 ReadFrom = Callable[[int], "Stream"]  # opens what is read, again, at a byte offset
 OnSpan = Callable[[int, int], None]  # takes where the lines that were read begin and end
@@ -70,8 +62,8 @@ def plain_pieces(
     head = b""
     while len(head) < MAGIC_BYTES and (piece := next(pieces, b"")):
         head += piece
-    if what := foreign_kind(head):
-        raise UnreadableSourceError(f"this is {what}, and no lines of JSON")
+    if kind := binary_kind(head):
+        raise UnreadableSourceError(f"this is {kind.description}: {kind.remedy}")
     pieces = chain([head] if head else [], pieces)
     if not head.startswith(GZIP_MAGIC):
         yield from pieces
@@ -79,13 +71,6 @@ def plain_pieces(
         yield from gunzip(pieces, on_trailing)
     else:
         yield from gunzip(pieces, on_trailing, lambda start: raw_pieces(read_from(start)))
-
-
-def foreign_kind(head: bytes) -> str | None:
-    """What bytes are that begin so, if they are known to be neither lines nor gzip."""
-    if is_damaged_start(head):
-        return "gzip whose first bytes are damaged"
-    return next((what for magic, what in FOREIGN.items() if head.startswith(magic)), None)
 
 
 def chunks(

@@ -1,6 +1,7 @@
 import gzip
 import io
 import json
+import re
 
 import pyarrow.parquet as pq
 import pytest
@@ -107,10 +108,42 @@ def test_values_of_another_type_are_converted_or_null_and_counted(tmp_path, refi
     assert rows["timestamp"] == [17, None, 17]
 
 
-def test_an_empty_file_has_no_rows_and_is_no_error(tmp_path, refine):
-    assert refine({"a.jsonl": b""}) == 0
-    assert counts_of(tmp_path)["read"] == 0
-    assert pq.read_table(tmp_path / "out" / "reviews").num_rows == 0
+@pytest.mark.parametrize(
+    ("lines", "words"),
+    [
+        (b"Hello.\nAnd more.\n", r"none of 2 lines is a review \(not_json 2\): a line is a JSON"),
+        (b'{"overall": 5, "reviewText": "a"}\n' * 2, "are to be called `rating` and `text`"),
+        (b'{"main_category": "x", "average_rating": 4.5}\n', "products, not reviews"),
+        (b'{"rating": 5, "text": "caf\xe9"}\n', "none of 1 lines is a review"),
+        (b'{"rating": 5, "text": "caf\xe9"}\n' * 3, "3 of 3 lines are not UTF-8.*WINDOWS-1252"),
+    ],
+)
+def test_a_file_without_a_review_says_why_and_what_to_do(tmp_path, refine, capsys, lines, words):
+    assert refine({"a.jsonl": lines}) == 2
+    error = capsys.readouterr().err
+    assert re.search(words, error)
+    assert error.count("\n") == 1
+    assert (tmp_path / "out" / "rejected" / "00000.jsonl").read_bytes().count(b"\n") == len(
+        lines.splitlines()
+    )
+    assert list(counts_of(tmp_path)["unreadable"]) == [str(tmp_path / "a.jsonl")]
+
+
+def test_one_file_that_is_something_else_does_not_stop_the_others(tmp_path, refine, capsys):
+    assert refine({"a.jsonl": b"PK\x03\x04", "b.jsonl": GOOD}) == 1
+    assert counts_of(tmp_path)["kept"] == 1
+    assert "unzip" in capsys.readouterr().err
+
+
+def test_another_scale_that_shows_late_is_said(tmp_path, refine, capsys):
+    early = b'{"rating": 4, "text": "%s"}\n' % (b"word " * 100)
+    late = b'{"rating": 8, "text": "word"}\n' * 300
+    assert refine({"a.jsonl": early * 1_000 + late}) == 1
+    assert "300 of 1,300 ratings are above 5" in capsys.readouterr().err
+
+
+def test_a_file_of_copies_alone_is_no_fault(refine):
+    assert refine({"a.jsonl": GOOD, "b.jsonl": GOOD}) == 0
 
 
 def test_a_file_that_breaks_off_leaves_the_rows_before_and_says_so(tmp_path, refine, capsys):

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from reviews import gunzip, source
 from reviews.__main__ import main
 from reviews.errors import UnreadableSourceError
+from reviews.file_kind import MAGIC
 from reviews.files import refine_files
 from reviews.refine import Refiner, refine_stream
 from reviews.source import chunks, chunks_of_range, plain_pieces
@@ -232,11 +233,11 @@ def test_what_a_file_is_called_makes_no_difference(tmp_path):
     assert plain == refine_files([tmp_path / "zipped.jsonl"], tmp_path / "b").counts
 
 
-@pytest.mark.parametrize("head", source.FOREIGN)
+@pytest.mark.parametrize("head", MAGIC)
 def test_a_file_of_another_kind_is_no_source(head):
     rows, rejected, counts, error = read(head + b" and more\n" * 9)
     assert (rows, rejected, counts.read) == ([], [], 0)
-    assert source.FOREIGN[head] in error
+    assert MAGIC[head].description in error
 
 
 def test_lines_of_ten_megabytes_are_rejected_whole(tmp_path):

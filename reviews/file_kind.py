@@ -1,0 +1,274 @@
+"""Recognises a file that is no file of reviews by its first bytes, and says what to do with it.
+
+Line by line such a file gives thousands of rejected records and no reason; a tar even gives all
+reviews but the first.
+"""
+
+import csv
+import re
+import zlib
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from reviews.almost_json import BOM, repair
+from reviews.counts import RESCALE, off_scale
+from reviews.errors import UnreadableSourceError
+from reviews.gunzip import GZIP_MAGIC, is_damaged_start
+from reviews.record import is_blank, rating_of
+
+HEAD_BYTES = 1 << 18  # some hundred reviews: enough to know a scale of ratings by
+JSON_LINES = "lines of JSON, plain or gzip"
+
+
+@dataclass(frozen=True, slots=True)
+class FileKind:
+    """What a file is, as in "is a zip archive", and what to do."""
+
+    description: str
+    remedy: str
+
+
+def _unpack(command: str) -> str:
+    return f"unpack it first ({command})"
+
+
+ANNEX = "get its content first (git annex get)"
+CONVERT = f"write its rows as {JSON_LINES}, each with `rating` and `text`"
+PICKLE = FileKind("a Python pickle", CONVERT)
+
+# By the first bytes. Gzip is not among them: it is read.
+MAGIC = {
+    b"PK\x03\x04": FileKind("a zip archive", _unpack("unzip FILE")),
+    b"PK\x05\x06": FileKind("an empty zip archive", "name another file"),
+    b"BZh": FileKind("compressed by bzip2", _unpack("bunzip2 FILE")),
+    b"\xfd7zXZ": FileKind("compressed by xz", _unpack("unxz FILE")),
+    b"]\x00\x00": FileKind("compressed by lzma", _unpack("unlzma FILE")),
+    b"\x28\xb5\x2f\xfd": FileKind("compressed by zstd", _unpack("unzstd FILE")),
+    b"\x04\x22\x4d\x18": FileKind("compressed by lz4", _unpack("unlz4 FILE")),
+    b"\x1f\x9d": FileKind("compressed by compress", _unpack("gunzip FILE")),
+    b"7z\xbc\xaf\x27\x1c": FileKind("a 7-Zip archive", _unpack("7z x FILE")),
+    b"Rar!": FileKind("a RAR archive", _unpack("unrar x FILE")),
+    b"PAR1": FileKind("a Parquet file", CONVERT),
+    b"ARROW1": FileKind("an Arrow file", CONVERT),
+    b"ORC": FileKind("an ORC file", CONVERT),
+    b"Obj\x01": FileKind("an Avro file", CONVERT),
+    b"\x89HDF": FileKind("an HDF5 file", CONVERT),
+    b"\x93NUMPY": FileKind("a NumPy array", CONVERT),
+    b"SQLite format 3\x00": FileKind("an SQLite database", CONVERT),
+    b"\xd0\xcf\x11\xe0": FileKind("an Office document", CONVERT),
+    b"%PDF": FileKind("a PDF document", "name another file"),
+    b"(lp0": PICKLE,
+    b"\x80\x02": PICKLE,
+    b"\x80\x03": PICKLE,
+    b"\x80\x04": PICKLE,
+    b"\x80\x05": PICKLE,
+    b"version https://git-lfs": FileKind(
+        "a Git LFS pointer, not the file itself", "get its content first (git lfs pull)"
+    ),
+    b"/annex/objects/": FileKind("a git-annex pointer, not the file itself", ANNEX),
+    b"outs:\n- md5": FileKind(
+        "a DVC pointer, not the file itself", "get its content first (dvc pull)"
+    ),
+}
+# UTF-32 first: its mark begins as that of UTF-16.
+MARKS = {
+    b"\xff\xfe\0\0": "UTF-32",
+    b"\0\0\xfe\xff": "UTF-32",
+    b"\xff\xfe": "UTF-16",
+    b"\xfe\xff": "UTF-16",
+}
+MAGIC_BYTES = max(map(len, MAGIC))
+TAR_BLOCK_BYTES = 512
+BINARY_SHARE = 0.1  # of control characters, which text does not have
+CONTROLS = bytes({*range(32), 127} - set(b"\t\n\v\f\r\x1b"))
+TABLE_LINES, TABLE_SHARE = 20, 0.8
+CR_LINES = re.compile(rb"\}\s*\r\s*\{")
+PYTHON_DICT = re.compile(rb"\{\s*u?'")
+# Names that other sets of reviews have for `rating` and `text`.
+OTHER_NAMES = (
+    ("overall", "reviewText"),
+    ("star_rating", "review_body"),
+    ("stars", "text"),
+    ("stars", "review_body"),
+    ("label", "text"),
+    ("score", "text"),
+)
+
+
+def check_file(path: Path, name: str = "") -> None:
+    """Raise UnreadableSourceError, with its name or path, where a file holds no reviews."""
+    try:
+        with path.open("rb") as file:
+            head = file.read(HEAD_BYTES + 1)
+    except OSError as error:
+        raise UnreadableSourceError(f"{path} cannot be read: {error.strerror}") from None
+    check_head(head[:HEAD_BYTES], name or str(path), is_whole=len(head) <= HEAD_BYTES)
+
+
+def check_head(head: bytes, name: str, *, is_whole: bool = False) -> None:
+    """Raise UnreadableSourceError where the first bytes are of no file of reviews.
+
+    head: HEAD_BYTES, or all that there are (is_whole). name: of the file, for the message.
+    """
+    if kind := kind_of(head, is_whole=is_whole):
+        raise UnreadableSourceError(f"{name} is {kind.description}: {kind.remedy}")
+
+
+def kind_of(head: bytes, *, is_whole: bool = False) -> FileKind | None:
+    """What a file is that begins so; None: it may hold reviews."""
+    if kind := binary_kind(head):
+        return kind
+    if not head.startswith(GZIP_MAGIC):
+        return _text_kind(head, is_whole)
+    unpacker = zlib.decompressobj(wbits=31)
+    try:
+        inside = unpacker.decompress(head, HEAD_BYTES)
+    except zlib.error:
+        return None  # reading it says where it is damaged
+    is_whole = unpacker.eof and not unpacker.unused_data.strip(b"\0")
+    if not inside and not is_whole:
+        return None
+    if inside.startswith(GZIP_MAGIC):
+        return FileKind("gzip inside gzip", _unpack("gunzip FILE"))
+    kind = binary_kind(inside) or _text_kind(inside, is_whole)
+    return kind and FileKind(f"gzip, and inside it is {kind.description}", kind.remedy)
+
+
+def binary_kind(head: bytes) -> FileKind | None:
+    """What a file is that begins so, if it is known to hold neither lines nor gzip."""
+    if is_damaged_start(head):
+        return FileKind("gzip whose first bytes are damaged", "get the whole file again")
+    for magic, kind in MAGIC.items():
+        if head.startswith(magic):
+            return kind
+    return None
+
+
+def _text_kind(head: bytes, is_whole: bool) -> FileKind | None:
+    if not head:
+        return FileKind("empty", "it holds no review; name another file")
+    if encoding := _wide_encoding(head):
+        return FileKind(
+            f"text in {encoding}", f"convert it first (iconv -f {encoding} -t UTF-8 FILE)"
+        )
+    if _is_tar(head):
+        return FileKind("a tar archive", _unpack("tar -xf FILE"))
+    start = head[:4096]
+    if sum(map(start.count, _single(CONTROLS))) > BINARY_SHARE * len(start):
+        return FileKind("binary data", f"name a file of {JSON_LINES}")
+    text = head.removeprefix(BOM).lstrip()
+    if not text:
+        return FileKind("nothing but blank lines", "name another file") if is_whole else None
+    lines = text.split(b"\n")
+    if not is_whole and len(lines) > 1:
+        lines.pop()  # perhaps cut
+    lines = [line for line in lines if not is_blank(line)]
+    return _foreign_text(lines) or _table_kind(lines) or _off_scale(lines)
+
+
+def _foreign_text(lines: Sequence[bytes]) -> FileKind | None:
+    """What a text is that is one document, or lines of something else than JSON objects.
+
+    lines: at least one, none of them blank, the first without blanks before it.
+    """
+    first, second = lines[0].strip(), lines[1].strip() if len(lines) > 1 else b""
+    if first.startswith(b"<") and not any(line.startswith(b"{") for line in lines):
+        if first[:64].lower().startswith((b"<!doctype html", b"<html", b"<head", b"<body")):
+            return FileKind("an HTML page", "get the file itself; this may tell of an error")
+        return FileKind("an XML document", "get the file itself; this may tell of an error")
+    if PYTHON_DICT.match(first):
+        return FileKind("lines of Python dictionaries", f"write them as {JSON_LINES} (json.dumps)")
+    if first.startswith(b"["):
+        is_one_line = _is_json(first) and second.startswith(b"{")
+        return None if is_one_line else FileKind("one JSON array", _jq(".[]"))
+    if first.startswith(b"{") and not _is_json(first):
+        if CR_LINES.search(first):
+            return FileKind("lines that end in CR alone", r"convert it first (tr '\r' '\n' < FILE)")
+        if first.endswith((b"{", b"[")) or second.startswith(b'"'):
+            return FileKind("one JSON document over several lines", _jq("."))
+    return None
+
+
+def _table_kind(lines: Sequence[bytes]) -> FileKind | None:
+    """Comma, semicolon, bar or tab separated values: nearly all rows have as many fields."""
+    few = [line.decode("utf-8", "replace") for line in lines[:TABLE_LINES]]
+    if any(line.lstrip().startswith(("{", "[")) for line in few):
+        return None
+    for separator, name in (("\t", "TSV"), (",", "CSV"), (";", "CSV"), ("|", "CSV")):
+        try:
+            widths = Counter(map(len, csv.reader(few, delimiter=separator)))
+        except csv.Error:
+            continue
+        width, rows = widths.most_common(1)[0]
+        if width > 1 and widths.total() > 1 and rows >= TABLE_SHARE * widths.total():
+            return FileKind(f"a table ({name})", CONVERT)
+    return None
+
+
+def _off_scale(lines: Sequence[bytes]) -> FileKind | None:
+    """No file of stars, where many of the ratings are above 5 or below 1."""
+    ratings = [rating for line in lines if (rating := rating_of(line.strip())) is not None]
+    above, below = sum(rating > 5 for rating in ratings), sum(rating < 1 for rating in ratings)
+    description = off_scale(len(ratings) - above - below, above=above, below=below)
+    return FileKind(f"on another scale: {description}", RESCALE) if description else None
+
+
+def describe_fields(line: bytes) -> str:
+    """Which names a record has in place of `rating` and `text`, if they are known; else nothing."""
+    try:
+        record = msgspec.json.decode(repair(line.removeprefix(BOM)))
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return ""
+    if not isinstance(record, dict):
+        return ""
+    for rating, text in OTHER_NAMES:
+        if rating in record and text in record:
+            return f"`{rating}` and `{text}` are to be called `rating` and `text`"
+    if "average_rating" in record or "main_category" in record:
+        return "these are products, not reviews"
+    return ""
+
+
+def _jq(selector: str) -> str:
+    return f"write one object a line (jq -c '{selector}' FILE > reviews.jsonl)"
+
+
+def _is_json(line: bytes) -> bool:
+    try:
+        msgspec.json.decode(line)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return False
+    return True
+
+
+def _single(values: bytes) -> list[bytes]:
+    return [bytes([value]) for value in values]
+
+
+def _wide_encoding(head: bytes) -> str:
+    """UTF-16 or UTF-32, by its mark or by the zero bytes that ASCII has in it."""
+    for mark, encoding in MARKS.items():
+        if head.startswith(mark):
+            return encoding
+    start = head[: 4096 & ~3]
+    zeros = [start[place::4].count(0) * 4 / max(len(start), 1) for place in range(4)]
+    full = [share > 0.8 for share in zeros]
+    if sum(full) == 3 and len(start) >= 8:
+        return "UTF-32BE" if full[0] else "UTF-32LE"
+    if sum(full) == 2 and full[0] == full[2] and len(start) >= 4:
+        return "UTF-16BE" if full[0] else "UTF-16LE"
+    return ""
+
+
+def _is_tar(head: bytes) -> bool:
+    """Whether a tar's first header is there, by its own checksum: old ones have no magic bytes."""
+    block = head[:TAR_BLOCK_BYTES]
+    if len(block) < TAR_BLOCK_BYTES:
+        return False
+    stated = block[148:156].strip(b" \0")
+    total = sum(block) - sum(block[148:156]) + 8 * ord(" ")
+    return bool(re.fullmatch(rb"[0-7]{1,7}", stated)) and int(stated, 8) == total
