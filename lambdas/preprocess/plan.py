@@ -15,7 +15,8 @@ from lambdas.preprocess.shards import Shard
 from lambdas.preprocess.source import Source
 from lambdas.settings import PreprocessSettings
 from reviews.errors import UnreadableSourceError
-from reviews.source import MAGIC_BYTES, plain_pieces
+from reviews.file_kind import HEAD_BYTES
+from reviews.source import plain_pieces
 
 settings = PreprocessSettings.from_env()
 logger = Logger(service="preprocess")
@@ -60,9 +61,9 @@ def _head(bucket: str, key: str, version: str | None) -> objects.Stored:
 
 def _share_out(source: Source, size: int, remaining: Callable[[], int]) -> list[Shard]:
     """The shards of an object; a large .gz is cut up on the way."""
-    magic = objects.read_first(source.bucket, source.key, MAGIC_BYTES, source.version)
+    head = objects.read_first(source.bucket, source.key, HEAD_BYTES, source.version)
     most = settings.max_shard_bytes
-    if not shards.is_gzip(magic, source.uri):
+    if not shards.is_gzip(head, source.uri, is_whole=size <= HEAD_BYTES):
         if size <= most:
             return shards.of_whole(source, gzip=False)
         return shards.of_ranges(source, size, most)

@@ -111,13 +111,10 @@ def add_up(
     for shard in shards:
         counts += Counts.from_dict(results[shard.shard].counts)
     counts.check()
-    if counts.read == 0:
-        raise UnreadableSourceError(f"{source.uri} holds no line but blank ones")
-    if counts.kept == 0:
+    if fault := counts.fault():
         raise UnreadableSourceError(
-            f"{source.uri}: none of {counts.read:,} lines is a review ({_reasons(counts)}); they "
-            f"stand under {REJECTED}{source.id}/ in the curated bucket. A line is a JSON object "
-            "with `rating` and `text`"
+            f"{source.uri}: {fault}. What was rejected stands under {REJECTED}{source.id}/ in the "
+            "curated bucket"
         )
     ordered = [results[shard.shard] for shard in shards]
     return RefinedSource(
@@ -209,8 +206,3 @@ def _miscounted(result: Result) -> str:
         return str(error)
     rows = result.parquet.rows if result.parquet else 0
     return f"{counts.kept:,} rows were kept and {rows:,} written" if rows != counts.kept else ""
-
-
-def _reasons(counts: Counts) -> str:
-    found = [f"{reason} {rows:,}" for reason, rows in counts.rejected.most_common()]
-    return ", ".join([*found, *([f"duplicates {counts.duplicates:,}"] * bool(counts.duplicates))])

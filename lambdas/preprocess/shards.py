@@ -9,8 +9,8 @@ import msgspec
 
 from lambdas.preprocess.source import Source, part_key
 from reviews.errors import UnreadableSourceError
+from reviews.file_kind import check_head
 from reviews.gunzip import GZIP_MAGIC
-from reviews.source import foreign_kind
 
 # Reviews deflate about fourfold: a .gz of a quarter of a shard holds about one shard of lines.
 GZIP_RATIO = 4
@@ -51,14 +51,13 @@ class Shard(msgspec.Struct, frozen=True, kw_only=True):
         return msgspec.convert(event, cls)
 
 
-def is_gzip(magic: bytes, uri: str) -> bool:
+def is_gzip(head: bytes, uri: str, *, is_whole: bool) -> bool:
     """Whether an object with these first bytes is gzip; its name says nothing.
 
-    Raises UnreadableSourceError where it is neither gzip nor lines.
+    Raises UnreadableSourceError, with what to do, where it is something else than reviews.
     """
-    if what := foreign_kind(magic):
-        raise UnreadableSourceError(f"{uri} is {what}: send lines of JSON, plain or gzip")
-    return magic.startswith(GZIP_MAGIC)
+    check_head(head, uri, is_whole=is_whole)
+    return head.startswith(GZIP_MAGIC)
 
 
 def of_whole(source: Source, *, gzip: bool) -> list[Shard]:

@@ -77,16 +77,15 @@ def test_shards_survive_their_file_and_an_event() -> None:
     assert Shard.of_event(json.loads(shards.to_lines(found[-1:]))) == found[-1]
 
 
-@pytest.mark.parametrize(
-    ("magic", "expected"), [(b"\x1f\x8b\x08", True), (b'{"rati', False), (b"", False)]
-)
-def test_the_first_bytes_decide_what_is_gzip(magic: bytes, expected: bool) -> None:
-    assert shards.is_gzip(magic, "s3://raw/x.txt") is expected
+@pytest.mark.parametrize(("head", "expected"), [(b"\x1f\x8b\x08", True), (b'{"rati', False)])
+def test_the_first_bytes_decide_what_is_gzip(head: bytes, expected: bool) -> None:
+    assert shards.is_gzip(head, "s3://raw/x.txt", is_whole=False) is expected
 
 
 def test_what_is_neither_gzip_nor_lines_is_refused_by_name() -> None:
-    with pytest.raises(UnreadableSourceError, match="zip archive"):
-        shards.is_gzip(b"PK\x03\x04..", "s3://raw/x.jsonl")
+    for head, words in ((b"PK\x03\x04..", "zip archive.*unzip"), (b"[\n{}\n]\n", "JSON array")):
+        with pytest.raises(UnreadableSourceError, match=f"^s3://raw/x.jsonl is .*{words}"):
+            shards.is_gzip(head, "s3://raw/x.jsonl", is_whole=True)
 
 
 def test_a_gzip_too_large_to_cut_is_refused_with_its_size_and_the_command() -> None:
