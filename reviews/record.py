@@ -220,7 +220,9 @@ def _parse_loosely(line: bytes, wide: bool, changes: list[tuple[str, object]]) -
         changes.append(("text", text))
     if not wide:
         return Review(rating=rating, text=text, **values)
-    extra = {name: getattr(raw, name) or msgspec.Raw(b"null") for name in WIDE_FIELDS}
+    extra: dict[str, Any] = {
+        name: getattr(raw, name) or msgspec.Raw(b"null") for name in WIDE_FIELDS
+    }
     return WideReview(rating=rating, text=text, **values, **extra)
 
 
