@@ -155,25 +155,6 @@ def test_plain_does_not_stream_and_says_so(data: Path, tmp_path: Path, fit_model
         fit_model(data, tmp_path, mode="streaming", family="plain")
 
 
-@pytest.mark.parametrize(
-    ("changes", "said"),
-    [
-        ({"rating": 5}, "one class: every row has 5 stars"),
-        ({"language": "es"}, r"too few rows: 0 to learn from .* es 2000"),
-        ({"bucket": 50}, "hold-out has 0"),
-        ({"title": "", "text": ""}, "no words in common: no n-gram of text, title, first, last"),
-    ],
-)
-def test_rows_that_no_model_can_come_of_are_said(
-    corpus, tmp_path, fit_model, save_corpus, changes, said
-):
-    spoiled = corpus | {name: [value] * 2000 for name, value in changes.items()}
-    data = save_corpus(tmp_path / "data" / "0.parquet", spoiled)
-    with pytest.raises(TrainingError, match=said):
-        fit_model(data, tmp_path / "model", mode="streaming")
-    assert not (tmp_path / "model" / "model.json").exists()
-
-
 @pytest.mark.parametrize("hash_bits", [-1, 3, 19, 21, 40, 10**9])
 def test_another_number_of_buckets_is_refused(streamed: Path, tmp_path: Path, hash_bits):
     for name in (*FILES, "model.json"):

@@ -148,21 +148,34 @@ def spoil(columns: dict, name: str, value: object) -> dict:
     ("spoiled", "said"),
     [
         (lambda c: {n: v[:200] for n, v in c.items()}, "too few rows: .* at least 300"),
-        (lambda c: spoil(c, "rating", 5), "one class: every row has 5 stars"),
+        (lambda c: {n: v[:3] for n, v in c.items()}, "too few rows: .* at least 300"),
+        (lambda c: spoil(c, "rating", 5), "one class: every row to learn from has 5 stars"),
         (lambda c: spoil(c, "language", "es"), "too few rows: 0 to learn from .* es 2000"),
-        (lambda c: spoil(c, "bucket", 50), "hold-out has 0"),
+        (lambda c: spoil(c, "bucket", 50), "too few users: the hold-out.* has 0 of 2000 rows"),
+        (lambda c: spoil(c, "bucket", 5), "too few rows: 0 to learn .*of 2000 rows 2000 are held"),
+        (
+            lambda c: {**c, "bucket": [b if b < 20 else 50 for b in c["bucket"]]},
+            "too few users: without fold 0 of 3 no row is left to learn from",
+        ),
+        (
+            lambda c: {**c, "rating": [5 if b % 3 else 1 for b in c["bucket"]]},
+            "too few users: without fold 1 of 3 one star is left to learn from",
+        ),
         (
             lambda c: {**c, "text": [f"x{i}y" for i in range(2000)], "title": [""] * 2000},
-            "no words in common: no n-gram of text, title, first, last",
+            "no words in common: no n-gram of (text, title, first, last|both)",
         ),
     ],
 )
-def test_rows_that_no_model_can_come_of_are_said(
-    corpus, tmp_path: Path, fit_model, save_corpus, spoiled, said
+@pytest.mark.parametrize("settings", [{}, {"mode": "streaming"}, {"family": "plain"}])
+def test_rows_that_no_model_can_come_of_are_reported(
+    corpus, tmp_path: Path, fit_model, save_corpus, spoiled, said, settings
 ):
+    """In every mode and family, in one sentence, before anything is written."""
     data = save_corpus(tmp_path / "data" / "0.parquet", spoiled(corpus))
-    with pytest.raises(TrainingError, match=said):
-        fit_model(data, tmp_path / "model")
+    with pytest.raises(TrainingError, match=said) as raised:
+        fit_model(data, tmp_path / "model", **settings)
+    assert "\n" not in str(raised.value)
     assert not (tmp_path / "model" / "model.json").exists()
 
 
@@ -265,3 +278,25 @@ def test_another_kernel_moves_answers_by_far_less_than_the_golden_tolerance(
     here, there = (np.array([g["probabilities"] for g in lines]) for lines in golden)
     assert np.abs(here - there).max() < 1e-6
     assert [g["stars"] for g in golden[0]] == [g["stars"] for g in golden[1]]
+
+
+ODD_ROWS = [
+    lambda c: {**c, "rating": [1 if r < 5 else 5 for r in c["rating"]]},  # two stars of five
+    lambda c: {**c, "language": ["es" if b < 20 else "en" for b in c["bucket"]]},  # none judged
+    lambda c: {**c, "bucket": [b if b >= 20 or i < 60 else 20 for i, b in enumerate(c["bucket"])]},
+    lambda c: {**c, "text": ["love it"] * 1000 + ["it broke"] * 1000, "title": [""] * 2000},
+    lambda c: {**c, "language": ["und"] * 2000},
+]
+
+
+@pytest.mark.parametrize("settings", [{}, {"mode": "streaming"}, {"family": "plain"}])
+@pytest.mark.parametrize("odd", ODD_ROWS)
+def test_odd_rows_give_a_model_that_can_be_loaded_and_answers(
+    corpus, tmp_path: Path, fit_model, save_corpus, odd, settings
+):
+    """Two stars, a foreign hold-out, a dozen rows held out, two texts, no language."""
+    data = save_corpus(tmp_path / "data" / "0.parquet", odd(corpus))
+    fit_model(data, tmp_path / "model", **settings)
+    p = StarModel.load(tmp_path / "model").probabilities(["", "good"], ["love it", "it broke"])
+    assert np.isfinite(p).all()
+    assert p.sum(axis=1) == pytest.approx(1)

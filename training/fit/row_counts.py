@@ -12,6 +12,8 @@ from training.data.dataset import Rows
 from training.errors import TrainingError
 from training.features.tokens import IntArray
 
+MIN_HOLD_OUT_ROWS = 2  # a baseline has a spread
+
 
 @dataclass(frozen=True)
 class RowCounts:
@@ -70,15 +72,23 @@ def check(counts: RowCounts, config: ModelConfig) -> None:
         raise TrainingError(
             f"too few rows: {counts.training} to learn from in {', '.join(config.languages)} and "
             f"und, at least {config.min_training_rows} are needed: add reviews "
-            f"(all rows by language: {languages})"
+            f"(of {counts.read} rows {counts.hold_out} are held out; by language: {languages})"
         )
-    if counts.hold_out < 2:
-        raise TrainingError(f"too few rows: the hold-out has {counts.hold_out}")
+    if counts.hold_out < MIN_HOLD_OUT_ROWS:
+        raise TrainingError(
+            f"too few users: the hold-out, a fifth of them, has {counts.hold_out} of "
+            f"{counts.read} rows, at least {MIN_HOLD_OUT_ROWS} are needed: add reviews by others"
+        )
     occurs = counts.by_star > 0
     if occurs.sum() < 2:
         raise TrainingError(
-            f"one class: every row has {int(occurs.argmax()) + 1} stars, add others"
+            f"one class: every row to learn from has {int(occurs.argmax()) + 1} stars: add others"
         )
     for fold in range(config.folds):
-        if np.count_nonzero(counts.by_star - counts.by_fold[fold]) < 2:
-            raise TrainingError(f"too few users: without fold {fold} one class is left")
+        left = int(np.count_nonzero(counts.by_star - counts.by_fold[fold]))
+        if left < 2:
+            stars = "one star" if left else "no row"
+            raise TrainingError(
+                f"too few users: without fold {fold} of {config.folds} {stars} is left to learn "
+                "from: add reviews by other users"
+            )
