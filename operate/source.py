@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import gzip
-import zlib
 from pathlib import Path
 
 from operate.errors import InputError
+from reviews.errors import UnreadableSourceError
+from reviews.file_kind import check_file
 from reviews.synthetic import write_sample
 
 SAMPLE_ROWS = 10_000
@@ -27,11 +27,9 @@ def check(data: str) -> Path:
     if not path.name.endswith(SUFFIXES):
         raise InputError(f"{data}: expected a name that ends in {' or '.join(SUFFIXES)}")
     try:
-        is_empty = _begins_empty(path)
-    except PermissionError:
-        raise InputError(f"{data} cannot be read: this user has no right to") from None
-    if is_empty:
-        raise InputError(f"{data} is empty: it holds no review; name another file")
+        check_file(path)
+    except UnreadableSourceError as error:
+        raise InputError(str(error)) from None
     return path
 
 
@@ -41,17 +39,3 @@ def sample(home: Path) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     write_sample(path, rows=SAMPLE_ROWS, seed=SAMPLE_SEED)
     return path
-
-
-def _begins_empty(path: Path) -> bool:
-    """Whether a file holds nothing, unpacked; damage further on is for preprocessing to say."""
-    if not path.name.endswith(".gz"):
-        with path.open("rb") as plain:
-            return plain.read(1) == b""
-    try:
-        with gzip.open(path) as stream:
-            return stream.read(1) == b""
-    except PermissionError:
-        raise
-    except (OSError, EOFError, zlib.error):
-        return False

@@ -19,6 +19,8 @@ from operate.errors import InputError
         ("a.csv", b"x", r"expected a name that ends in .jsonl or .jsonl.gz"),
         ("a.jsonl", b"", "is empty: it holds no review"),
         ("a.jsonl.gz", gzip.compress(b""), "is empty: it holds no review"),
+        ("a.jsonl", b"version https://git-lfs.github.com/spec/v1\n", "git lfs pull"),
+        ("a.jsonl", b'[\n{"rating": 5}\n]\n', "a.jsonl is one JSON array"),
     ],
 )
 def test_what_cannot_be_reviews_is_refused(
