@@ -111,7 +111,8 @@ def test_an_object_event_is_planned_by_the_fields_that_infra_hands_on(
     asked: list[tuple[str, ...]] = []
     stored = SimpleNamespace(size=5, etag="e", version="v", modified=SimpleNamespace(isoformat=str))
     monkeypatch.setattr(plan.objects, "head", lambda *what: asked.append(what) or stored)
-    monkeypatch.setattr(plan.objects, "read_first", lambda *_: b"{")
+    line = b'{"rating": 5, "text": "It works"}\n'
+    monkeypatch.setattr(plan.objects, "read_first", lambda *_: line)
     monkeypatch.setattr(plan.objects, "put_bytes", lambda *_: "v")
     detail = ObjectEvent(OBJECT_CREATED).detail
     event = {
