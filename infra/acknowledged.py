@@ -15,7 +15,7 @@ import aws_cdk as cdk
 from aws_cdk import aws_iam as iam
 from constructs import IConstruct
 
-from lambdas.contract.keys import CARDS
+from lambdas.contract.keys import CARDS, EVALUATIONS
 
 LOG_DELIVERY = (
     "logs:CreateLogDelivery",
@@ -72,7 +72,7 @@ WILDCARDS = (
         "one prefix of one bucket: keys are made at run time",
     ),
     Wildcard(
-        rf"arn:aws:s3:::review-stars-[^/*]+-models-[^/*]+/{re.escape(CARDS)}",
+        rf"arn:aws:s3:::review-stars-[^/*]+-models-[^/*]+/({re.escape(CARDS)}|{re.escape(EVALUATIONS)})",
         "one file of each run: runs are named at run time",
     ),
     Wildcard(

@@ -1,4 +1,4 @@
-"""What is deployed: the commit, and the model's configuration."""
+"""What is deployed: the commit, and the digests of the model's settings and program."""
 
 from __future__ import annotations
 
@@ -10,38 +10,71 @@ from pathlib import Path
 
 import msgspec
 
+from lambdas.contract.packages import UNKNOWN
+from reviews.digest import PROGRAM, digest_program, mark_dirty
+
 ROOT = Path(__file__).resolve().parent.parent
-UNKNOWN = "unknown"
+SETTINGS = "configs/model.yaml"
+# A new file elsewhere (a note, a data set) is in nothing that is deployed.
+DEPLOYED = (*PROGRAM, "app.py", "cdk.json", "configs", "infra", "lambdas")
 
 
 @dataclass(frozen=True)
 class Source:
     """Where a template comes from; part of every dataset's and model's record.
 
-    commit: the git commit, `unknown` outside a repository; configuration_digest: sha256 (hex)
-    of configs/model.yaml; languages: those that the model learns.
+    commit: the git commit, marked where it does not hold the tree as it is, `unknown` outside a
+    repository of ours; configuration_digest: sha256 (hex) of configs/model.yaml; program_digest:
+    of what jobs run; languages: those that the model learns.
     """
 
     commit: str
     configuration_digest: str
+    program_digest: str
     languages: tuple[str, ...]
 
     @classmethod
     def read(cls, root: Path = ROOT) -> Source:
-        """Read the working tree. `GIT_COMMIT` replaces the commit where there is no history."""
-        model = (root / "configs" / "model.yaml").read_bytes()
+        """Read the working tree. `GIT_COMMIT` names the commit where there is no history."""
+        model = (root / SETTINGS).read_bytes()
+        commit = read_commit(root)
         return cls(
-            commit=os.environ.get("GIT_COMMIT") or _commit(root),
+            commit=os.environ.get("GIT_COMMIT") or UNKNOWN if commit == UNKNOWN else commit,
             configuration_digest=hashlib.sha256(model).hexdigest(),
+            program_digest=digest_program(root),
             languages=tuple(msgspec.yaml.decode(model)["languages"]),
         )
 
 
-def _commit(root: Path) -> str:
-    try:
-        found = subprocess.run(
-            ["git", "rev-parse", "HEAD"], cwd=root, capture_output=True, text=True, check=False
-        )
-    except FileNotFoundError:
+def read_commit(root: Path) -> str:
+    """The commit of a tree: `<commit>`, or `<commit>-dirty.<digest of what differs from it>`.
+
+    Of a repository that only encloses ours the commit is not ours: it holds none of our files.
+    """
+    head = _git(root, "rev-parse", "--verify", "HEAD")
+    if head is None or _git(root, "cat-file", "-e", f"HEAD:./{SETTINGS}") is None:
         return UNKNOWN
-    return found.stdout.strip() or UNKNOWN
+    commit = head.decode().strip()
+    changed = _git(root, "diff", "--binary", "--no-color", "--no-ext-diff", "HEAD", "--", ".")
+    listed = _git(root, "ls-files", "-z", "--others", "--exclude-standard", "--", *DEPLOYED)
+    if changed is None or listed is None:
+        return UNKNOWN
+    added = [name for name in listed.split(b"\0") if name]
+    if not changed and not added:
+        return commit
+    found = hashlib.sha256(changed)
+    for name in added:
+        found.update(name + b"\0" + (root / os.fsdecode(name)).read_bytes())
+    return mark_dirty(commit, found.hexdigest())
+
+
+def _git(root: Path, *arguments: str) -> bytes | None:
+    """What git prints, None where it fails or is absent. The shell's `GIT_DIR` is not asked."""
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("GIT_")}
+    try:
+        done = subprocess.run(
+            ["git", *arguments], cwd=root, env=environment, capture_output=True, check=False
+        )
+    except OSError:
+        return None
+    return done.stdout if done.returncode == 0 else None

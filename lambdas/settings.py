@@ -85,6 +85,7 @@ class LearnSettings(Settings):
     configuration_digest: str
     image_uri: str
     git_commit: str
+    program_digest: str
 
 
 @dataclass(frozen=True, kw_only=True)

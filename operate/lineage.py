@@ -47,8 +47,10 @@ def lineage(deployment: Deployment, version: str = "") -> dict[str, Any]:
             **{name: evaluation.metrics[name] for name in headline},
         },
         "code": {
+            # As the job found them when it ran; a commit that does not hold them is marked.
             "git_commit": metadata[registry.GIT_COMMIT],
             "configuration_sha256": metadata[registry.CONFIGURATION_DIGEST],
+            "program_sha256": metadata.get(registry.PROGRAM_DIGEST, registry.UNKNOWN),
             "text_rules": metadata[registry.TEXT_RULES],
         },
         "run": {

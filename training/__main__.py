@@ -15,7 +15,7 @@ from pathlib import Path
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from reviews.errors import ReviewStarsError
-from training import sagemaker
+from training import provenance, sagemaker
 from training.config import OVERRIDES
 from training.errors import ArtefactError, ConfigurationError, DatasetError, UnreadableSourceError
 
@@ -46,8 +46,11 @@ def train(options: argparse.Namespace) -> None:
     """Make a model, from flags or as a SageMaker training job."""
     if options.data is None and options.out is None:
         with sagemaker.recording_failure("failure"):
-            overrides, provenance = sagemaker.read_hyperparameters()
-            _train(options, sagemaker.data(), sagemaker.model(), overrides, provenance)
+            overrides, deployed = sagemaker.read_hyperparameters()
+            found = provenance.read_provenance(deployed, options.config)
+            if provenance.is_changed(deployed, found):
+                print("the program was changed after its deploy:", found["git_commit"], flush=True)
+            _train(options, sagemaker.data(), sagemaker.model(), overrides, found)
         return
     if options.data is None or options.out is None:
         raise ConfigurationError("train needs --data and --out, or neither")
@@ -60,13 +63,13 @@ def _train(
     data: Path,
     out: Path,
     overrides: dict[str, str],
-    provenance: dict[str, str],
+    origin: dict[str, str],
 ) -> None:
     from training import config
     from training.train import train as fit_model
 
     settings = config.load(options.config).with_overrides(overrides)
-    fit_model(data, out, settings, provenance=provenance, compare_balance=options.compare_balance)
+    fit_model(data, out, settings, provenance=origin, compare_balance=options.compare_balance)
 
 
 def evaluate(options: argparse.Namespace) -> None:

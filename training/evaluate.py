@@ -116,6 +116,7 @@ def evaluate(
         parity_checks=parity,
         champion=standing,
         gate=verdict,
+        provenance=judged.version_info.get("provenance", {}),
     )
     about = Reported(judged.version_info, training, words, read_json(curve) if curve else {})
     write(out, found, about)

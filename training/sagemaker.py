@@ -19,6 +19,8 @@ PROVENANCE = (
     "dataset_manifest_uri",
     "dataset_sha256",
     "git_commit",
+    "configuration_digest",
+    "program_digest",
     "image_uri",
 )
 

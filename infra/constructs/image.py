@@ -18,11 +18,10 @@ from constructs import Construct
 from infra.blocks.statements import allow
 from infra.source import ROOT
 from infra.stage import Stage
+from reviews.digest import PROGRAM  # whatever else changes leaves the image as it is
 
-# All that the Dockerfile copies; whatever else changes leaves the image as it is.
-ROOMS = ("training", "reviews", "monitoring", "configs/model.yaml")
 CONTENT: dict[str, Any] = {
-    "exclude": ["*", *(f"!{room}" for room in ROOMS), "**/__pycache__"],
+    "exclude": ["*", *(f"!{room}" for room in PROGRAM), "**/__pycache__"],
     "ignore_mode": IgnoreMode.DOCKER,
 }
 FULL = re.compile(r"[:@][^/]*$")  # an image with its tag or digest

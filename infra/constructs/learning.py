@@ -73,7 +73,7 @@ class Learning(Construct):
             may=[
                 may_list(curated, DATASETS),
                 may_list(models, CARDS),
-                may_read(models, CARDS),
+                may_read(models, CARDS, keys.EVALUATIONS),
                 self._may_conclude(),
             ],
         )

@@ -96,6 +96,8 @@ class Steps:
                     packages.DATASET_MANIFEST_URI: parameter(names.DATASET_MANIFEST_URI),
                     packages.DATASET_SHA256: parameter(names.DATASET_SHA256),
                     packages.GIT_COMMIT: parameter(names.GIT_COMMIT),
+                    packages.CONFIGURATION_DIGEST: parameter(names.CONFIGURATION_DIGEST),
+                    packages.PROGRAM_DIGEST: parameter(names.PROGRAM_DIGEST),
                     packages.IMAGE_URI: uses.image_uri,
                 },
                 "InputDataConfig": [
@@ -190,7 +192,10 @@ class Steps:
         }
 
     def register(self) -> Json:
-        """A package, with pointers from it to the rows that it learned from."""
+        """A package, with pointers from it to the rows that it learned from.
+
+        What code and settings made it, the job alone knows: conclude adds it from its evaluation.
+        """
         uses = self.resources
         evaluation = output_uri("Evaluate", "evaluation")
         metrics = {
@@ -216,8 +221,6 @@ class Steps:
                     packages.DATASET_VERSION_ID: parameter(names.DATASET_VERSION_ID),
                     packages.DATASET_SHA256: parameter(names.DATASET_SHA256),
                     packages.TEXT_RULES: parameter(names.TEXT_RULES),
-                    packages.GIT_COMMIT: parameter(names.GIT_COMMIT),
-                    packages.CONFIGURATION_DIGEST: parameter(names.CONFIGURATION_DIGEST),
                     packages.IMAGE_URI: uses.image_uri,
                     packages.RUN_PREFIX: self._run(),
                     packages.EVALUATION_PREFIX: evaluation,

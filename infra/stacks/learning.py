@@ -68,6 +68,7 @@ class LearningStack(cdk.Stack):
                 configuration_digest=source.configuration_digest,
                 image_uri=image.uri,
                 git_commit=source.commit,
+                program_digest=source.program_digest,
             ),
             curated=curated,
             models=models,

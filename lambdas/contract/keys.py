@@ -39,6 +39,7 @@ BASELINE = "baseline/"
 TRACKING_FILE = "tracking.json"
 DATASET_FILE = "dataset.json"
 CARDS = f"{RUNS}*/{EVALUATION}/{CARD}"  # of every run, as grants say it
+EVALUATIONS = f"{RUNS}*/{EVALUATION}/{EVALUATION_FILE}"
 
 
 def source_hash(key: str) -> str:

@@ -11,12 +11,14 @@ DATASET_MANIFEST_URI = "dataset_manifest_uri"
 DATASET_VERSION_ID = "dataset_version_id"
 DATASET_SHA256 = "dataset_sha256"
 TEXT_RULES = "text_rules"
-GIT_COMMIT = "git_commit"
-CONFIGURATION_DIGEST = "configuration_digest"
 IMAGE_URI = "image_uri"
 RUN_PREFIX = "run_prefix"
 EVALUATION_PREFIX = "evaluation_prefix"
-# pointers that conclude adds
+# what the job itself found that it runs, and pointers: added by conclude
+GIT_COMMIT = "git_commit"
+CONFIGURATION_DIGEST = "configuration_digest"
+PROGRAM_DIGEST = "program_digest"
+UNKNOWN = "unknown"  # what no job recorded
 EVALUATION_URI = "evaluation_uri"
 REPORT_URI = "report_uri"
 MODEL_CARD_URI = "model_card_uri"

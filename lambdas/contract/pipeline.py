@@ -10,6 +10,7 @@ TEXT_RULES = "TextRules"
 CHAMPION_MODEL_URI = "ChampionModelUri"
 CONFIGURATION_DIGEST = "ConfigurationDigest"
 GIT_COMMIT = "GitCommit"
+PROGRAM_DIGEST = "ProgramDigest"
 MODEL_APPROVAL_STATUS = "ModelApprovalStatus"  # the stage's own, but for a run without champion
 
 # What every run of the Learn machine sends.
@@ -22,6 +23,7 @@ SENT = (
     CHAMPION_MODEL_URI,
     CONFIGURATION_DIGEST,
     GIT_COMMIT,
+    PROGRAM_DIGEST,
 )
 
 REFUSED = "Refused"  # the step that ends a run whose gate refused

@@ -1,4 +1,4 @@
-"""After a run: what came of it, in a sentence, and what its package lacks: pointers, model card."""
+"""After a run: what came of it, in a sentence, and what its package lacks: origin, card."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from lambdas.contract import keys, learning, packages, pipeline
-from lambdas.learn.plan import failed_step, newest
+from lambdas.learn.plan import failed_step, newest, origin
 from lambdas.ports import models, objects
 from lambdas.settings import LearnSettings
 
@@ -62,6 +62,7 @@ def _complete(package_arn: str) -> bool:
     models.add_metadata(
         package_arn,
         {
+            **origin(objects.read_uri(f"{evaluation}/{keys.EVALUATION_FILE}")),
             packages.EVALUATION_URI: f"{evaluation}/{keys.EVALUATION_FILE}",
             packages.REPORT_URI: f"{evaluation}/{keys.REPORT}",
             packages.MODEL_CARD_URI: f"{evaluation}/{keys.CARD_PAGE}",

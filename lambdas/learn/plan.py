@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import msgspec
+
 from lambdas.contract import keys, learning, packages, pipeline
 from reviews.errors import ConfigurationError
 
@@ -46,6 +48,22 @@ class Dataset:
                     f"({value.replace('+', ' and ')}): refine its raw files again (make refine)"
                 )
         return dataset
+
+
+class JudgedModel(msgspec.Struct, frozen=True):
+    """Of evaluation.json: where the model comes from, as the job that made it found."""
+
+    provenance: dict[str, str]
+
+
+def origin(evaluation: bytes) -> dict[str, str]:
+    """Commit and digests of what the job ran, which a deploy cannot know of a working tree.
+
+    evaluation: the content of evaluation.json. What the job did not record is unknown.
+    """
+    found = msgspec.json.decode(evaluation, type=JudgedModel).provenance
+    names = (packages.GIT_COMMIT, packages.CONFIGURATION_DIGEST, packages.PROGRAM_DIGEST)
+    return {name: found.get(name) or packages.UNKNOWN for name in names}
 
 
 def newest(listed: Sequence[str]) -> str | None:
@@ -91,13 +109,13 @@ def token(dataset_id: str, configuration_digest: str, image_uri: str, execution_
 def parameters(
     dataset: Dataset,
     champion_uri: str,
-    configuration_digest: str,
-    git_commit: str,
+    deployed: Mapping[str, str],
     *,
     approval: str | None = None,
 ) -> list[dict[str, str]]:
     """The pipeline's parameters, as StartPipelineExecution takes them.
 
+    deployed: the parameters that say what was deployed: the job compares it with what it runs.
     approval: of the package that comes of the run; None leaves it to the stage.
     """
     values = {
@@ -107,8 +125,7 @@ def parameters(
         pipeline.DATASET_SHA256: dataset.manifest_sha256,
         pipeline.TEXT_RULES: dataset.text_rules,
         pipeline.CHAMPION_MODEL_URI: champion_uri,
-        pipeline.CONFIGURATION_DIGEST: configuration_digest,
-        pipeline.GIT_COMMIT: git_commit,
+        **deployed,
     }
     if approval:
         values[pipeline.MODEL_APPROVAL_STATUS] = approval

@@ -8,7 +8,7 @@ from typing import Any
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from lambdas.contract import keys, learning
+from lambdas.contract import keys, learning, pipeline
 from lambdas.contract.live import NONE
 from lambdas.contract.packages import PENDING
 from lambdas.learn.plan import (
@@ -73,8 +73,11 @@ def _parameters(
     return parameters(
         dataset,
         champion_uri,
-        settings.configuration_digest,
-        settings.git_commit,
+        {
+            pipeline.CONFIGURATION_DIGEST: settings.configuration_digest,
+            pipeline.GIT_COMMIT: settings.git_commit,
+            pipeline.PROGRAM_DIGEST: settings.program_digest,
+        },
         # What was not compared with the live model goes live by a person alone.
         approval=PENDING if is_unjudged else None,
     )

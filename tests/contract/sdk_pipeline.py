@@ -157,6 +157,8 @@ class Maker:
                 "dataset_manifest_uri": parameters["DatasetManifestUri"],
                 "dataset_sha256": parameters["DatasetSha256"],
                 "git_commit": parameters["GitCommit"],
+                "configuration_digest": parameters["ConfigurationDigest"],
+                "program_digest": parameters["ProgramDigest"],
                 "image_uri": given["image"],
             },
         )
@@ -253,8 +255,6 @@ class Maker:
                 "dataset_version_id": parameters["DatasetVersionId"],
                 "dataset_sha256": parameters["DatasetSha256"],
                 "text_rules": parameters["TextRules"],
-                "git_commit": parameters["GitCommit"],
-                "configuration_digest": parameters["ConfigurationDigest"],
                 "image_uri": given["image"],
                 "run_prefix": self._run(),
                 "evaluation_prefix": self.evaluated,

@@ -8,6 +8,7 @@ import msgspec
 import pytest
 
 from infra.stage import stages
+from lambdas.learn import plan
 from monitoring.feedback import JudgedModel, read_floors
 from operate.evaluation import EvaluationSummary
 from tests.contract.structs import differences, field_names, renamed
@@ -15,7 +16,7 @@ from tests.contract.test_pipeline_definition import made
 from tests.unit.training.evaluations import make_evaluation
 from training.evaluation.evaluation import Evaluation
 
-READERS = (EvaluationSummary, JudgedModel)
+READERS = (EvaluationSummary, JudgedModel, plan.JudgedModel)
 WRITTEN = make_evaluation()
 BODY = msgspec.json.encode(WRITTEN)
 

@@ -25,7 +25,7 @@ from operate import environment
 from reviews import golden, limits
 from reviews.language import prediction
 from tests.contract import shared
-from training import sagemaker
+from training import provenance, sagemaker
 from training.config import OVERRIDES
 from training.model import answer
 from training.serving import serve
@@ -99,7 +99,12 @@ def test_a_training_job_is_given_the_provenance_that_it_takes_and_its_package_sa
     given = set(steps().train()["Arguments"]["HyperParameters"]) - set(OVERRIDES)
     assert given == set(sagemaker.PROVENANCE)
     metadata = steps().register()["Arguments"]["CustomerMetadataProperties"]
-    assert given <= set(metadata)
+    found = {packages.GIT_COMMIT, packages.CONFIGURATION_DIGEST, packages.PROGRAM_DIGEST}
+    assert given - found <= set(metadata)
+    # What the job itself finds that it runs, conclude adds: a deploy cannot know it.
+    assert found <= given
+    assert not found & set(metadata)
+    assert found == {provenance.GIT_COMMIT, provenance.CONFIGURATION, provenance.PROGRAM}
     assert {packages.EVALUATION_PREFIX, packages.RUN_PREFIX} <= set(metadata)
 
 

@@ -19,7 +19,7 @@ from infra.source import Source
 from infra.stage import CONFIGS, Stage
 
 STAGES = ("local", "dev", "prod")
-SOURCE = Source(commit="0" * 40, configuration_digest="1" * 64, languages=("en",))
+SOURCE = Source("0" * 40, "1" * 64, "2" * 64, languages=("en",))
 Json = dict[str, Any]
 
 

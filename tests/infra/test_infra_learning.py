@@ -10,13 +10,14 @@ from typing import Any
 
 import pytest
 
-from infra.constructs.image import FULL, ROOMS, content_hash
+from infra.constructs.image import FULL, content_hash
 from infra.pipeline.pipeline import Resources, definition
 from infra.source import ROOT
 from infra.stage import Stage
 from lambdas.contract import pipeline as names
 from lambdas.contract.learning import WITHOUT_CHAMPION
 from lambdas.settings import LearnSettings
+from reviews.digest import PROGRAM
 
 from .policies import Statement, statements
 from .synthesis import Json, Resource, Templates, synthesise, text, with_value
@@ -255,8 +256,11 @@ def test_only_learning_s_functions_update_packages_and_none_approves_by_pipeline
     assert holders.pop().startswith("Learning/LearningConclude")
 
 
-def test_who_concludes_a_run_reads_its_card_and_nothing_else_of_it(templates: Templates) -> None:
+def test_who_concludes_a_run_reads_its_evaluation_and_card_and_no_more(
+    templates: Templates,
+) -> None:
     card = "runs/*/evaluation/model_card.json"
+    evaluation = "runs/*/evaluation/evaluation.json"
     models = f"arn:aws:s3:::{templates.stage.bucket_name('models')}"
     grants = [
         grant
@@ -265,7 +269,7 @@ def test_who_concludes_a_run_reads_its_card_and_nothing_else_of_it(templates: Te
     ]
     assert [(grant.actions, grant.resources) for grant in grants] == [
         (["s3:ListBucket"], [models]),
-        (["s3:GetObject"], [f"{models}/{card}"]),
+        (["s3:GetObject"], [f"{models}/{evaluation}", f"{models}/{card}"]),
     ]
     assert grants[0].conditions == {"StringLike": {"s3:prefix": [card]}}
     keys = [
@@ -309,7 +313,7 @@ def test_the_port_of_a_registry_is_no_tag(registry: str) -> None:
 
 
 def test_the_content_s_hash_changes_with_each_room_and_with_nothing_else(tmp_path: Path) -> None:
-    for room in (*ROOMS, "operate"):
+    for room in (*PROGRAM, "operate"):
         place = tmp_path / room
         place.parent.mkdir(parents=True, exist_ok=True)
         ignored = shutil.ignore_patterns("__pycache__")
@@ -329,7 +333,7 @@ def test_the_content_s_hash_changes_with_each_room_and_with_nothing_else(tmp_pat
         "training/evaluation/gate.py",
         "reviews/clean.py",
         "monitoring/page.py",
-        ROOMS[-1],
+        PROGRAM[-1],
     ):
         with (tmp_path / path).open("a") as file:
             file.write("# changed\n")
@@ -338,11 +342,11 @@ def test_the_content_s_hash_changes_with_each_room_and_with_nothing_else(tmp_pat
 
 
 def test_both_ways_of_building_the_image_copy_the_same_rooms() -> None:
-    """CDK's asset excludes by ROOMS, a build by hand by the Dockerfile's own ignore file."""
+    """CDK's asset excludes by PROGRAM, a build by hand by the Dockerfile's own ignore file."""
     lines = (ROOT / "training/Dockerfile.dockerignore").read_text().splitlines()
-    assert [line for line in lines if line.startswith("!")] == [f"!{room}" for room in ROOMS]
+    assert [line for line in lines if line.startswith("!")] == [f"!{room}" for room in PROGRAM]
     copied = re.findall(r"^COPY (\S+) /opt/program", DOCKERFILE, re.MULTILINE)
-    assert sorted(copied) == sorted(ROOMS)
+    assert sorted(copied) == sorted(PROGRAM)
 
 
 def test_learn_s_functions_know_the_image_and_the_pipeline(templates: Templates) -> None:

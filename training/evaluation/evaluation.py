@@ -160,6 +160,7 @@ class Verdict(msgspec.Struct, frozen=True):
 class Evaluation(Metrics, frozen=True, kw_only=True):
     """The whole file.
 
+    provenance: where the model comes from, as its job recorded it; empty for one made by hand.
     scope: `hold-out` or `all rows`. drawn_from: rows that a sample was drawn from, 0 where all
     were scored. other_languages: rows that only count. spread: standard error of each figure,
     None where there are too few buckets of users. slices: grouping to value to figures.
@@ -176,6 +177,7 @@ class Evaluation(Metrics, frozen=True, kw_only=True):
     parity_checks: ParityChecks
     champion: Champion | None
     gate: Verdict
+    provenance: dict[str, str]
 
 
 def read_evaluation(folder: Path) -> Evaluation:

@@ -23,6 +23,8 @@ PROVENANCE_TAGS = (
     "dataset_manifest_uri",
     "dataset_sha256",
     "git_commit",
+    "configuration_digest",
+    "program_digest",
     "image_uri",
 )
 

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from types import ModuleType
 from typing import Any
 
+import msgspec
 import pytest
 
 from lambdas.learn.plan import failed_step, is_earliest, newest, token
@@ -29,6 +30,7 @@ SETTINGS = LearnSettings(
     configuration_digest="digest",
     image_uri="image",
     git_commit="commit",
+    program_digest="program",
 )
 
 
@@ -49,6 +51,13 @@ def put_dataset(s3: Any, id: str, **more: Any) -> None:
     }
     s3.put_object(Bucket=CURATED, Key=f"datasets/{id}/manifest.json", Body=b"[]")
     s3.put_object(Bucket=CURATED, Key=f"datasets/{id}/dataset.json", Body=json.dumps(record))
+
+
+ORIGIN = {
+    "git_commit": "commit-dirty.012345678901",
+    "configuration_digest": "of the job",
+    "program_digest": "of the job, too",
+}
 
 
 class Prepare:
@@ -108,6 +117,7 @@ def test_the_newest_dataset_is_taken_and_the_first_model_has_no_champion(
         "ChampionModelUri",
         "ConfigurationDigest",
         "GitCommit",
+        "ProgramDigest",
     }
 
 
@@ -241,6 +251,8 @@ class Conclude:
         step = Step("Register", "Succeeded", "", {"RegisterModel": {"Arn": ARN}})
         origin = package(evaluation_prefix=self.EVALUATION)
         models = self.module.models
+        self.evaluation: bytes = msgspec.json.encode({"accuracy": 0.7, "provenance": ORIGIN})
+        monkeypatch.setattr(self.module.objects, "read_uri", lambda _: self.evaluation)
         monkeypatch.setattr(models, "pipeline_steps", lambda _: [step])
         monkeypatch.setattr(models, "describe_package", lambda _: origin)
         monkeypatch.setattr(models, "add_metadata", lambda _, found: self.added.update(found))
@@ -271,6 +283,20 @@ def test_a_registered_package_gets_its_pointers_and_no_approval(
     assert answer["newer_dataset"] is True
     assert conclude.added["baseline_uri"] == f"{Conclude.EVALUATION}/baseline/"
     assert conclude.added["evaluation_uri"] == f"{Conclude.EVALUATION}/evaluation.json"
+
+
+def test_a_package_has_the_origin_that_its_job_found_not_the_one_that_was_deployed(
+    conclude: Conclude, s3: Any
+) -> None:
+    conclude()
+    assert conclude.added.items() >= ORIGIN.items()
+    assert conclude.added["git_commit"] != SETTINGS.git_commit
+
+
+def test_an_origin_that_no_job_recorded_is_unknown(conclude: Conclude, s3: Any) -> None:
+    conclude.evaluation = b'{"provenance": {"git_commit": ""}}'
+    conclude()
+    assert {conclude.added[name] for name in ORIGIN} == {"unknown"}
 
 
 def test_a_registered_package_gets_the_card_that_evaluate_wrote(

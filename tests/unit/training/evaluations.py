@@ -51,6 +51,7 @@ def make_evaluation(rows: int = 400) -> Evaluation:
             provenance={"dataset_id": "d-0"},
         ),
         gate=judge(found, GateSettings.from_mapping(GATE), champion),
+        provenance={"dataset_id": "d-1", "git_commit": "0" * 40},
     )
 
 

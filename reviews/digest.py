@@ -1,0 +1,41 @@
+"""What a set of files holds, as one digest: what runs is named by its content."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+DIRTY = "-dirty."
+DIGITS = 12  # of a digest, where a commit is marked
+# All of ours that a job runs: what the training image copies, and no more.
+PROGRAM = ("training", "reviews", "monitoring", "configs/model.yaml")
+
+
+def digest_files(root: Path, paths: Iterable[Path]) -> str:
+    """sha256 (hex) over names and contents. paths: relative to the root, in any order."""
+    found = hashlib.sha256()
+    for path in sorted(paths, key=Path.as_posix):
+        found.update(f"{path.as_posix()}\0".encode())
+        found.update(hashlib.sha256((root / path).read_bytes()).digest())
+    return found.hexdigest()
+
+
+def digest_program(root: Path) -> str:
+    """Of the program that trains and judges: the same in an image as in the tree that it is of.
+
+    Sources and settings alone: an image adds byte code, and leaves out what only builds it.
+    """
+    return digest_files(root, _sources(root))
+
+
+def mark_dirty(commit: str, digest: str) -> str:
+    """A commit that does not hold what was used, with a part of the digest of what was."""
+    return f"{commit.partition(DIRTY)[0]}{DIRTY}{digest[:DIGITS]}"
+
+
+def _sources(root: Path) -> Iterator[Path]:
+    for name in PROGRAM:
+        place = root / name
+        found = place.rglob("*.py") if place.is_dir() else [place]
+        yield from (path.relative_to(root) for path in found)
