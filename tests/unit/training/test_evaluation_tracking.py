@@ -168,7 +168,7 @@ def server(
         start_new_session=True,
     )
     try:
-        for _ in range(600):
+        for _ in range(2400):  # four minutes: 40 s were seen on a machine with other work
             with socket.socket() as probe:
                 if probe.connect_ex(("127.0.0.1", port)) == 0:
                     break
