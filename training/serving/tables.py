@@ -2,6 +2,7 @@
 
 import base64
 import gzip
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,9 +10,12 @@ from typing import IO, Any
 
 import msgspec
 
+from reviews.almost_json import BOM, repair
+from reviews.file_kind import HEAD_BYTES, check_file, kind_of
+from reviews.gunzip import GZIP_MAGIC
 from reviews.limits import MAX_LINE_BYTES
-from reviews.record import Rejected, is_blank, read_record
-from training.data.parquet import read_batches
+from reviews.record import Rejected, convert_raw, is_blank, read_record
+from training.data.parquet import MAGIC, read_batches
 from training.errors import ConfigurationError, DatasetError, UnreadableSourceError
 from training.model.answer import Prepared
 
@@ -45,7 +49,13 @@ class _Line(msgspec.Struct):
     markup: bool | None = None
 
 
+class _LooseLine(msgspec.Struct):
+    text: str
+    title: msgspec.Raw = msgspec.Raw(b"")
+
+
 _lines = msgspec.json.Decoder(_Line)
+_loose_lines = msgspec.json.Decoder(_LooseLine)
 
 
 def suffix_of(path: Path) -> str:
@@ -65,17 +75,30 @@ def read_rows(path: Path) -> Iterator[Row]:
     if not path.is_file():
         raise UnreadableSourceError(f"there is no file {path}")
     if kind == "parquet":
+        _check_parquet(path)
         return _read_parquet(path)
-    return _read_lines(path, packed=kind == "jsonl.gz")
+    check_file(path)
+    return _read_lines(path)
 
 
-def _read_lines(path: Path, packed: bool) -> Iterator[Row]:
+def _check_parquet(path: Path) -> None:
+    with path.open("rb") as file:
+        head = file.read(HEAD_BYTES)
+    kind = None if head.startswith(MAGIC) else kind_of(head, is_whole=len(head) < HEAD_BYTES)
+    if kind:
+        raise UnreadableSourceError(f"{path} is {kind.description}: {kind.remedy}")
+
+
+def _read_lines(path: Path) -> Iterator[Row]:
+    """Rows of a file of lines, packed by gzip or not, whatever its name says."""
     try:
-        with gzip.open(path, "rb") if packed else path.open("rb") as file:
+        with path.open("rb") as start:
+            is_packed = start.read(len(GZIP_MAGIC)) == GZIP_MAGIC
+        with gzip.open(path, "rb") if is_packed else path.open("rb") as file:
             for line in _cut(file):
                 if not is_blank(line):
                     yield _read_line(line)
-    except (OSError, EOFError) as error:
+    except (OSError, EOFError, zlib.error) as error:
         raise UnreadableSourceError(f"{path.name} breaks off: {type(error).__name__}") from error
 
 
@@ -89,16 +112,25 @@ def _cut(file: Any) -> Iterator[bytes]:
 
 
 def _read_line(line: bytes) -> Row:
+    if len(line) > MAX_LINE_BYTES:
+        return _refuse(line)
     try:
         line.decode()
-        found = _lines.decode(line.removeprefix(b"\xef\xbb\xbf"))
+        found = _decode(line.removeprefix(BOM))
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return _refuse(line)
-    if len(line) > MAX_LINE_BYTES:
         return _refuse(line)
     if found.language is not None and found.markup is not None:
         return Prepared(found.title or "", found.text, found.language, found.markup)
     return Raw(found.title, found.text)
+
+
+def _decode(line: bytes) -> _Line:
+    """A line's fields; where only the text is right, the others as preprocessing takes them."""
+    try:
+        return _lines.decode(line)
+    except (msgspec.DecodeError, RecursionError):
+        found = _loose_lines.decode(repair(line))
+        return _Line(found.text, convert_raw("title", found.title, []))
 
 
 def _refuse(line: bytes) -> Refused:

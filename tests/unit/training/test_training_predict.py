@@ -3,6 +3,7 @@
 import gzip
 import json
 import os
+import re
 import resource
 import subprocess
 import sys
@@ -17,6 +18,7 @@ import pytest
 
 from monitoring.observations import read_jsonl
 from reviews import language
+from reviews.file_kind import check_file
 from reviews.golden import GOLDEN_TOLERANCE
 from training.__main__ import main
 from training.errors import ConfigurationError, OutputError, UnreadableSourceError
@@ -90,7 +92,7 @@ def write_source(path: Path) -> Path:
     random = np.random.default_rng(0)
     words = ["good", "bad", "it", "is", "not", "very", "don't", "5", "stars", "unheard", "!"]
     texts = [" ".join(random.choice(words, random.integers(1, 60))) for _ in range(1200)]
-    lines = [json.dumps({"text": text}) if i % 7 else "{" for i, text in enumerate(texts)]
+    lines = [json.dumps({"text": text}) if i % 7 != 3 else "{" for i, text in enumerate(texts)]
     path.write_text("\n".join(lines))
     return path
 
@@ -147,6 +149,54 @@ def test_where_a_run_stopped_leaves_no_trace_on_any_processor(
         if not here["reason"]:
             wanted = pytest.approx(here["probabilities"], abs=GOLDEN_TOLERANCE / 1e6)
             assert there["probabilities"] == wanted
+
+
+@pytest.mark.parametrize(
+    ("body", "reason"),
+    [
+        ('{"text": "good"}\n'.encode("utf-16"), "is text in UTF-16: convert it first"),
+        (b"rating,text\n5,good\n1,bad\n", "is a table (CSV): write its rows"),
+        (b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n", "is a Git LFS pointer"),
+        (b'[\n {"text": "good"},\n {"text": "bad"}\n]\n', "is one JSON array: write one object"),
+        (b"<!doctype html><html></html>\n", "is an HTML page"),
+        (b"PK\x03\x04 and so on", "is a zip archive: unpack it first"),
+        (b"", "is empty"),
+    ],
+)
+@pytest.mark.parametrize("suffix", [".jsonl", ".parquet"])
+def test_a_file_that_is_something_else_is_named_as_refine_names_it(
+    model_folder: Path, tmp_path: Path, body: bytes, reason: str, suffix: str
+):
+    source, out = tmp_path / f"in{suffix}", tmp_path / "out.jsonl"
+    source.write_bytes(body)
+    with pytest.raises(UnreadableSourceError, match=re.escape(f"{source} {reason}")):
+        predict(model_folder, source, out, progress=QUIET)
+    assert not out.exists()
+    if suffix == ".jsonl":
+        with pytest.raises(UnreadableSourceError, match=re.escape(reason)):
+            check_file(source)
+
+
+def test_a_file_is_read_by_what_it_holds_not_by_its_name(model_folder: Path, tmp_path: Path):
+    line = b'\xef\xbb\xbf{"text": "good"}\n{"text": "bad"}\n'
+    for name, body in (("a.jsonl", gzip.compress(line)), ("b.jsonl.gz", line)):
+        (tmp_path / name).write_bytes(body)
+        predict(model_folder, tmp_path / name, tmp_path / "out.jsonl", progress=QUIET)
+        assert [row["reason"] for row in read(tmp_path / "out.jsonl")] == ["", ""]
+
+
+@pytest.mark.parametrize(
+    ("title", "taken"),
+    [("5", "5"), ("true", None), ("[1]", None), ("NaN", None), ('"half \\ud83d"', "half \ufffd")],
+)
+def test_only_the_text_must_be_right(
+    model, model_folder: Path, tmp_path: Path, title: str, taken: str | None
+):
+    (tmp_path / "in.jsonl").write_text(f'{{"text": "not good", "title": {title}, "x": NaN}}\n')
+    predict(model_folder, tmp_path / "in.jsonl", tmp_path / "out.jsonl", progress=QUIET)
+    [row] = read(tmp_path / "out.jsonl")
+    [answer] = rate(model, prepare([taken], ["not good"], model.detector))
+    assert row["probabilities"] == pytest.approx(answer.probabilities, abs=1e-12)
 
 
 @pytest.mark.parametrize("suffix", [".jsonl", ".parquet"])
