@@ -14,7 +14,7 @@ from coverage import Coverage
 ROOT = Path(__file__).resolve().parent.parent
 
 
-def shares(measured: Coverage, root: Path = ROOT) -> dict[str, float]:
+def shares(measured: Coverage, root: Path) -> dict[str, float]:
     """Percent of the lines that were run, by room."""
     lines: Counter[str] = Counter()
     missed: Counter[str] = Counter()
@@ -31,7 +31,7 @@ def main() -> int:
     floors = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["coverage-floors"]
     measured = Coverage()
     measured.load()
-    found = shares(measured)
+    found = shares(measured, ROOT)
     low = [room for room, floor in floors.items() if found.get(room, 0) < floor]
     for room, floor in floors.items():
         print(f"{room:12}{found.get(room, 0):6.1f} % of its lines were run, the floor is {floor}")
