@@ -147,13 +147,15 @@ def _out_of_fold_metrics(
         folds.append({"fold": fold, "rows": len(rows), **measure(chosen, rows)})
     columns = {name: [fold[name] for fold in folds] for name in REPORTED}
     return {
-        "rule": chosen.label,
+        "decision_rule": chosen.label,
         "folds": folds,
         "mean": {name: float(np.mean(values)) for name, values in columns.items()},
         "spread": {name: float(np.std(values, ddof=1)) for name, values in columns.items()}
         if len(folds) > 1
         else {},
-        "rules": [{"rule": rule.label, **measure(rule, slice(None))} for rule in rules],
+        "decision_rules": [
+            {"decision_rule": rule.label, **measure(rule, slice(None))} for rule in rules
+        ],
     }
 
 
@@ -169,7 +171,7 @@ def _compare_balances(
             progress.log(f"balance {balance}, for comparison")
             fit = _fit(training_set, config, balance, progress)
         rows = int((training_set.weigh(balance) > 0).sum())
-        entry = {"balance": balance, "rows": rows, "rule": fit.decision_rule.label}
+        entry = {"balance": balance, "rows": rows, "decision_rule": fit.decision_rule.label}
         table.append({**entry, **fit.metrics["mean"]})
     return table
 

@@ -23,6 +23,7 @@ from training.model import artefact
 from training.model.artefact import FILES
 from training.model.star_model import StarModel
 from training.progress import Progress
+from training.report.wording import describe_origin
 
 ALL = (*FILES, "model.json")
 ROOT = Path(__file__).resolve().parents[2]
@@ -91,7 +92,8 @@ def test_training_json_has_folds_and_rules(folder):
     assert [fold["fold"] for fold in figures["folds"]] == [0, 1, 2]
     accuracies = [fold["accuracy"] for fold in figures["folds"]]
     assert figures["spread"]["accuracy"] == pytest.approx(np.std(accuracies, ddof=1))
-    assert figures["rule"] in [rule["rule"] for rule in figures["rules"]]
+    tried = [entry["decision_rule"] for entry in figures["decision_rules"]]
+    assert figures["decision_rule"] in tried
     assert all(fold["accuracy"] > fold["majority"] for fold in figures["folds"])
 
 
@@ -212,6 +214,8 @@ def test_a_view_without_words_is_left_out_and_reported(
     assert (manifest["views"], manifest["views_left_out"]) == (views, left_out)
     metrics = json.loads((tmp_path / "model" / "training.json").read_text())
     assert metrics.get("views_left_out", []) == left_out
+    origin = describe_origin(manifest)
+    assert origin.get("left out, for want of words", "") == ", ".join(left_out)
     log = f"left out, for no n-gram occurs often enough: {', '.join(left_out)}"
     assert (log in capsys.readouterr().out) == bool(left_out)
     rows = dataset.read(data, ["en"], range(20))

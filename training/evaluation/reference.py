@@ -24,8 +24,8 @@ def probabilities(parts: Parts, titles: Sequence[str], texts: Sequence[str]) -> 
     """(n, 5) P(1..5) of cleaned reviews."""
     words = [(plain_tokens(a), plain_tokens(b)) for a, b in zip(titles, texts, strict=True)]
     scores = [
-        _scores(parts, heads, [_view(name, a, b, parts.edge_tokens) for a, b in words])
-        for name, heads in parts.classifiers.items()
+        _scores(parts, classifiers, [_view(name, a, b, parts.edge_tokens) for a, b in words])
+        for name, classifiers in parts.classifiers.items()
     ]
     counts = np.array([_counts(a, b) for a, b in zip(titles, texts, strict=True)])
     logits = scores[0] if parts.stack is None else _stack(parts.stack, np.hstack([*scores, counts]))
@@ -67,7 +67,7 @@ def _view(name: str, title: list[str], text: list[str], edge_tokens: int) -> lis
     return [text]
 
 
-def _scores(parts: Parts, heads: Classifiers, documents: list[list[list[str]]]) -> FloatArray:
+def _scores(parts: Parts, classifiers: Classifiers, documents: list[list[list[str]]]) -> FloatArray:
     from sklearn.feature_extraction.text import CountVectorizer, TfidfTransformer
 
     lookup = parts.lookup()
@@ -78,12 +78,12 @@ def _scores(parts: Parts, heads: Classifiers, documents: list[list[list[str]]]) 
         return lookup.find(keys_of(found)).tolist() if parts.hash_bits else found
 
     names: Sequence[str | int] = range(1 << parts.hash_bits) if parts.hash_bits else parts.ngrams
-    vocabulary = {names[number]: i for i, number in enumerate(heads.ngrams.tolist())}
+    vocabulary = {names[number]: i for i, number in enumerate(classifiers.ngrams.tolist())}
     counts = CountVectorizer(analyzer=ngrams, vocabulary=vocabulary).transform(documents)
     weighting = TfidfTransformer(sublinear_tf=True)
-    weighting.idf_ = heads.idf.astype(np.float64)
+    weighting.idf_ = classifiers.idf.astype(np.float64)
     features = weighting.transform(counts.astype(np.float64))
-    scores: FloatArray = features @ heads.weights.astype(np.float64) + heads.bias
+    scores: FloatArray = features @ classifiers.weights.astype(np.float64) + classifiers.bias
     return scores
 
 

@@ -221,7 +221,7 @@ def read_parts(folder: Path, manifest: Manifest) -> Parts:
     box = _Box(arrays)
     seen_buckets = np.zeros(0, np.uint8)
     if manifest.hash_bits:
-        seen_buckets = box.take("slots.known", np.uint8, 1)
+        seen_buckets = box.take("seen_buckets", np.uint8, 1)
         if len(seen_buckets) * 8 != size:
             raise ArtefactError("weights.npz: the seen buckets do not match hash_bits")
     classifiers = {view: _classifiers(box, view, size) for view in manifest.views}
@@ -332,7 +332,7 @@ def _arrays(parts: Parts) -> dict[str, Array]:
         for name in ("ngrams", "idf", "weights", "bias"):
             arrays[f"{view}.{name}"] = getattr(classifiers, name)
     if parts.hash_bits:
-        arrays["slots.known"] = parts.seen_buckets
+        arrays["seen_buckets"] = parts.seen_buckets
     if parts.stack is not None:
         arrays |= {"stack.mean": parts.stack.mean, "stack.scale": parts.stack.scale}
         for i, net in enumerate(parts.stack.nets):

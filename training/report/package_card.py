@@ -73,7 +73,7 @@ def _training(manifest: Mapping[str, Any], training: Mapping[str, Any]) -> dict[
     return {
         "training_observations": (
             "Users are learned from or held out, never both. Each fold holds users that its fit "
-            f"did not see; the rule for the stars was chosen there: {training['rule']}."
+            f"did not see; the rule for the stars was chosen there: {training['decision_rule']}."
         ),
         "training_job_details": {
             "training_datasets": _named(provenance, "dataset_manifest_uri"),

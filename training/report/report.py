@@ -197,7 +197,7 @@ def _compared(training: Mapping[str, Any]) -> list[str]:
             numbers=tuple(range(1, len(names) + 1)),
         )
         for kind, key, title, chosen in (
-            ("rules", "rule", "Decision rule", training.get("rule")),
+            ("decision_rules", "decision_rule", "Decision rule", training["decision_rule"]),
             ("balance", "balance", "Balance", None),
         )
         if training.get(kind)

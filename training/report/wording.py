@@ -36,6 +36,8 @@ def describe_origin(manifest: Mapping[str, Any]) -> dict[str, str]:
     """What model.json says of itself, a line for each thing."""
     lines = {name: _format(manifest[name]) for name in ORIGIN}
     lines |= _describe_rows(manifest["rows"])
+    if left_out := manifest["views_left_out"]:
+        lines["left out, for want of words"] = _format(left_out)
     lines["decision rule"] = _format(manifest["decision_rule"])
     return lines | {name: _format(value) for name, value in manifest["provenance"].items()}
 

@@ -40,6 +40,7 @@ class Prediction(msgspec.Struct, frozen=True):
     confidence: float | None = None
     language: str | None = None
     supported: bool | None = None
+    known_words: int | None = None
     reason: str = ""
     raw: str | None = None  # an unreadable row as it came; base64 where it is no UTF-8
 
@@ -178,6 +179,7 @@ def _prediction(row: int, rating: Rating) -> Prediction:
         rating.confidence,
         rating.language,
         rating.supported,
+        rating.known_words,
     )
 
 

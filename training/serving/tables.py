@@ -191,6 +191,7 @@ def _fields() -> list[Any]:
         "confidence": DataType.float64(),
         "language": DataType.string(),
         "supported": DataType.bool(),
+        "known_words": DataType.int64(),
         "reason": DataType.string(),
         "raw": DataType.string(),
     }

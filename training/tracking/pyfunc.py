@@ -8,7 +8,14 @@ from reviews.clean import is_empty
 from training.model.answer import Prepared, Rating, prepare, rate
 from training.model.star_model import StarModel
 
-COLUMNS = ("stars", *(f"stars_{k}" for k in range(1, 6)), "language", "supported", "reason")
+COLUMNS = (
+    "stars",
+    *(f"stars_{k}" for k in range(1, 6)),
+    "language",
+    "supported",
+    "known_words",
+    "reason",
+)
 
 
 def _load_pyfunc(path: str) -> "PyfuncModel":
@@ -36,14 +43,21 @@ class PyfuncModel:
         rated = iter(rate(self.model, readable))
         rows = [_describe(review, rated) for review in prepared]
         answers = pd.DataFrame(rows, columns=COLUMNS)
-        return answers.astype({"stars": "Int64", "supported": "boolean"})
+        return answers.astype({"stars": "Int64", "supported": "boolean", "known_words": "Int64"})
 
 
 def _describe(review: Prepared, rated: Iterator[Rating]) -> tuple[object, ...]:
     if is_empty(review.text):
-        return (None, *[None] * 5, None, None, "no_text")
+        return (None, *[None] * 5, None, None, None, "no_text")
     rating = next(rated)
-    return (rating.stars, *rating.probabilities, rating.language, rating.supported, "")
+    return (
+        rating.stars,
+        *rating.probabilities,
+        rating.language,
+        rating.supported,
+        rating.known_words,
+        "",
+    )
 
 
 def _read_column(table: Any, name: str) -> list[str | None]:

@@ -31,7 +31,11 @@ def run(tmp_path: Path) -> tuple[Path, Path]:
         "text_rules": "1",
         "token_rules": "2",
         "detector": "d",
-        "configuration": {"seed": 0, "rules": [{"name": "argmax"}], "languages": ["en", "es"]},
+        "configuration": {
+            "seed": 0,
+            "decision_rules": [{"name": "argmax"}],
+            "languages": ["en", "es"],
+        },
         "provenance": {
             "dataset_id": "20261123T000000Z-abcdef01",
             "dataset_manifest_uri": "s3://curated/datasets/x/manifest.json",
@@ -55,7 +59,11 @@ def run(tmp_path: Path) -> tuple[Path, Path]:
 def test_a_run_is_described_by_its_files(run: tuple[Path, Path]) -> None:
     model, evaluation = run
     described = describe(model, evaluation, evaluation.parent / "dataset.json")
-    assert described.parameters == {"seed": "0", "rules.0.name": "argmax", "languages": "en, es"}
+    assert described.parameters == {
+        "seed": "0",
+        "decision_rules.0.name": "argmax",
+        "languages": "en, es",
+    }
     found = make_evaluation()
     champion = found.champion
     assert champion is not None

@@ -79,6 +79,8 @@ def test_answers_are_those_of_the_endpoint(model, model_folder: Path, source: Pa
     answer = rate(model, prepare([GOOD["title"]], [GOOD["text"]], model.detector))[0]
     assert rows[0]["probabilities"] == pytest.approx(answer.probabilities, abs=1e-12)
     assert (rows[2]["language"], rows[2]["supported"]) == ("de", False)
+    assert [rows[0]["known_words"], rows[2]["known_words"]] == [answer.known_words, 0]
+    assert rows[1]["known_words"] is None
 
 
 def test_what_is_curated_is_not_cleaned_again(model, model_folder, source: Path, tmp_path: Path):
