@@ -17,6 +17,7 @@ from monitoring.observations import Observation
 from monitoring.settings import WindowSettings
 
 FORMAT = "review-stars windows 1"
+REMEDY = "delete monitoring/state.json, and the next check begins anew"
 
 
 class Judged(msgspec.Struct, frozen=True):
@@ -43,9 +44,13 @@ class State(msgspec.Struct, frozen=True):
         try:
             state = msgspec.json.decode(content, type=cls)
         except msgspec.MsgspecError as error:
-            raise ObservationsError(f"the state of the windows is damaged: {error}") from error
+            raise ObservationsError(
+                f"the state of the windows is damaged ({error}): {REMEDY}"
+            ) from error
         if state.format != FORMAT:
-            raise ObservationsError(f"the state of the windows is not of format {FORMAT!r}")
+            raise ObservationsError(
+                f"the state of the windows is not of format {FORMAT!r}: {REMEDY}"
+            )
         return state
 
     def to_json(self) -> bytes:

@@ -12,6 +12,7 @@ import msgspec
 from lambdas.preprocess.results import RefinedSource, RefinedWith, Written
 from lambdas.preprocess.source import Source
 from reviews.counts import Counts
+from reviews.errors import ConfigurationError
 from reviews.language import DEFAULT
 
 
@@ -92,12 +93,23 @@ def record_of(
     )
 
 
-def read_record(body: bytes) -> SourceRecord | Removal:
-    """What stands at a key under `sources/`."""
+def read_record(key: str, body: bytes) -> SourceRecord | Removal:
+    """What stands at a key under `sources/`.
+
+    Raises ConfigurationError, with the key and the remedy, where it is neither: left out in
+    silence, its rows would be missing from every later dataset.
+    """
     try:
         return msgspec.json.decode(body, type=Removal)
-    except msgspec.ValidationError:
+    except msgspec.MsgspecError:
+        pass
+    try:
         return msgspec.json.decode(body, type=SourceRecord)
+    except msgspec.MsgspecError:
+        raise ConfigurationError(
+            f"{key} in the curated bucket is no record of a source, or of other code: delete it "
+            "and refine the raw files again (make refine)"
+        ) from None
 
 
 def newest(records: Iterable[SourceRecord | Removal]) -> list[SourceRecord]:

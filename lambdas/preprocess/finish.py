@@ -77,7 +77,7 @@ def _refuse_if_removed(record: SourceRecord) -> None:
     """Raise UnreadableSourceError where the raw object was deleted while it was refined."""
     key = Source("", record.key, record.version).record_key
     try:
-        known = dataset.read_record(objects.read(settings.curated_bucket, key))
+        known = dataset.read_record(key, objects.read(settings.curated_bucket, key))
     except FileNotFoundError:
         return
     if isinstance(known, Removal) and dataset.age(known) >= dataset.age(record):

@@ -65,7 +65,7 @@ def _sources(bucket: str) -> dict[str, str]:
 def _newest(bucket: str, records: list[str]) -> list[SourceRecord]:
     with ThreadPoolExecutor(READERS) as pool:
         bodies = list(pool.map(lambda key: objects.read(bucket, key), records))
-    return dataset.newest(map(dataset.read_record, bodies))
+    return dataset.newest(map(dataset.read_record, records, bodies))
 
 
 def _write(bucket: str, listed_at: datetime, records: list[str]) -> Dataset:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from reviews.errors import UnreadableSourceError
+from reviews.errors import ConfigurationError, UnreadableSourceError
 from tests.unit.lambdas.conftest import CURATED, RAW, Load
 from tests.unit.lambdas.test_lambdas_preprocess import KEY, Machine, call, keys, lines, rows
 from tests.unit.lambdas.test_lambdas_preprocess_faults import newest_manifest, put, run
@@ -145,6 +145,15 @@ def test_a_file_that_was_never_refined_can_be_deleted(machine: Machine, s3: Any)
     put(s3, lines(9))
     assert call(machine.remove, deleted(s3))["dataset_id"] == ""
     assert keys(s3, "datasets/") == machine.events == []
+
+
+@pytest.mark.parametrize("body", [b"", b"{}", b'{"key": 1}', b"no json"])
+def test_a_record_that_cannot_be_read_is_named_with_what_to_do(
+    machine: Machine, s3: Any, body: bytes
+) -> None:
+    s3.put_object(Bucket=CURATED, Key="sources/0/v.json", Body=body)
+    with pytest.raises(ConfigurationError, match=r"^sources/0/v\.json in .*: delete it and refine"):
+        run(machine, s3, put(s3, lines(9)))
 
 
 def test_the_dataset_of_nothing_adds_up(machine: Machine, s3: Any) -> None:
