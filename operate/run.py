@@ -134,10 +134,10 @@ def _bring_up(loop: Loop) -> Journey:
     packaging = _Packaging(loop)
     with progress.step("start", "Start the local cloud, build the Lambda packages"):
         (home / "home").mkdir(exist_ok=True)
-        packaging.start()
-        cloud.start(environment.isolated(loop.place.shell, home))
         for stale in OF_A_RUN:
             (home / stale).unlink(missing_ok=True)
+        packaging.start()
+        cloud.start(environment.isolated(loop.place.shell, home))
         loop.place.enter()
         packaging.finish()
     with progress.step("deploy", "Deploy six stacks with the CDK"):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import shlex
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -63,23 +62,13 @@ def our_processes(home: Path) -> list[str]:
     return found
 
 
-def free_ports() -> list[str]:
-    """The options of two ports that nobody listens on, so that other runs are not disturbed."""
-    words = []
-    for option in ("--port", "--tracking-port"):
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            words += [option, str(probe.getsockname()[1])]
-    return words
-
-
 @pytest.fixture(scope="session")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     """`make run` with our sample, up to its summary, then serving until the tests are done."""
     home = tmp_path_factory.mktemp("home")
     log = (home / "run.log").open("w")
     process = subprocess.Popen(
-        operate("run", "--home", str(home), *free_ports()),
+        operate("run", "--home", str(home)),
         cwd=ROOT,
         stdout=log,
         stderr=subprocess.STDOUT,

@@ -12,13 +12,12 @@ import pytest
 from tests.e2e.conftest import ROOT, operate, our_processes
 
 pytestmark = pytest.mark.e2e
-PORT = "4568"  # beside the loop that serves for the other tests
 SECONDS = 240
 
 
 def run(home: Path, data: Path) -> tuple[int, str]:
     """`make run ONCE=1 DATA=data`: exit code and all words."""
-    words = operate("run", "--once", "--home", str(home), "--port", PORT, "--data", str(data))
+    words = operate("run", "--once", "--home", str(home), "--data", str(data))
     process = subprocess.Popen(
         words, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     )

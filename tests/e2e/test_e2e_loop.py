@@ -140,11 +140,22 @@ def test_reviews_of_another_kind_are_told_as_drift(running: Running) -> None:
     assert "drift" in inbox.read_text()
 
 
-def test_a_second_run_says_that_another_is_going(running: Running) -> None:
+def test_a_second_run_says_that_another_is_going_and_leaves_it(running: Running) -> None:
+    kept = {name: (running.home / name).read_bytes() for name in ("client.env", "summary.json")}
     words = operate("run", "--once", "--home", str(running.home))
     done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
-    assert done.returncode != 0
-    assert "another" in done.stdout + done.stderr
+    assert done.returncode == 1
+    assert "another run is going" in done.stderr
+    assert {name: (running.home / name).read_bytes() for name in kept} == kept
+
+
+def test_a_person_asks_in_one_command(running: Running) -> None:
+    words = operate(
+        "ask", "--home", str(running.home), "--text", "It's broken.", "--verified", "no"
+    )
+    done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, timeout=60, check=True)
+    assert json.loads(done.stdout)["stars"] in (1, 2, 3, 4, 5)
+    assert (running.home / "client.env").read_text().startswith("API_URL=")
 
 
 def read_objects(running: Running, prefix: str, suffix: str = "") -> list[dict[str, Any]]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import os
 import signal
 import subprocess
 import time
@@ -15,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.conftest import PREFIX, ROOT, Running, aws, free_ports, operate, our_processes
+from tests.e2e.conftest import PREFIX, ROOT, Running, aws, operate, our_processes
 from tests.e2e.test_e2e_loop import REVIEW, curl
 
 pytestmark = pytest.mark.e2e
@@ -180,20 +181,46 @@ def test_after_the_end_no_process_of_ours_is_left(running: Running) -> None:
     nothing_is_left(running.home)
 
 
-def test_ctrl_c_while_it_starts_leaves_nothing(tmp_path: Path) -> None:
-    process = subprocess.Popen(
-        operate("run", "--home", str(tmp_path), *free_ports()),
-        cwd=ROOT,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    )
+def starting(home: Path) -> subprocess.Popen[bytes]:
+    """A run of its own, as far as a local cloud that answers."""
+    with (home / "run.log").open("w") as log:
+        process = subprocess.Popen(
+            operate("run", "--home", str(home)),
+            cwd=ROOT,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
     deadline = time.monotonic() + COMMAND_SECONDS
-    while not (tmp_path / "cloud.json").exists() and time.monotonic() < deadline:
+    while not (home / "cloud.json").exists() and time.monotonic() < deadline:
         time.sleep(0.1)
-    assert our_processes(tmp_path)
-    process.send_signal(signal.SIGINT)
-    assert process.wait(60) == 130
+    assert our_processes(home)
+    return process
+
+
+@pytest.mark.parametrize(
+    ("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)]
+)
+def test_a_run_that_is_stopped_while_it_starts_leaves_nothing(
+    tmp_path: Path, number: signal.Signals, status: int
+) -> None:
+    process = starting(tmp_path)
+    process.send_signal(number)
+    assert process.wait(60) == status
+    assert f"stopped by {number.name}" in (tmp_path / "run.log").read_text()
+    nothing_is_left(tmp_path)
+
+
+def test_an_emulator_that_is_killed_is_told_in_a_sentence(tmp_path: Path) -> None:
+    process = starting(tmp_path)
+    for line in our_processes(tmp_path):
+        if "local_cloud.emulator" in line and "guard.py" not in line:
+            os.kill(int(line.split()[0]), signal.SIGKILL)
+    assert process.wait(60) == 1
+    said = (tmp_path / "run.log").read_text()
+    assert "the local cloud has ended by itself" in said
+    assert str(tmp_path / "cloud.log") in said
+    assert "Traceback" not in said
     nothing_is_left(tmp_path)
 
 

@@ -146,6 +146,20 @@ def test_a_first_run_in_a_plain_shell_says_neither(tmp_path: Path) -> None:
     assert said.getvalue() == ""
 
 
+def test_a_run_that_begins_leaves_no_summary_of_an_earlier_one(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Broken(LocalCloud):
+        def start(self, env: object) -> None:
+            raise OperateError("the local cloud did not start")
+
+    monkeypatch.setattr(run._Packaging, "run", lambda self: None)
+    monkeypatch.setattr(run.processes, "_is_closed", False)
+    with pytest.raises(OperateError, match="did not start"):
+        run.run(None, once=True, place=Place("local", home), cloud=Broken(home))
+    assert [name for name in OF_A_RUN if (home / name).exists()] == []
+
+
 class Dead(LocalCloud):
     """A local cloud whose emulator has died."""
 
