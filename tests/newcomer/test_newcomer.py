@@ -147,6 +147,25 @@ def finishes(at: Newcomer, proxy: Proxy) -> None:
     at.can_source_the_client()
     at.has_left_nothing()
     the_proxy_saw_no_local_call(proxy)
+    commands_are_refused_in_a_sentence(at)
+
+
+def commands_are_refused_in_a_sentence(at: Newcomer) -> None:
+    """What cannot be done changes nothing: the last run's files still stand."""
+    refused = {
+        ("run", "ONCE=1", "DATA=my file é.jsonl"): "my file é.jsonl: there is no such file",
+        ("run", "ONCE=perhaps"): "ONCE=perhaps is neither yes nor no",
+        ("status",): "the local cloud is not running",
+        ("drift",): "the local cloud is not running",
+        ("deploy", "STAGE=nowhere"): "nowhere",
+    }
+    for words, sentence in refused.items():
+        assert at.run(*words) == 2, words
+        assert sentence in at.printed, at.printed
+        assert "Traceback" not in at.printed, at.printed
+    at.has_released()
+    assert at.run("doctor") == 0
+    at.has_left_nothing()
 
 
 @pytest.mark.e2e
