@@ -35,7 +35,7 @@ RAW = keys.anything(keys.INCOMING)
 SOURCES, WORK, REVIEWS, REJECTED, DATASETS = map(
     keys.anything, (keys.SOURCES, keys.WORK, keys.REVIEWS, keys.REJECTED, keys.DATASETS)
 )
-# Of a shard of zeros each byte is set aside as six: 256 MB become 1,465 MiB, the most there can be.
+# Of a shard of zeros each byte is rejected as six: 256 MB become 1,465 MiB, the most there can be.
 WORKER_DISK_MB = 2_048
 OBJECT_FIELDS = {
     "bucket": "$.detail.bucket.name",
@@ -188,7 +188,7 @@ class Preprocessing(Construct):
         return self.machine.executions("Failed")
 
     def rejected_share(self) -> cloudwatch.Metric:
-        """Records set aside, of all read of one file (0 to 1): the worst of the period."""
+        """Records rejected, of all read of one file (0 to 1): the worst of the period."""
         return own_metric(self._stage, REJECTED_SHARE, "Maximum")
 
 

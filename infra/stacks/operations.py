@@ -109,7 +109,7 @@ def first_alarms(signals: Signals, monitor: Monitor) -> list[Alarm]:
         Alarm("PreprocessDeadLetters", s.preprocess_dead_letters, minutes=5, over=0,
               message="A raw file's event started nothing."),
         Alarm("RejectedRecords", s.rejected_share, minutes=60, over=0.05,
-              message="More than one record in twenty was set aside."),
+              message="More than one record in twenty was rejected."),
         Alarm("LearningFailed", s.learning_failed, minutes=5, over=0,
               message="A training run registered no model."),
         Alarm("LearnDeadLetters", s.learn_dead_letters, minutes=5, over=0,
@@ -154,7 +154,7 @@ def graphs(stage: Stage, signals: Signals) -> dict[str, list[cloudwatch.IMetric]
             signals.model_errors,
             signals.dropped_observations,
         ],
-        "Share of records set aside": [signals.rejected_share],
+        "Share of records rejected": [signals.rejected_share],
         "What did not go through": [
             signals.preprocessing_failed,
             signals.learning_failed,

@@ -75,6 +75,8 @@ SECOND_HOMES = {
     "tolerance of the golden set": ("training/x.py", "GOLDEN_TOLERANCE = 1e-4"),
     "limit of a text": ("lambdas/x.py", "MAX_TEXT_CHARACTERS = 10_000"),
     "und": ("monitoring/x.py", 'ours = {"en", "und"}'),
+    "list of stages": ("operate/x.py", 'known = folder.glob("*.yaml")'),
+    "parser of msgspec's errors": ("lambdas/x.py", 'UNKNOWN = "Object contains unknown field"'),
     "file of the golden set": ("lambdas/x.py", 'name = "golden.jsonl"'),
 }
 
