@@ -116,7 +116,7 @@ class Learning(Construct):
     def _may_conclude(self) -> list[iam.PolicyStatement]:
         """Read how each step ended, and add pointers and card to the package, no approval.
 
-        IAM cannot tell an update of metadata from an approval: the handler's port keeps them apart.
+        To IAM an update of metadata is an approval, too: the handler's port keeps them apart.
         """
         package = ["sagemaker:DescribeModelPackage", "sagemaker:UpdateModelPackage"]
         return [

@@ -144,7 +144,7 @@ def _follow(parts: Parts) -> dict[str, State]:
 
 
 def _hand_over(parts: Parts) -> dict[str, State]:
-    """Ask for the release, or tell a person; then look for a newer dataset."""
+    """Ask for the release, or notify a person; then look for a newer dataset."""
     newer = {"Variable": "$.concluded.newer_dataset", "BooleanEquals": True, "Next": "LearnAgain"}
     name = "RequestRelease" if parts.releases else "NotifyPending"
     if parts.releases:

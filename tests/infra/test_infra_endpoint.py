@@ -143,7 +143,7 @@ def test_names_hold_version_digest_and_release(templates: Templates) -> None:
         assert len(longest) <= 63
 
 
-def test_what_kind_of_endpoint_is_said_by_the_stage(every_stage: dict[str, Templates]) -> None:
+def test_the_stage_names_the_kind_of_endpoint(every_stage: dict[str, Templates]) -> None:
     for templates in every_stage.values():
         wanted = templates.stage.endpoint
         configuration = one(templates, "AWS::SageMaker::EndpointConfig")["Properties"]

@@ -86,7 +86,7 @@ def test_the_learn_machine_passes_the_parameters_that_the_pipeline_takes(
     assert optional == {"ChampionModelUri", "ModelApprovalStatus"}
 
 
-def test_who_approves_is_said_by_the_stage(every_stage: dict[str, Templates]) -> None:
+def test_the_stage_names_who_approves(every_stage: dict[str, Templates]) -> None:
     defaults = {
         label: next(
             parameter["DefaultValue"]

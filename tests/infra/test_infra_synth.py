@@ -28,7 +28,7 @@ OUTSIDE = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "A
 
 
 @pytest.fixture(scope="module")
-def said_by_plugins() -> dict[str, list[str]]:
+def plugin_findings() -> dict[str, list[str]]:
     """The rules that each case of `validating.py` breaks."""
     environment = {name: value for name, value in os.environ.items() if name not in OUTSIDE}
     environment.pop("CDK_VALIDATION")
@@ -42,7 +42,7 @@ def said_by_plugins() -> dict[str, list[str]]:
 
 
 @pytest.fixture(scope="module")
-def said_by_lint(
+def lint_findings(
     every_stage: dict[str, Templates], prod: Templates, tmp_path_factory: pytest.TempPathFactory
 ) -> dict[str, list[str]]:
     """What cfn-lint finds in each template: `prod-Serving`, and `broken-Learning`."""
@@ -72,22 +72,22 @@ def test_the_tests_know_every_stage() -> None:
     assert sorted(STAGES) == stages()
 
 
-def test_cdk_nag_and_cloudformation_find_nothing(said_by_plugins: dict[str, list[str]]) -> None:
-    assert {stage: said_by_plugins[stage] for stage in STAGES} == {stage: [] for stage in STAGES}
+def test_cdk_nag_and_cloudformation_find_nothing(plugin_findings: dict[str, list[str]]) -> None:
+    assert {stage: plugin_findings[stage] for stage in STAGES} == {stage: [] for stage in STAGES}
 
 
-def test_cdk_nag_and_cloudformation_look(said_by_plugins: dict[str, list[str]]) -> None:
-    assert said_by_plugins["open bucket"] == ["AwsSolutions-S1", "AwsSolutions-S10"]
-    assert said_by_plugins["unknown property"] == ["F3002"]
+def test_cdk_nag_and_cloudformation_look(plugin_findings: dict[str, list[str]]) -> None:
+    assert plugin_findings["open bucket"] == ["AwsSolutions-S1", "AwsSolutions-S10"]
+    assert plugin_findings["unknown property"] == ["F3002"]
 
 
-def test_cfn_lint_finds_nothing(said_by_lint: dict[str, list[str]]) -> None:
-    assert len(said_by_lint) == 6 * len(STAGES) + 1
-    assert {name for name, found in said_by_lint.items() if found} == {"broken-Learning"}
+def test_cfn_lint_finds_nothing(lint_findings: dict[str, list[str]]) -> None:
+    assert len(lint_findings) == 6 * len(STAGES) + 1
+    assert {name for name, found in lint_findings.items() if found} == {"broken-Learning"}
 
 
-def test_cfn_lint_looks(said_by_lint: dict[str, list[str]]) -> None:
-    [found] = said_by_lint["broken-Learning"]
+def test_cfn_lint_looks(lint_findings: dict[str, list[str]]) -> None:
+    [found] = lint_findings["broken-Learning"]
     assert found.startswith("W3037")
 
 

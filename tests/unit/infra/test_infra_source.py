@@ -18,12 +18,12 @@ DIRTY = re.compile(r"[0-9a-f]{40}-dirty\.[0-9a-f]{12}")
 
 def git(folder: Path, *arguments: str) -> str:
     """Run git as somebody, whatever this machine has configured."""
-    quiet = {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_SYSTEM": os.devnull}
+    no_settings = {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_SYSTEM": os.devnull}
     who = ["-c", "user.name=a", "-c", "user.email=a@example.com"]
     done = subprocess.run(
         ["git", *who, *arguments],
         cwd=folder,
-        env={"PATH": os.environ["PATH"], **quiet},
+        env={"PATH": os.environ["PATH"], **no_settings},
         capture_output=True,
         text=True,
         check=True,
