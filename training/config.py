@@ -40,7 +40,7 @@ class Spaces(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     last: Space
 
 
-class Views(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class ViewsSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Settings of the `views` family."""
 
     spaces: Spaces
@@ -51,7 +51,7 @@ class Views(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     iterations: Count
 
 
-class Streaming(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class StreamingSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Settings of the `views` family where the rows do not fit into memory."""
 
     memory_gigabytes: Positive
@@ -64,7 +64,7 @@ class Streaming(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     hold_out_rows: Annotated[int, Meta(ge=2)]
 
 
-class Stacking(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class StackingSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Settings of the nets over the classifiers' scores."""
 
     hidden: Count
@@ -76,14 +76,14 @@ class Stacking(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     clip: Positive
 
 
-class Plain(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class PlainSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Settings of the `plain` family."""
 
     space: Space
     iterations: Count
 
 
-class Topics(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class TopicsSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Settings of the SVD coordinates that drift is judged by."""
 
     coordinates: Count
@@ -91,13 +91,13 @@ class Topics(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     rows: Count
 
 
-class Evaluation(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class EvaluationSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Settings of how a model is judged, apart from the gate."""
 
     max_rows: Count
 
 
-class Artefact(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class ArtefactSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Settings of what stands in the folder."""
 
     golden_rows: Count
@@ -116,13 +116,13 @@ class ModelConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     min_training_rows: Count
     decision_rules: Annotated[tuple[DecisionRule, ...], Meta(min_length=1)]
     accuracy_slack: Share
-    views: Views
-    streaming: Streaming
-    stacking: Stacking
-    plain: Plain
-    topics: Topics
-    artefact: Artefact
-    evaluation: Evaluation
+    views: ViewsSettings
+    streaming: StreamingSettings
+    stacking: StackingSettings
+    plain: PlainSettings
+    topics: TopicsSettings
+    artefact: ArtefactSettings
+    evaluation: EvaluationSettings
     gate: dict[str, Any]
 
     def with_overrides(self, overrides: Mapping[str, str]) -> "ModelConfig":

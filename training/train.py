@@ -28,7 +28,7 @@ from training.fit.choose_rule import candidates, choose
 from training.fit.golden import write_golden
 from training.fit.stacking import fit_nets
 from training.fit.training_set import FittedClassifiers, TrainingSet
-from training.model.artefact import Parts, write_manifest, write_parts
+from training.model.artefact import ModelParts, write_manifest, write_parts
 from training.model.decision import DecisionRule
 from training.model.scorer import Classifiers, Stack, softmax
 from training.model.star_model import StarModel
@@ -189,7 +189,7 @@ def _write_json(path: Path, content: Mapping[str, Any]) -> None:
 
 def _describe(
     training_set: TrainingSet,
-    parts: Parts,
+    parts: ModelParts,
     rule: DecisionRule,
     detector: str,
     provenance: Mapping[str, str],

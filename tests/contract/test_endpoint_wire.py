@@ -22,7 +22,7 @@ from tests.contract.structs import differences, field_names, renamed
 from tests.unit.training.conftest import make_parts, write_model
 from training.data.dataset import Rows
 from training.fit.golden import write_golden
-from training.model.answer import Explanation, Part, Rating
+from training.model.answer import Explanation, ExplanationPart, Rating
 from training.model.star_model import StarModel
 from training.serving import serve
 
@@ -96,7 +96,7 @@ def test_a_caller_is_told_what_the_contract_says(answered: bytes) -> None:
     assert set(first) - {"request_id", "model_version"} == set(OPENAPI["Rating"]["properties"])
     explanation = OPENAPI["Explanation"]["properties"]
     assert set(explanation) == field_names(Explanation)
-    assert set(explanation["parts"]["items"]["properties"]) == field_names(Part)
+    assert set(explanation["parts"]["items"]["properties"]) == field_names(ExplanationPart)
     assert set(first["explanation"]) == field_names(Explanation)
 
 

@@ -139,7 +139,7 @@ def test_the_files_that_others_look_for_are_those_that_training_writes(
 def rated(question_body: bytes) -> tuple[Any, wire.Answered]:
     """A question as the API takes it, and the endpoint's answer as training encodes it."""
     seen = ModelObservation(5, 4.8, 0.9, "en", True, 10, 0.0, False, [0.1, 0.2])
-    explanation = answer.Explanation(1.0, [answer.Part("text", "good", 1.0)])
+    explanation = answer.Explanation(1.0, [answer.ExplanationPart("text", "good", 1.0)])
     rating = answer.Rating(5, 4.8, [0.0, 0.0, 0.0, 0.1, 0.9], 0.9, "en", True, 7, seen, explanation)
     question = parse_question(question_body)
     body = msgspec.json.encode(serve.Answer("version", [rating] * len(question.reviews)))

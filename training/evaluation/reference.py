@@ -12,7 +12,7 @@ from itertools import pairwise
 import numpy as np
 
 from training.features.tokens import COUNTS, LETTER, FloatArray, keys_of, plain_tokens
-from training.model.artefact import Parts
+from training.model.artefact import ModelParts
 from training.model.scorer import Classifiers, Stack
 
 LEAST_TOKENS = 3  # a first or last sentence reaches past a stop that comes earlier
@@ -20,7 +20,7 @@ CAPITALS = re.compile(r"[A-Z]{3,}")
 WORD = re.compile(rf"{LETTER}.*|[-:;=()/|]{{2,}}")  # a token that is one, or an emoticon
 
 
-def probabilities(parts: Parts, titles: Sequence[str], texts: Sequence[str]) -> FloatArray:
+def probabilities(parts: ModelParts, titles: Sequence[str], texts: Sequence[str]) -> FloatArray:
     """(n, 5) P(1..5) of cleaned reviews."""
     words = [(plain_tokens(a), plain_tokens(b)) for a, b in zip(titles, texts, strict=True)]
     scores = [
@@ -37,7 +37,7 @@ def probabilities(parts: Parts, titles: Sequence[str], texts: Sequence[str]) -> 
     return p
 
 
-def _knows(parts: Parts) -> Callable[[str], bool]:
+def _knows(parts: ModelParts) -> Callable[[str], bool]:
     """Whether a token is a word, emoji or emoticon that the model has learned."""
     lookup, ngrams = parts.lookup(), set(parts.ngrams)
 
@@ -67,7 +67,9 @@ def _view(name: str, title: list[str], text: list[str], edge_tokens: int) -> lis
     return [text]
 
 
-def _scores(parts: Parts, classifiers: Classifiers, documents: list[list[list[str]]]) -> FloatArray:
+def _scores(
+    parts: ModelParts, classifiers: Classifiers, documents: list[list[list[str]]]
+) -> FloatArray:
     from sklearn.feature_extraction.text import CountVectorizer, TfidfTransformer
 
     lookup = parts.lookup()

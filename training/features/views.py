@@ -102,7 +102,7 @@ class HashBuckets:
         return never
 
 
-class Counts(NamedTuple):
+class NgramCounts(NamedTuple):
     """Known n-grams of a batch of n reviews, sorted by segment and n-gram.
 
     segment: (m,) view * n + row. ngram: (m,). times: (m,) occurrences.
@@ -137,7 +137,7 @@ def occurrences(
 
 def count(
     tokens: Tokens, lookup: Lookup, views: Sequence[str], edge_tokens: int, size: int
-) -> Counts:
+) -> NgramCounts:
     """Count the known n-grams of each view. size: how many numbers the lookup gives out."""
     number = numbers(tokens, lookup)  # (2t - 1,)
     segment, place = occurrences(tokens, views, edge_tokens)  # (o,) each
@@ -147,7 +147,7 @@ def count(
     edges = run_edges(cell)  # (m + 1,)
     cell = cell.take(edges[:-1])  # (m,)
     segments = cell // size
-    return Counts(segments, cell - segments * size, edges[1:] - edges[:-1], number)
+    return NgramCounts(segments, cell - segments * size, edges[1:] - edges[:-1], number)
 
 
 def run_edges(values: IntArray) -> IntArray:

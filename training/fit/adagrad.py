@@ -14,7 +14,7 @@ from scipy.sparse import csr_matrix
 from training.config import ModelConfig
 from training.data.dataset import Rows
 from training.features.tokens import FloatArray, IntArray
-from training.fit.hashed_features import Batch, HashedFeatures
+from training.fit.hashed_features import FeatureBatch, HashedFeatures
 from training.fit.ordinal import LEVELS
 from training.fit.vocabulary import Matrix
 from training.model.scorer import Classifiers, Float32Array
@@ -82,7 +82,7 @@ class Learner:
         rates: Float32Array = np.tile(self.rate / np.sqrt(squares), 1 + self.folds)
         return rates
 
-    def scores(self, batch: Batch, folds: IntArray) -> FloatArray:
+    def scores(self, batch: FeatureBatch, folds: IntArray) -> FloatArray:
         """(n, views * L) scores of rows by the classifiers that never saw their fold."""
         n, views = len(folds), self.views
         scores = (batch.matrix @ self.weights).reshape(views, n, -1) + self.bias[:, None, :]

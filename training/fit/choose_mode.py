@@ -7,7 +7,7 @@ from pathlib import Path
 from training.config import ModelConfig
 from training.data import dataset, parquet_footer
 from training.errors import TrainingError
-from training.fit.in_memory import InMemory
+from training.fit.in_memory import InMemoryTrainingSet
 from training.fit.streaming import open_streaming
 from training.fit.training_set import TrainingSet
 from training.progress import Progress
@@ -33,7 +33,7 @@ def load_training_set(data: Path, config: ModelConfig, progress: Progress) -> It
     configured = "" if config.mode == "auto" else " (as configured)"
     if config.mode == "memory" or (config.mode == "auto" and not is_too_much):
         progress.log(f"{estimate}: learning in memory{configured}")
-        yield InMemory(data, config, progress)
+        yield InMemoryTrainingSet(data, config, progress)
         return
     if config.family == "plain":
         raise TrainingError(f"{estimate}: the plain family cannot stream; use views")

@@ -13,7 +13,7 @@ from training.fit.vocabulary import Matrix
 from training.model.scorer import Classifiers, Float32Array, Scorer
 
 
-class Batch(NamedTuple):
+class FeatureBatch(NamedTuple):
     """n rows as numbers. matrix: (views * n, m) TF-IDF, view by view. counts: (n, c)."""
 
     matrix: Matrix
@@ -48,7 +48,7 @@ class HashedFeatures:
         self.scorer = Scorer(lookup, size, blank, None, edge_tokens, np.full(5, 0.2))
         self.ends: list[int] = np.cumsum([0, *(len(n) for n, _ in chosen.values())]).tolist()
 
-    def count(self, rows: Rows) -> Batch:
+    def count(self, rows: Rows) -> FeatureBatch:
         """Rows as numbers."""
         n, tokens = len(rows), tokenise(rows.title, rows.text)
         weighed = self.scorer.weigh(self.scorer.count(tokens), n)
@@ -58,4 +58,4 @@ class HashedFeatures:
         ends = np.zeros(segments + 1, np.int32)
         np.cumsum(np.bincount(weighed.segment, minlength=segments), out=ends[1:])
         content = (weighed.value.astype(np.float32), weighed.feature, ends)
-        return Batch(csr_matrix(content, shape=(segments, self.ends[-1])), tokens.counts)
+        return FeatureBatch(csr_matrix(content, shape=(segments, self.ends[-1])), tokens.counts)

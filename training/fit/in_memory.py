@@ -11,13 +11,13 @@ from training.fit.balance import row_weights
 from training.fit.projection import fit_projection
 from training.fit.training_set import FittedClassifiers, TrainingSet
 from training.fit.vocabulary import build
-from training.model.artefact import Parts
+from training.model.artefact import ModelParts
 from training.model.scorer import Classifiers, Stack
 from training.model.topics import Projection
 from training.progress import Progress
 
 
-class InMemory(TrainingSet):
+class InMemoryTrainingSet(TrainingSet):
     """Every row at once. The sample is all rows that may be learned from."""
 
     mode = "memory"
@@ -55,9 +55,9 @@ class InMemory(TrainingSet):
 
     def parts(
         self, classifiers: dict[str, Classifiers], stack: Stack | None, projection: Projection
-    ) -> Parts:
+    ) -> ModelParts:
         """What a model of these rows computes with."""
-        return Parts(
+        return ModelParts(
             self.vocabulary.ngrams,
             0,
             classifiers,

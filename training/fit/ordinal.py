@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 
-from training.config import ModelConfig, Views
+from training.config import ModelConfig, ViewsSettings
 from training.features.tokens import FloatArray, IntArray
 from training.fit.training_set import Examples, FittedClassifiers
 from training.fit.vocabulary import Matrix, Vocabulary
@@ -39,7 +39,7 @@ def fit(
 
 
 def _fit_view(
-    matrix: Matrix, examples: Examples, c: float, settings: Views, seed: int
+    matrix: Matrix, examples: Examples, c: float, settings: ViewsSettings, seed: int
 ) -> tuple[FloatArray, Float32Array, Float32Array]:
     """(n, 4) out-of-fold scores, and (m, 4) weights and (4,) bias of a fit on all rows."""
     learned = examples.row_weights > 0
@@ -56,7 +56,7 @@ def _fit_levels(
     examples: Examples,
     rows: NDArray[np.bool_],
     c: float,
-    settings: Views,
+    settings: ViewsSettings,
     seed: int,
 ) -> tuple[Float32Array, Float32Array]:
     """(m, 4) weights and (4,) bias of one classifier for each level, fitted on some rows."""
@@ -98,7 +98,7 @@ def _rows_by_star(x: Matrix, ratings: IntArray) -> FloatArray:
     return cells.reshape(-1, 5).astype(np.float64)
 
 
-def _scale(occurs: FloatArray, level: int, settings: Views) -> FloatArray:
+def _scale(occurs: FloatArray, level: int, settings: ViewsSettings) -> FloatArray:
     """(m,) how much each n-gram says of [stars > level]; mean square 1 over occurrences."""
     total = occurs.sum(axis=1)  # (m,) rows with each n-gram, one more on either side below
     above = occurs[:, level:].sum(axis=1) + 1

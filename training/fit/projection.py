@@ -5,14 +5,16 @@ from typing import Any
 import numpy as np
 from sklearn.utils.extmath import randomized_svd
 
-from training.config import Topics
+from training.config import TopicsSettings
 from training.features.tokens import IntArray
 from training.model.topics import Projection
 
 OVERSAMPLES, POWER_ITERATIONS = 10, 2  # of Halko et al. (2011): ample for drift, under a second
 
 
-def fit_projection(matrix: Any, ngrams: IntArray, settings: Topics, seed: int) -> Projection:
+def fit_projection(
+    matrix: Any, ngrams: IntArray, settings: TopicsSettings, seed: int
+) -> Projection:
     """Decompose the TF-IDF of a sample of rows over their commonest n-grams.
 
     matrix: (n, m) of the first view, rows in random order. ngrams: (m,) ascending, its columns.

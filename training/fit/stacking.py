@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from training.config import Stacking
+from training.config import StackingSettings
 from training.features.tokens import FloatArray, IntArray
 from training.fit.training_set import Examples, FittedClassifiers
 from training.model.scorer import Float32Array, Net, Stack, softmax
@@ -18,7 +18,7 @@ CONSTANT_SCALE = 1e6
 
 
 def fit_nets(
-    fitted: FittedClassifiers, examples: Examples, settings: Stacking, seed: int
+    fitted: FittedClassifiers, examples: Examples, settings: StackingSettings, seed: int
 ) -> tuple[Stack, FloatArray]:
     """Fit the nets on all rows, and once for each fold without it.
 
@@ -51,7 +51,7 @@ def fit_stack(
     scores: FloatArray,
     counts: FloatArray,
     ratings: IntArray,
-    settings: Stacking,
+    settings: StackingSettings,
     *,
     seed: int,
     row_weights: FloatArray,
@@ -71,7 +71,11 @@ def fit_stack(
 
 
 def fit_net(
-    x: Float32Array, classes: IntArray, row_weights: Float32Array, settings: Stacking, seed: int
+    x: Float32Array,
+    classes: IntArray,
+    row_weights: Float32Array,
+    settings: StackingSettings,
+    seed: int,
 ) -> Net:
     """Fit one net on standardised inputs (n, i) and classes 0 to 4."""
     random = np.random.default_rng(seed)

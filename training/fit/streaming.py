@@ -30,7 +30,7 @@ from training.fit.projection import fit_projection
 from training.fit.row_counts import RowCounts
 from training.fit.training_set import FittedClassifiers, TrainingSet
 from training.fit.vocabulary import Matrix, keep_views
-from training.model.artefact import Parts
+from training.model.artefact import ModelParts
 from training.model.scorer import Classifiers, Float32Array, Stack
 from training.model.topics import Projection
 from training.progress import Progress
@@ -39,7 +39,9 @@ LOG_EVERY_ROWS = 100_000
 
 
 @contextmanager
-def open_streaming(data: Path, config: ModelConfig, progress: Progress) -> Iterator["Streaming"]:
+def open_streaming(
+    data: Path, config: ModelConfig, progress: Progress
+) -> Iterator["StreamingTrainingSet"]:
     """Partition the rows below `data` on disk (TMPDIR), for as long as the training set is used.
 
     Raises TrainingError where no model can come of the rows, or where the disk has no room.
@@ -60,10 +62,10 @@ def open_streaming(data: Path, config: ModelConfig, progress: Progress) -> Itera
             f"{counts.read:,} reviews in {len(paths)} partitions on disk: {counts.training:,} to "
             f"learn from, {counts.hold_out:,} held out"
         )
-        yield Streaming(paths, counts, config, progress)
+        yield StreamingTrainingSet(paths, counts, config, progress)
 
 
-class Streaming(TrainingSet):
+class StreamingTrainingSet(TrainingSet):
     """Rows on disk, read once for each fit. The sample is the first rows by key."""
 
     mode = "streaming"
@@ -125,9 +127,9 @@ class Streaming(TrainingSet):
 
     def parts(
         self, classifiers: dict[str, Classifiers], stack: Stack | None, projection: Projection
-    ) -> Parts:
+    ) -> ModelParts:
         """What a model of these rows computes with."""
-        return Parts(
+        return ModelParts(
             [],
             self.settings.hash_bits,
             classifiers,

@@ -11,7 +11,7 @@ from training.data.dataset import Rows
 from training.features.tokens import FloatArray, IntArray
 from training.features.views import BOTH, VIEWS
 from training.fit.row_counts import RowCounts
-from training.model.artefact import Parts
+from training.model.artefact import ModelParts
 from training.model.decision import star_shares
 from training.model.scorer import Classifiers, Stack
 from training.model.topics import Projection
@@ -85,7 +85,7 @@ class TrainingSet(ABC):
     @abstractmethod
     def parts(
         self, classifiers: dict[str, Classifiers], stack: Stack | None, projection: Projection
-    ) -> Parts:
+    ) -> ModelParts:
         """What a model of these rows computes with."""
 
     def examples(self, balance: Balance) -> Examples:

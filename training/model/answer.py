@@ -28,7 +28,7 @@ class Prepared:
     markup: bool
 
 
-class Part(msgspec.Struct, frozen=True):
+class ExplanationPart(msgspec.Struct, frozen=True):
     """What a part of a review adds to the logit of the decided stars; see `explain`."""
 
     field: str
@@ -40,7 +40,7 @@ class Explanation(msgspec.Struct, frozen=True):
     """The logit of the decided stars, and the parts that sum to it."""
 
     logit: float
-    parts: list[Part]
+    parts: list[ExplanationPart]
 
 
 class Rating(msgspec.Struct, frozen=True):
@@ -110,7 +110,7 @@ def rate(model: StarModel, reviews: Sequence[Prepared], explain: bool = False) -
 
 def _explain(model: StarModel, review: Prepared, stars: int) -> Explanation:
     found = model.explain(review.title, review.text, stars)
-    parts = [Part(c.field, c.words, c.contribution) for c in found[:MAX_PARTS]]
+    parts = [ExplanationPart(c.field, c.words, c.contribution) for c in found[:MAX_PARTS]]
     if rest := found[MAX_PARTS:]:
-        parts.append(Part("rest", "", sum(c.contribution for c in rest)))
+        parts.append(ExplanationPart("rest", "", sum(c.contribution for c in rest)))
     return Explanation(sum(part.contribution for part in parts), parts)

@@ -96,7 +96,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
 
 
 @dataclass(frozen=True)
-class Parts:
+class ModelParts:
     """What a model computes with.
 
     ngrams is empty where they are hashed into 2 ** hash_bits buckets; seen_buckets: then a bit
@@ -129,7 +129,7 @@ class Parts:
             raise ArtefactError(f"vocabulary.txt: {error}") from error
 
 
-def write_parts(folder: Path, parts: Parts) -> None:
+def write_parts(folder: Path, parts: ModelParts) -> None:
     """Write vocabulary and arrays."""
     folder.mkdir(parents=True, exist_ok=True)
     lines = "".join(f"{ngram}\n" for ngram in parts.ngrams)
@@ -210,7 +210,7 @@ def _check_manifest(manifest: Manifest) -> None:
         raise ArtefactError("model.json has a decision rule without the share of each star")
 
 
-def read_parts(folder: Path, manifest: Manifest) -> Parts:
+def read_parts(folder: Path, manifest: Manifest) -> ModelParts:
     """Read vocabulary and arrays, and check that they fit together. Raises ArtefactError."""
     ngrams, arrays = _read_files(folder)
     if len(ngrams) != manifest.ngrams or bool(ngrams) == bool(manifest.hash_bits):
@@ -243,7 +243,7 @@ def read_parts(folder: Path, manifest: Manifest) -> Parts:
         raise ArtefactError("the topics do not match the vocabulary")
     if box.arrays:
         raise ArtefactError("weights.npz holds arrays that no model has")
-    return Parts(
+    return ModelParts(
         ngrams,
         manifest.hash_bits,
         classifiers,
@@ -323,7 +323,7 @@ def _stack(box: _Box, manifest: Manifest) -> Stack:
     return Stack(mean, scale, manifest.clip, tuple(nets))
 
 
-def _arrays(parts: Parts) -> dict[str, Array]:
+def _arrays(parts: ModelParts) -> dict[str, Array]:
     arrays: dict[str, Array] = {
         "topics.ngrams": parts.projection.ngrams,
         "topics.weights": parts.projection.weights.astype(np.float16),

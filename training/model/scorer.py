@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from training.features.tokens import FloatArray, IntArray, Tokens, tokenise
-from training.features.views import Counts, Lookup, count, known_words, run_edges
+from training.features.views import Lookup, NgramCounts, count, known_words, run_edges
 
 Float32Array = NDArray[np.float32]
 MAX_TIMES = 4096  # 1 + log(times) comes from a table; more occurrences count as so many
@@ -133,11 +133,11 @@ class Scorer:
             begin += len(cells)
         self.log_times = 1.0 + np.log(np.maximum(np.arange(MAX_TIMES), 1))
 
-    def count(self, tokens: Tokens) -> Counts:
+    def count(self, tokens: Tokens) -> NgramCounts:
         """Count what this model knows."""
         return count(tokens, self.lookup, self.views, self.edge_tokens, self.size)
 
-    def weigh(self, counts: Counts, n: int) -> Weighed:
+    def weigh(self, counts: NgramCounts, n: int) -> Weighed:
         """TF-IDF of every n-gram that carries weight: 1 + log(times), L2 norm 1 in each segment."""
         feature = self.features.take(counts.ngram * len(self.views) + counts.segment // n)
         known = (feature >= 0).nonzero()[0]  # (m,) of those counted
@@ -172,7 +172,7 @@ class Scorer:
         return self.judge(tokens, counts, self.weigh(counts, len(titles)))[0]
 
     def judge(
-        self, tokens: Tokens, counts: Counts, weighed: Weighed
+        self, tokens: Tokens, counts: NgramCounts, weighed: Weighed
     ) -> tuple[FloatArray, IntArray]:
         """(n, 5) P(1..5) and (n,) known words of n reviews.
 

@@ -14,7 +14,7 @@ from reviews.clean import TEXT_RULES
 from reviews.language import UNDETERMINED
 from training.features.tokens import tokenise
 from training.features.views import unknown_share
-from training.model.artefact import Parts, read_manifest, read_parts
+from training.model.artefact import ModelParts, read_manifest, read_parts
 from training.model.decision import DecisionRule
 from training.model.explain import Contribution, explain
 
@@ -27,7 +27,7 @@ EXPECTATION = np.arange(1.0, 6.0)
 __all__ = ["Contribution", "StarModel"]
 
 
-class Judged(NamedTuple):
+class JudgedReviews(NamedTuple):
     """n reviews as a model sees them.
 
     probabilities: (n, 5) P(1..5). known_words: (n,) words of title and text that it has learned;
@@ -43,7 +43,7 @@ class StarModel:
     """A trained model. Titles and texts must have been cleaned by `reviews.clean`."""
 
     def __init__(
-        self, parts: Parts, decision_rule: DecisionRule, version_info: dict[str, Any]
+        self, parts: ModelParts, decision_rule: DecisionRule, version_info: dict[str, Any]
     ) -> None:
         """version_info: what model.json holds."""
         self.decision_rule, self.version_info = decision_rule, version_info
@@ -82,7 +82,7 @@ class StarModel:
         *,
         languages: Sequence[str],
         markup: ArrayLike,
-    ) -> Judged:
+    ) -> JudgedReviews:
         """Judge reviews, and note what monitoring keeps of them.
 
         languages, markup: (n,) as `reviews` found them before cleaning.
@@ -101,7 +101,7 @@ class StarModel:
             markup=np.asarray(markup, np.bool_),
             topics=topics.astype(np.float32),
         )
-        return Judged(p, known, observations)
+        return JudgedReviews(p, known, observations)
 
     def explain(self, title: str, text: str, stars: int | None = None) -> list[Contribution]:
         """The parts of the logit of `stars` (None: those decided), largest first.

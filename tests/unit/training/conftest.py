@@ -12,7 +12,7 @@ from reviews.language import DEFAULT
 from training import config
 from training.features.tokens import COUNTS
 from training.features.views import VIEWS
-from training.model.artefact import Parts, write_manifest, write_parts
+from training.model.artefact import ModelParts, write_manifest, write_parts
 from training.model.decision import DecisionRule, star_shares
 from training.model.scorer import Classifiers, Net, Stack
 from training.model.star_model import StarModel
@@ -23,7 +23,7 @@ BY_STAR = [20, 5, 10, 15, 50]
 WORDS = ["good", "bad", "it", "is", "not", "very", "don't", "5", "stars", "unheard", "!", "."]
 
 
-def make_parts(seed: int = 0) -> Parts:
+def make_parts(seed: int = 0) -> ModelParts:
     """Random weights over ten n-grams."""
     random = np.random.default_rng(seed)
 
@@ -41,7 +41,7 @@ def make_parts(seed: int = 0) -> Parts:
     topics = numbers(6, 3).astype(np.float16).astype(np.float32)
     places = np.array([0, 1, 2, 4, 5, 8], np.int32)
     rates = star_shares(BY_STAR)
-    return Parts(NGRAMS, 0, classifiers, stack, Projection(places, topics), 40, rates)
+    return ModelParts(NGRAMS, 0, classifiers, stack, Projection(places, topics), 40, rates)
 
 
 def make_reviews(rows: int, seed: int = 0) -> tuple[list[str], list[str]]:
@@ -54,7 +54,7 @@ def make_reviews(rows: int, seed: int = 0) -> tuple[list[str], list[str]]:
     return [words(4) for _ in range(rows)], [words(60) or "it" for _ in range(rows)]
 
 
-def write_model(folder: Path, parts: Parts) -> Path:
+def write_model(folder: Path, parts: ModelParts) -> Path:
     """A whole folder around some parts."""
     write_parts(folder, parts)
     about = {
@@ -92,7 +92,7 @@ def write_model(folder: Path, parts: Parts) -> Path:
 
 
 @pytest.fixture(scope="session")
-def parts() -> Parts:
+def parts() -> ModelParts:
     return make_parts()
 
 
@@ -102,7 +102,7 @@ def reviews() -> tuple[list[str], list[str]]:
 
 
 @pytest.fixture
-def model_folder(tmp_path: Path, parts: Parts) -> Path:
+def model_folder(tmp_path: Path, parts: ModelParts) -> Path:
     return write_model(tmp_path / "model", parts)
 
 

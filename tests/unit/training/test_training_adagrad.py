@@ -11,7 +11,7 @@ from training.features.tokens import keys_of
 from training.features.views import VIEWS, HashBuckets
 from training.fit.adagrad import FIRST_SQUARES, Learner
 from training.fit.hashed_features import HashedFeatures
-from training.model.artefact import Parts
+from training.model.artefact import ModelParts
 from training.model.scorer import softmax
 from training.model.topics import Projection
 
@@ -94,13 +94,13 @@ def test_the_classifiers_score_as_the_scorer_and_the_plain_pipeline_do(learner: 
     classifiers, rows = learner.classifiers(), make_rows(40, 9)
     nothing = Projection(np.zeros(0, np.int32), np.zeros((0, 2), np.float32))
     seen, rates = np.full(SIZE // 8, 255, np.uint8), np.full(5, 0.2)
-    parts = Parts([], BITS, classifiers, None, nothing, 40, rates, seen)
+    parts = ModelParts([], BITS, classifiers, None, nothing, 40, rates, seen)
     batch = learner.features.count(rows)
     own = (batch.matrix @ learner.weights[:, :4]).reshape(4, 40, 4) + learner.bias[:, None, :4]
     scorer = parts.scorer()
     scores = scorer.scores(batch_of(scorer, rows), 40)
     assert scores == pytest.approx(own.transpose(1, 0, 2).reshape(40, 16), abs=1e-4)
-    alone = Parts([], BITS, {"text": classifiers["text"]}, None, nothing, 40, rates[:4], seen)
+    alone = ModelParts([], BITS, {"text": classifiers["text"]}, None, nothing, 40, rates[:4], seen)
     slow = reference.probabilities(alone, ["it"] * 40, rows.text)  # a known word in each
     assert softmax(scores[:, :4]) == pytest.approx(slow, abs=1e-6)
 
