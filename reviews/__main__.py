@@ -27,9 +27,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     args = _parser().parse_args(arguments)
     try:
         status: int = args.run(args)
-    except (ReviewStarsError, OSError) as error:
-        print(f"{type(error).__name__}: {error}", file=sys.stderr)
+    except ReviewStarsError as error:
+        print(f"{args.command}: {error}", file=sys.stderr)
         return 2 if isinstance(error, UNREADABLE) else 1
+    except OSError as error:  # what cannot be read is an error of ours
+        place = error.filename or args.out
+        print(
+            f"{args.command}: {place} cannot be written: {error.strerror or error}; make room or "
+            "name another place with --out, then start again",
+            file=sys.stderr,
+        )
+        return 1
     except KeyboardInterrupt:
         kept = "what came is kept; the same command goes on from there"
         partial = "what was written is not whole"

@@ -144,7 +144,10 @@ class _Watched:
         self._on_read = on_read
 
     def read(self, size: int, /) -> bytes:
-        data = self._stream.read(size)
+        try:
+            data = self._stream.read(size)
+        except OSError as error:
+            raise UnreadableSourceError(f"cannot be read any further: {error.strerror}") from None
         self._on_read(len(data))
         return data
 

@@ -1,12 +1,17 @@
+import errno
 import gzip
 import io
 import json
 import re
+import subprocess
+import sys
 
 import pyarrow.parquet as pq
 import pytest
 
 from reviews.__main__ import main
+from reviews.file_kind import HEAD_BYTES
+from reviews.files import refine_files
 from reviews.progress import Progress
 from reviews.synthetic import raw_lines
 
@@ -191,6 +196,53 @@ def test_no_output_is_taken_for_input(tmp_path, refine, capsys):
 def test_a_place_that_cannot_be_written_to_is_1(tmp_path, refine, capsys):
     (tmp_path / "out").write_bytes(b"a file, not a folder")
     assert refine({"a.jsonl": GOOD}) == 1
+    error = capsys.readouterr().err
+    assert error.startswith(f"refine: {tmp_path}/out")
+    assert "cannot be written: Not a directory; make room or name another place" in error
+    assert error.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("command", "limit"),
+    [
+        (["refine", "--in", "{tmp}/a.jsonl", "--out", "{tmp}/out"], 1_000),
+        (["sample", "--rows", "300", "--seed", "1", "--out", "{tmp}/s.jsonl"], 1_000),
+    ],
+    ids=["refine", "sample"],
+)
+def test_a_full_disk_is_said_in_one_sentence(tmp_path, command, limit):
+    (tmp_path / "a.jsonl").write_bytes(LINES)
+    argv = [word.format(tmp=tmp_path) for word in command]
+    program = (
+        "import resource, sys\n"
+        f"resource.setrlimit(resource.RLIMIT_FSIZE, ({limit}, {limit}))\n"  # as a full disk does
+        "from reviews.__main__ import main\n"
+        f"sys.exit(main({argv!r}))"
+    )
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert ended.returncode == 1
+    assert "cannot be written: File too large; make room" in ended.stderr
+    assert ended.stderr.count("\n") == 1
+
+
+def test_a_file_that_cannot_be_read_any_further_says_so(tmp_path, monkeypatch):
+    class Broken(io.BytesIO):
+        def read(self, size=-1):
+            if self.tell() >= HEAD_BYTES:
+                raise OSError(errno.EIO, "Input/output error")
+            return super().read(size)
+
+    path = tmp_path / "a.jsonl"
+    path.write_bytes(LINES * 10)
+    real = type(path).open
+    monkeypatch.setattr(
+        type(path),
+        "open",
+        lambda self, mode: Broken(LINES * 10) if self == path else real(self, mode),
+    )
+    outcome = refine_files([path], tmp_path / "out")
+    assert "cannot be read any further: Input/output error" in outcome.unreadable[str(path)]
+    assert outcome.counts.kept > 100
 
 
 def test_columns_of_the_dictionary_are_kept_on_request(tmp_path, refine):
