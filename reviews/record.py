@@ -133,19 +133,17 @@ def read_record(
     line: bytes,
     *,
     wide: bool = False,
-    needs_rating: bool = True,
     offset: int = 0,
     number: int = 0,
     on_change: OnChange = lambda field, value: None,
 ) -> Review | Rejected:
     """Parse one raw line. One that is rejected is returned with its reason, never raised.
 
-    needs_rating: else any rating, and none, is right, and read as null where it is no number.
     on_change: called for each value that is not as it stood in the line, unless that is rejected.
     """
     changes: list[tuple[str, object]] = []
-    found = _parse(line, wide, needs_rating, changes)
-    reason = found if isinstance(found, str) else unusable_reason(found, needs_rating=needs_rating)
+    found = _parse(line, wide, changes)
+    reason = found if isinstance(found, str) else unusable_reason(found)
     if reason:
         return Rejected(reason, line, offset, number)
     assert isinstance(found, Review)
@@ -154,13 +152,11 @@ def read_record(
     return found
 
 
-def unusable_reason(review: Review, *, needs_rating: bool = True) -> str:
+def unusable_reason(review: Review) -> str:
     """Why a parsed record's rating or text cannot be used, or an empty string."""
     rating = review.rating
-    if review.text is None or (needs_rating and rating is None):
+    if rating is None or review.text is None:
         return "missing_field"
-    if rating is None or not needs_rating:
-        return ""
     if rating % 1:
         return "wrong_type"  # 4.5 stars
     return "" if 1 <= rating <= 5 else "rating_out_of_range"
@@ -178,9 +174,7 @@ def rating_of(line: bytes) -> float | None:
         return None
 
 
-def _parse(
-    line: bytes, wide: bool, needs_rating: bool, changes: list[tuple[str, object]]
-) -> Review | str:
+def _parse(line: bytes, wide: bool, changes: list[tuple[str, object]]) -> Review | str:
     if len(line) > MAX_LINE_BYTES:
         return "too_long"
     try:
@@ -191,7 +185,7 @@ def _parse(
     try:
         return (_wide if wide else _review).decode(line)
     except (msgspec.DecodeError, RecursionError):  # of what comes first, a type or the syntax
-        return _parse_loosely(repair(line), wide, needs_rating, changes)
+        return _parse_loosely(repair(line), wide, changes)
 
 
 def _without_bom(line: bytes) -> bytes:
@@ -200,9 +194,7 @@ def _without_bom(line: bytes) -> bytes:
     return line
 
 
-def _parse_loosely(
-    line: bytes, wide: bool, needs_rating: bool, changes: list[tuple[str, object]]
-) -> Review | str:
+def _parse_loosely(line: bytes, wide: bool, changes: list[tuple[str, object]]) -> Review | str:
     """Parse a line of which some value is of another type, or a reason why it is rejected."""
     try:
         if not bytes(_syntax.decode(line)).startswith(b"{"):
@@ -217,10 +209,8 @@ def _parse_loosely(
     try:
         rating = _rating.decode(raw.rating or b"null")
     except msgspec.ValidationError:  # as a type, or as a number that no float holds
-        if needs_rating:
-            is_number = bytes(raw.rating)[:1] in DIGITS and isinf(float(bytes(raw.rating)))
-            return "rating_out_of_range" if is_number else "wrong_type"
-        rating = None
+        is_number = bytes(raw.rating)[:1] in DIGITS and isinf(float(bytes(raw.rating)))
+        return "rating_out_of_range" if is_number else "wrong_type"
     values = {
         name: convert_raw(name, getattr(raw, name), changes)
         for name in CONVERSIONS

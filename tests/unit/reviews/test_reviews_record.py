@@ -171,14 +171,3 @@ def test_a_rejected_line_keeps_every_byte():
         "raw": "é",
     }
     assert base64.b64decode(json.loads(odd.to_json())["raw_base64"]) == b"\xff\0"
-
-
-@pytest.mark.parametrize(
-    "rating", [b"", b'"rating": null, ', b'"rating": "x", ', b'"rating": 1e400, ']
-)
-def test_where_no_rating_is_needed_any_will_do(rating):
-    line = b"{" + rating + b'"text": "a", "title": 7}'
-    assert read_record(line, needs_rating=False) == Review(None, "7", "a")
-    assert (
-        read_record(b"{" + rating + b'"title": "b"}', needs_rating=False).reason == "missing_field"
-    )
