@@ -147,7 +147,14 @@ def destroy(asked: argparse.Namespace) -> None:
 
     place = Place(asked.stage, asked.home)
     place.enter()
-    delete(place, confirmed=asked.confirm, ask=input if sys.stdin.isatty() else None)
+    delete(place, confirmed=asked.confirm, ask=_typed if sys.stdin.isatty() else None)
+
+
+def _typed(question: str) -> str:
+    try:
+        return input(question)
+    except EOFError:
+        return ""
 
 
 def ask(asked: argparse.Namespace) -> None:

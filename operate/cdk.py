@@ -51,10 +51,10 @@ def run_logged(
     """
     env = environment(variables, stage, **more)
     if processes.run_logged(command(*arguments), env=env, log=log) != 0:
-        raise OperateError(f"cdk {arguments[0]} failed: {why(log)} (all of it: {log})")
+        raise OperateError(f"cdk {arguments[0]} failed: {failure_reason(log)} (its log: {log})")
 
 
-def why(log: Path) -> str:
+def failure_reason(log: Path) -> str:
     """The line of a log that says best what went wrong: the last one that names an error."""
     lines = [line.strip() for line in log.read_text(errors="replace").splitlines() if line.strip()]
     named = [line for line in lines if WORST.search(line) and not line.startswith("at ")]

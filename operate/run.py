@@ -17,7 +17,7 @@ from lambdas.ports import failures, stacks
 from operate import cdk, clock, deployment, doctor, environment, processes, signals, source, summary
 from operate.client import FILE, ClientFile, read_environment
 from operate.errors import OperateError, describe
-from operate.local import LocalCloud
+from operate.local import EMULATOR, LocalCloud
 from operate.loop import Journey
 from operate.place import LOCAL, Place
 from operate.progress import Progress
@@ -25,7 +25,7 @@ from operate.status import Watch
 from reviews.errors import ReviewStarsError
 
 POLICY = "arn:aws:iam::aws:policy/AdministratorAccess"  # CDK's own deploy role, local stage only
-OF_A_RUN = ("summary.json", FILE, "inbox.jsonl", "report.html")
+RUN_FILES = ("summary.json", FILE, "inbox.jsonl", "report.html")
 LOOK_SECONDS = 1.0
 FAILURES = (*failures.AWS_ERRORS, ReviewStarsError, HTTPException, OSError)
 
@@ -70,9 +70,8 @@ class _Packaging(threading.Thread):
         env = environment.fetching(self.loop.place.shell, self.loop.home)
         log = self.loop.home / "package.log"
         if processes.run_logged(argv, env=env, log=log) != 0:
-            raise OperateError(
-                f"the Lambda packages could not be built: {cdk.why(log)} (all of it: {log})"
-            )
+            reason = cdk.failure_reason(log)
+            raise OperateError(f"the Lambda packages could not be built: {reason} (its log: {log})")
 
     def _synth(self) -> None:
         arguments = ["synth", "--quiet", "--output", str(self.loop.home / "cdk.out")]
@@ -93,9 +92,11 @@ def run(data: str | None, *, once: bool, place: Place, cloud: LocalCloud) -> Non
     everything is stopped before. What is refused has changed nothing.
     """
     file = source.check(data) if data is not None else None
+    if not EMULATOR.exists():
+        raise OperateError("nothing is installed here yet: run `make setup`, or `make run`")
     loop = Loop(place, cloud, Progress())
     with cloud.reserved():
-        _say_what_is_replaced(loop)
+        _log_what_is_replaced(loop)
         if problem := doctor.disk_problem(cloud.home, doctor.RUN_BYTES):
             raise OperateError(problem)
         try:
@@ -113,14 +114,14 @@ def run(data: str | None, *, once: bool, place: Place, cloud: LocalCloud) -> Non
                 cloud.stop()
 
 
-def _say_what_is_replaced(loop: Loop) -> None:
+def _log_what_is_replaced(loop: Loop) -> None:
     """What this run ends for good, and what of the shell it does not take."""
     last = loop.home / "summary.json"
     if last.exists():
         when = clock.moment(datetime.fromtimestamp(last.stat().st_mtime, UTC))
         loop.progress.log(
             f"the local cloud begins empty: the models and data of the run of {when} go, and its "
-            f"{', '.join(OF_A_RUN)}"
+            f"{', '.join(RUN_FILES)}"
         )
     if names := environment.left_out(loop.place.shell):
         loop.progress.log(
@@ -134,7 +135,7 @@ def _bring_up(loop: Loop) -> Journey:
     packaging = _Packaging(loop)
     with progress.step("start", "Start the local cloud, build the Lambda packages"):
         (home / "home").mkdir(exist_ok=True)
-        for stale in OF_A_RUN:
+        for stale in RUN_FILES:
             (home / stale).unlink(missing_ok=True)
         packaging.start()
         cloud.start(environment.isolated(loop.place.shell, home))

@@ -130,4 +130,4 @@ def test_of_a_log_the_line_that_names_the_error_is_shown(
 ) -> None:
     file = tmp_path / "deploy.log"
     file.write_text(log)
-    assert cdk.why(file) == line
+    assert cdk.failure_reason(file) == line

@@ -22,12 +22,18 @@ from operate.local import LocalCloud
 from operate.place import Place
 from operate.progress import Progress
 
-OF_A_RUN = {name: f"of the serving run: {name}" for name in run.OF_A_RUN}
+RUN_FILES = {name: f"of the serving run: {name}" for name in run.RUN_FILES}
+
+
+@pytest.fixture(autouse=True)
+def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As after `make setup`, wherever these tests run."""
+    monkeypatch.setattr(run, "EMULATOR", Path("/bin/sh"))
 
 
 @pytest.fixture
 def home(tmp_path: Path) -> Path:
-    for name, text in OF_A_RUN.items():
+    for name, text in RUN_FILES.items():
         (tmp_path / name).write_text(text)
     return tmp_path
 
@@ -50,7 +56,7 @@ def taken() -> Iterator[int]:
 
 
 def unchanged(home: Path) -> bool:
-    return all((home / name).read_text() == text for name, text in OF_A_RUN.items())
+    return all((home / name).read_text() == text for name, text in RUN_FILES.items())
 
 
 @pytest.mark.parametrize("lock", ["run.lock", "lock"])
@@ -68,6 +74,15 @@ def test_a_second_run_leaves_the_first_as_it_is(
 def test_a_mistyped_file_changes_nothing(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["run", "--home", str(home), "--data", "nowhere.jsonl"]) == 2
     assert "nowhere.jsonl: there is no such file" in capsys.readouterr().err
+    assert unchanged(home)
+
+
+def test_where_nothing_is_installed_the_remedy_is_named(
+    home: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(run, "EMULATOR", home / "no emulator")
+    assert main(["run", "--home", str(home)]) == 1
+    assert "nothing is installed here yet: run `make setup`" in capsys.readouterr().err
     assert unchanged(home)
 
 
@@ -133,7 +148,7 @@ def looped(home: Path, shell: dict[str, str], said: io.StringIO) -> run.Loop:
 
 def test_a_run_says_what_it_replaces_and_what_it_does_not_take(home: Path) -> None:
     said = io.StringIO()
-    run._say_what_is_replaced(looped(home, {"AWS_PROFILE": "work", "PATH": "/usr/bin"}, said))
+    run._log_what_is_replaced(looped(home, {"AWS_PROFILE": "work", "PATH": "/usr/bin"}, said))
     assert re.search(r"the run of \d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC go", said.getvalue())
     assert "client.env" in said.getvalue()
     assert "not taken from the shell: AWS_PROFILE;" in said.getvalue()
@@ -142,7 +157,7 @@ def test_a_run_says_what_it_replaces_and_what_it_does_not_take(home: Path) -> No
 
 def test_a_first_run_in_a_plain_shell_says_neither(tmp_path: Path) -> None:
     said = io.StringIO()
-    run._say_what_is_replaced(looped(tmp_path, {"PATH": "/usr/bin"}, said))
+    run._log_what_is_replaced(looped(tmp_path, {"PATH": "/usr/bin"}, said))
     assert said.getvalue() == ""
 
 
@@ -157,7 +172,7 @@ def test_a_run_that_begins_leaves_no_summary_of_an_earlier_one(
     monkeypatch.setattr(run.processes, "_is_closed", False)
     with pytest.raises(OperateError, match="did not start"):
         run.run(None, once=True, place=Place("local", home), cloud=Broken(home))
-    assert [name for name in OF_A_RUN if (home / name).exists()] == []
+    assert [name for name in RUN_FILES if (home / name).exists()] == []
 
 
 class Dead(LocalCloud):
