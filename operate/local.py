@@ -51,7 +51,7 @@ class LocalCloud:
             with _locked(self.home / "lock"):  # the supervisor's own, which may run without us
                 self.port = _port(self.port, named=self._named[0], knob="PORT")
                 self.tracking_port = _port(
-                    self.tracking_port, named=self._named[1], knob="TRACKING_PORT"
+                    self.tracking_port, self.port, named=self._named[1], knob="TRACKING_PORT"
                 )
             yield
 
@@ -146,12 +146,16 @@ def _locked(path: Path) -> Iterator[None]:
         yield
 
 
-def _port(wanted: int, *, named: bool, knob: str) -> int:
-    if _is_free(wanted):
+def _port(wanted: int, *reserved: int, named: bool, knob: str) -> int:
+    """A port that nobody listens on, and that we have not given away: the wanted one if it can be.
+
+    Raises InputError where it cannot, and was named.
+    """
+    if wanted not in reserved and _is_free(wanted):
         return wanted
     if named:
         raise InputError(
-            f"{knob}={wanted} is taken by another program: end it, name another port, or leave "
+            f"{knob}={wanted} is taken: end what listens there, name another port, or leave "
             f"{knob}= out and a free one is taken"
         )
     with socket.socket() as probe:

@@ -92,7 +92,7 @@ def test_a_named_port_that_is_taken_changes_nothing(
     with taken() as port:
         assert main(["run", "--home", str(home), "--port", str(port)]) == 2
     said = capsys.readouterr().err
-    assert f"PORT={port} is taken by another program" in said
+    assert f"PORT={port} is taken" in said
     assert unchanged(home)
 
 
@@ -114,6 +114,20 @@ def test_without_a_named_port_a_free_one_is_taken(
         with cloud.reserved():
             assert cloud.port != port
             assert cloud.port > 0
+
+
+def test_two_parts_never_get_one_port(tmp_path: Path) -> None:
+    with taken() as port:
+        pass
+    cloud = LocalCloud(tmp_path, port, None)
+    cloud.tracking_port = port
+    with cloud.reserved():
+        assert cloud.tracking_port != cloud.port == port
+    with (
+        pytest.raises(InputError, match=f"TRACKING_PORT={port} is taken"),
+        LocalCloud(tmp_path, port, port).reserved(),
+    ):
+        pass
 
 
 @pytest.mark.parametrize("port", ["0", "65536", "http"])
