@@ -38,6 +38,21 @@ def test_the_readme_promises_no_target_that_is_missing() -> None:
     assert documented(README) - offered(MAKEFILE) == set()
 
 
+def knobs(text: str) -> set[str]:
+    """What make takes from its command line."""
+    found = re.search(r"^KNOBS := ((?:.*\\\n)*.*)$", text, re.MULTILINE)
+    return set(found[1].replace("\\", " ").split()) if found else set()
+
+
+def test_every_knob_stands_in_the_readme() -> None:
+    assert len(knobs(MAKEFILE)) > 10
+    assert {knob for knob in knobs(MAKEFILE) if f"{knob}=" not in README} == set()
+
+
+def test_a_knob_over_two_lines_is_found() -> None:
+    assert knobs("X := 1\nKNOBS := ONE \\\n  TWO\nY := 2\n") == {"ONE", "TWO"}
+
+
 @pytest.mark.parametrize("target", ["release", "rollback", "lineage", "predict"])
 def test_a_version_is_asked_for_only_where_one_is_named(target: str) -> None:
     outer = {name for name in os.environ if name.startswith(("MAKE", "MFLAGS", "VERSION"))}
