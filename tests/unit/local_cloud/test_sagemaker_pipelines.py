@@ -437,3 +437,9 @@ def test_another_image_than_the_account_s_own_is_refused(bench: Bench) -> None:
 def test_no_file_of_a_job_is_left(bench: Bench, home: Path) -> None:
     bench.ended(bench.start(bench.processing("evaluate", "{}")))
     assert list((home / "jobs").glob("*")) == []
+
+
+def test_a_job_leaves_compiled_code_for_the_next_one(bench: Bench, home: Path) -> None:
+    bench.ended(bench.start(bench.processing("evaluate", "{}")))
+    compiled = list((home / "cache" / "bytecode").rglob("*.pyc"))
+    assert [path for path in compiled if path.name.startswith("server.")]  # http.server
