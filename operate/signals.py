@@ -33,10 +33,11 @@ class Stopped(KeyboardInterrupt):
 def install() -> None:
     """Raise Stopped in the main thread at each of the signals.
 
-    Also where they are ignored, as SIGINT is in a background job of a script.
+    SIGINT also where it is ignored, as in a background job of a script; SIGHUP not, for `nohup`.
     """
     for number in NUMBERS:
-        signal.signal(number, _handle)
+        if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:
+            signal.signal(number, _handle)
 
 
 @contextmanager

@@ -57,6 +57,15 @@ def test_a_signal_waits_until_a_start_is_written_down() -> None:
     assert written
 
 
+def test_nohup_is_obeyed_and_a_background_job_can_be_interrupted() -> None:
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signals.install()
+    send(signal.SIGHUP)
+    with pytest.raises(signals.Stopped):
+        send(signal.SIGINT)
+
+
 def test_a_second_signal_does_not_disturb_the_stopping() -> None:
     signals.install()
     with signals.ignored():
