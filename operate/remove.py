@@ -21,8 +21,11 @@ MADE_OF_SOURCES = (keys.REVIEWS, keys.REJECTED, keys.WORK)
 
 @dataclass(frozen=True)
 class Removed:
-    """What is gone. dataset_id: that lists the file no more; empty where none did. versions: of
-    models that learned from it."""
+    """What is gone.
+
+    dataset_id: of the one that lists the file no more; empty where none did. versions: of models
+    that learned from it.
+    """
 
     key: str
     dataset_id: str
@@ -49,8 +52,9 @@ def remove(deployment: Deployment, name: str) -> Removed:
         ]
         raise InputError(f"there is no raw file {key}: known are {', '.join(known[:20]) or 'none'}")
     versions = learned_from(deployment, key)
-    marker = objects.delete(raw, key)
-    dataset_id = _list_without(deployment, key, marker)
+    was_listed = key in _files_of(curated, _latest(curated))
+    _list_without(deployment, key, objects.delete(raw, key))
+    dataset_id = _latest(curated) if was_listed else ""
     deleted = objects.delete_versions(raw, key, exactly=True)
     deleted += sum(objects.delete_versions(curated, prefix) for prefix in made)
     return Removed(key, dataset_id, deleted, versions)
@@ -87,8 +91,14 @@ def describe(removed: Removed) -> str:
     )
 
 
-def _list_without(deployment: Deployment, key: str, marker: str) -> str:
-    """Have the Preprocess machine list a dataset; S3's own event, if it comes, changes nothing."""
+def _latest(curated: str) -> str:
+    """The id of the newest dataset; empty where there is none."""
+    listed = objects.list_keys(curated, keys.DATASETS)
+    return max(filter(None, map(keys.dataset_id, listed)), default="")
+
+
+def _list_without(deployment: Deployment, key: str, marker: str) -> None:
+    """Have a dataset listed, and wait for it; S3's own event may have done it before us."""
     progress = Progress()
     event = {
         "bucket": deployment[outputs.RAW_BUCKET],
@@ -103,7 +113,6 @@ def _list_without(deployment: Deployment, key: str, marker: str) -> str:
         done = follow.finished(arn, progress, SECONDS)
         if not done.succeeded:
             raise OperateError(f"{key} was deleted, but no dataset was listed: {done.reason}")
-    return str(done.output.get("dataset_id", ""))
 
 
 def _files_of(curated: str, dataset_id: str) -> set[str]:

@@ -38,8 +38,8 @@ class Stage:
     def __init__(self, s3: Any, monkeypatch: pytest.MonkeyPatch) -> None:
         self.s3 = s3
         self.events: list[dict[str, Any]] = []
-        self.ends = Finished("arn", "SUCCEEDED", {"dataset_id": "new"}, "", "")
-        monkeypatch.setattr(remove.machines, "start", lambda arn, event: self.events.append(event))
+        self.ends = Finished("arn", "SUCCEEDED", {}, "", "")
+        monkeypatch.setattr(remove.machines, "start", self._start)
         monkeypatch.setattr(remove.follow, "finished", lambda *_: self.ends)
         datasets = {3: "second", 2: "first", 1: "old"}
         packages = [
@@ -59,6 +59,11 @@ class Stage:
         for id, listed in {"second": [KEY, OTHER], "first": [KEY]}.items():
             record = {"sources": [{"key": key} for key in listed]}
             self.put("curated", keys.dataset(id), json.dumps(record).encode())
+
+    def _start(self, arn: str, event: dict[str, Any]) -> str:
+        self.events.append(event)
+        self.put("curated", keys.dataset("third"), b'{"sources": []}')
+        return "arn"
 
     def put(self, bucket: str, key: str, body: bytes = b"x") -> str:
         return str(self.s3.put_object(Bucket=bucket, Key=key, Body=body)["VersionId"])
@@ -102,7 +107,7 @@ def test_a_file_goes_with_all_that_was_made_of_it(stage: Stage, name: str) -> No
     assert (event["key"], event["removed"]) == (KEY, "Delete Marker Created")
     said = remove.describe(removed)
     assert "incoming/a.jsonl is removed, 9 object versions for good" in said
-    assert "dataset new is without it" in said
+    assert "dataset third is without it" in said
     assert "version 3, 2 learned from it" in said
 
 
@@ -118,7 +123,7 @@ def test_where_no_dataset_could_be_listed_nothing_is_deleted_for_good(stage: Sta
 def test_a_file_that_was_deleted_before_can_still_be_taken_back(stage: Stage) -> None:
     stage.made_of(KEY, stage.put("raw", KEY))
     stage.s3.delete_object(Bucket="raw", Key=KEY)
-    stage.ends = Finished("arn", "SUCCEEDED", {"dataset_id": ""}, "", "")
+    stage.put("curated", keys.dataset("third"), b'{"sources": []}')
     said = remove.describe(remove.remove(DEPLOYED, KEY))
     assert "no dataset listed it" in said
     assert stage.left("raw") == set()
