@@ -13,6 +13,7 @@ import html
 import re
 import unicodedata
 from dataclasses import dataclass
+from html.entities import html5
 
 TEXT_RULES = "2"  # raised whenever a rule below changes what comes out
 SAMPLE_CHARACTERS = 200
@@ -55,15 +56,17 @@ NUMBERS = re.compile(
     "\u24ea\u3251-\u325f\u32b1-\u32cb\u3358-\u3370\u3378\u3379\u339f-\u33a6\u33a8\u33af\u33e0-\u33fe"
     "\U0001f100-\U0001f10a]+)"
 )
-# Letters and symbols that nobody sees: fillers of Hangul, the empty Braille cell.
-INVISIBLE = frozenset("\u115f\u1160\u2800\u3164\uffa0")
+# Letters and symbols that show nothing: fillers of Hangul, the empty Braille cell, what stands for
+# a lost character or picture.
+INVISIBLE = frozenset("\u115f\u1160\u2800\u3164\uffa0\ufffc\ufffd")
 # Each alternative begins with a literal letter, which is five times as fast as one with re.I.
 LINK_OR_MARK = re.compile(
     r"h(?i:ttps?://)\S+|H(?i:ttps?://)\S+|w(?i:ww\.)\S+|W(?i:ww\.)\S+"
     r"|\[\[\s*(?i:ASIN|VIDEOID)[^\]]{0,400}\]\]"
 )
-# int() refuses more than 4,300 digits, and html.unescape asks it.
-LONG_REFERENCE = re.compile(r"&#[0-9]{1000,};?")
+# Only with its semicolon: HTML also reads `rock&region` as a sign for a registered trade mark.
+REFERENCE = re.compile(r"&(?:#([0-9]++)|#[xX][0-9a-fA-F]++|([A-Za-z][A-Za-z0-9]{1,31}));")
+MAX_DIGITS = 10  # more are no character, and int() refuses more than 4,300
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +159,11 @@ def _without(text: str, begin: str, end: str) -> str:
 
 
 def _unescape(text: str) -> str:
-    try:
-        return html.unescape(text)
-    except ValueError:
-        return html.unescape(LONG_REFERENCE.sub("\N{REPLACEMENT CHARACTER}", text))
+    return REFERENCE.sub(_character, text)
+
+
+def _character(reference: re.Match[str]) -> str:
+    digits, name = reference.groups()
+    if digits and len(digits) > MAX_DIGITS:
+        return "\N{REPLACEMENT CHARACTER}"
+    return reference[0] if name and f"{name};" not in html5 else html.unescape(reference[0])

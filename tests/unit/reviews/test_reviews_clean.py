@@ -13,6 +13,7 @@ from reviews.clean import NUMBERS, clean, is_empty
         ("Great!  It's\tgood :-) 😀", "Great! It's good :-) 😀"),
         ("one<br />two", "one two"),
         ("A &amp; B", "A & B"),
+        ("1&frac12; cups &#x26; 5 &euro;", "1½ cups & 5 €"),
         ("12&amp;#34; screen", '12" screen'),
         ("see https://example.com/x?y now", "see now"),
         ("see HTTP://EXAMPLE.COM and WWW.example.com now", "see and now"),
@@ -43,6 +44,8 @@ def test_words_are_cleaned(raw, cleaned):
         "x<y and y>z",
         "mail <me@example.com> now",
         "<> <-- --> <!-- no end",
+        "rock&region, R&D, sound&parameters, fish&chips;, a &copy b, &notit;",
+        "&lt3 &amp &#39 &#; &;",
     ],
 )
 def test_words_between_angles_are_no_markup(words):
@@ -95,7 +98,20 @@ def test_every_character_that_would_become_a_digit_is_a_number():
 
 @pytest.mark.parametrize(
     "words",
-    ["", " ", "\n\t", "\xa0", "\u200b\u200d", "\ufeff", "\xad", "\u2800", "\u3164", "\ufe0f", "\0"],
+    [
+        "",
+        " ",
+        "\n\t",
+        "\xa0",
+        "\u200b\u200d",
+        "\ufeff",
+        "\xad",
+        "\u2800",
+        "\u3164",
+        "\ufe0f",
+        "\0",
+        "\ufffd",
+    ],
 )
 def test_nothing_is_left_to_judge_of_what_nobody_sees(words):
     assert is_empty(clean(None, words).text)
