@@ -43,14 +43,11 @@ def remove(deployment: Deployment, name: str) -> Removed:
     key = name if name.startswith(keys.INCOMING) else f"{keys.INCOMING}{name}"
     raw, curated = deployment[outputs.RAW_BUCKET], deployment[outputs.CURATED_BUCKET]
     made = [f"{prefix}{keys.source_hash(key)}-" for prefix in MADE_OF_SOURCES]
-    is_known = objects.list_keys(curated, keys.source_records(key)) or objects.has_versions(
-        raw, key
-    )
-    if not is_known:
-        known = [
-            found.removeprefix(keys.INCOMING) for found in objects.list_keys(raw, keys.INCOMING)
-        ]
-        raise InputError(f"there is no raw file {key}: known are {', '.join(known[:20]) or 'none'}")
+    has_rows = any(objects.list_keys(curated, prefix) for prefix in made)
+    if not has_rows and not objects.has_versions(raw, key):
+        there = objects.list_keys(raw, keys.INCOMING)
+        known = ", ".join(found.removeprefix(keys.INCOMING) for found in there[:20]) or "none"
+        raise InputError(f"there is no raw file {key}: known are {known}")
     versions = learned_from(deployment, key)
     was_listed = key in _files_of(curated, _latest(curated))
     _list_without(deployment, key, objects.delete(raw, key))

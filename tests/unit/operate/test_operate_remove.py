@@ -109,6 +109,8 @@ def test_a_file_goes_with_all_that_was_made_of_it(stage: Stage, name: str) -> No
     assert "incoming/a.jsonl is removed, 9 object versions for good" in said
     assert "dataset third is without it" in said
     assert "version 3, 2 learned from it" in said
+    with pytest.raises(InputError, match="there is no raw file"):
+        remove.remove(DEPLOYED, name)
 
 
 def test_where_no_dataset_could_be_listed_nothing_is_deleted_for_good(stage: Stage) -> None:
