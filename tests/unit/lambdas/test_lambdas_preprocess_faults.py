@@ -389,14 +389,14 @@ def test_a_worker_that_raises_leaves_its_reason_and_no_words_of_customers(
     def fail(*_: Any) -> None:
         raise error
 
-    monkeypatch.setattr(machine.worker, "refine", fail)
-    with pytest.raises(type(error)):
-        machine.work(planned, s3)
-    with pytest.raises(PartialFailureError) as raised:
-        call(machine.finish, planned)
+    with monkeypatch.context() as failing:
+        failing.setattr(machine.worker, "refine", fail)
+        with pytest.raises(type(error)):
+            machine.work(planned, s3)
+        with pytest.raises(PartialFailureError) as raised:
+            call(machine.finish, planned)
     assert said in str(raised.value)
     assert "secret" not in str(raised.value)
-    monkeypatch.undo()
     machine.work(planned, s3)
     assert call(machine.finish, planned)["counts"]["kept"] == 9
 

@@ -81,6 +81,9 @@ def test_a_program_ends_with_all_that_it_started(tmp_path: Path) -> None:
     mark = {"PATH": os.environ["PATH"], "MARK": str(tmp_path)}
     with pytest.raises(signals.Stopped):
         processes.run_logged([sys.executable, "-c", child], env=mark, log=tmp_path / "log")
+    deadline = time.monotonic() + 5  # what was killed takes a moment to be gone
+    while marked(tmp_path) and time.monotonic() < deadline:
+        time.sleep(0.05)
     assert marked(tmp_path) == []
 
 
