@@ -108,14 +108,14 @@ $(UV): .ci/uv.txt | ready
 	  2> >(grep -v '^WARNING: Location' >&2) || $(call failed,the installation of uv)
 	@touch $(UV)
 
-# venv(folder, locks, name): made anew when a lock or the Python version changes. First from the
-# cache alone: a second clone needs no network.
+# venv(folder, locks, name, options of uv): made anew when a lock or the Python version changes.
+# First from the cache alone: a second clone needs no network.
 define venv
 	@echo "setup: $(1)"
 	@mkdir -p $(STAMPS)
 	@rm -f $(STAMPS)/$(3)-*
 	@test -x $(1)/bin/python && $(1)/bin/python -c 'import sys; sys.exit("%d.%d" % sys.version_info[:2] != "$(PY_VERSION)")' || $(UV) venv -q --clear --no-project --python "$(PY)" $(1)
-	@sync() { $(UV) pip sync -q --require-hashes --python $(1)/bin/python "$$@" $(2); }; \
+	@sync() { $(UV) pip sync -q $(4) --require-hashes --python $(1)/bin/python "$$@" $(2); }; \
 	  sync --offline 2>/dev/null || sync || $(call failed,the installation of $(1))
 	@touch $@
 endef
@@ -124,8 +124,9 @@ $(STAMPS)/dev-$(PY_VERSION): requirements-dev.txt $(UV)
 	$(call venv,.venv,requirements-dev.txt,dev)
 $(STAMPS)/training-$(PY_VERSION)-$(DETECTOR): $(TRAINING_LOCKS) $(UV)
 	$(call venv,$(VENVS)/training,$(TRAINING_LOCKS),training)
+# The emulator writes no byte code, so it is compiled here: 2.7 CPU s once for 1.6 at each start.
 $(STAMPS)/emulator-$(PY_VERSION): local_cloud/requirements.txt $(UV)
-	$(call venv,$(VENVS)/emulator,local_cloud/requirements.txt,emulator)
+	$(call venv,$(VENVS)/emulator,local_cloud/requirements.txt,emulator,--compile-bytecode)
 $(STAMPS)/tracking-$(PY_VERSION): local_cloud/tracking-requirements.txt $(UV)
 	$(call venv,$(VENVS)/tracking,local_cloud/tracking-requirements.txt,tracking)
 $(STAMPS)/notebooks-$(PY_VERSION): notebooks/requirements.txt $(UV)
