@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import io
 import json
@@ -15,10 +16,12 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from operate import local, run, summary
+from operate import local, run, signals, summary
 from operate.__main__ import main
+from operate.deployment import Deployment
 from operate.errors import InputError, OperateError
 from operate.local import LocalCloud
+from operate.loop import Journey
 from operate.place import Place
 from operate.progress import Progress
 
@@ -215,6 +218,149 @@ def test_a_cloud_without_its_record_is_not_alive(tmp_path: Path) -> None:
     cloud = LocalCloud(tmp_path)
     assert not cloud.is_alive()
     assert not cloud.has_started
+
+
+class Serving(LocalCloud):
+    """A local cloud that answers so often and then has ended by itself."""
+
+    def __init__(self, home: Path, looks: int) -> None:
+        super().__init__(home)
+        self.looks = looks
+
+    def is_alive(self) -> bool:
+        self.looks -= 1
+        return self.looks >= 0
+
+    def has_died(self, within_seconds: float = 0) -> bool:
+        return self.looks < 0
+
+
+class Watching:
+    """What is new, look by look; an exception is raised."""
+
+    def __init__(self, *news: object) -> None:
+        self.left = list(news)
+
+    def news(self) -> list[str]:
+        new = self.left.pop(0) if self.left else []
+        if isinstance(new, BaseException):
+            raise new
+        assert isinstance(new, list)
+        return new
+
+
+def serve(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, watching: Watching, looks: int, *, stands: bool
+) -> str:
+    """What a run prints that serves for so many looks, ended by a signal or by its cloud."""
+    printed = io.StringIO()
+    loop = run.Loop(
+        Place("local", tmp_path),
+        Serving(tmp_path, looks),
+        Progress(Console(file=printed, width=200)),
+    )
+    deployed = Deployment(loop.place, {})
+    monkeypatch.setattr(run, "Watch", lambda *given: watching)
+    monkeypatch.setattr(run, "LOOK_SECONDS", 0)
+    monkeypatch.setattr(run.stacks, "stands", lambda name: stands)
+    monkeypatch.setattr(run.ClientFile, "renew", lambda self: None)
+    monkeypatch.setattr(run.ClientFile, "keep_fresh", lambda self, now: False)
+    with contextlib.suppress(OperateError):
+        run._serve(loop, Journey(deployed, loop.progress))
+        printed.write("ended well")
+    return printed.getvalue()
+
+
+def test_a_run_that_serves_prints_what_is_new_and_ends_well_by_a_signal(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    watching = Watching([], ["live: version 2"], signals.Stopped(2))
+    printed = serve(tmp_path, monkeypatch, watching, 9, stands=True)
+    assert re.search(r"\d\d UTC  live: version 2\n", printed)
+    assert printed.endswith("stopping\nended well")
+
+
+def test_a_cloud_that_ends_by_itself_ends_the_serving_badly(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert "ended well" not in serve(tmp_path, monkeypatch, Watching(), 2, stands=True)
+
+
+def test_trouble_is_printed_once_and_serving_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trouble = OperateError("so it is")
+    watching = Watching([], trouble, trouble, ["live: version 2"], signals.Stopped(15))
+    printed = serve(tmp_path, monkeypatch, watching, 1000, stands=True)
+    assert printed.count("the state of the stage cannot be read now: so it is") == 1
+    assert "live: version 2" in printed
+
+
+def test_a_stage_that_was_destroyed_is_said_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    printed = serve(tmp_path, monkeypatch, Watching(), 4, stands=False)
+    assert printed.count("the stage was destroyed; Ctrl-C stops the local cloud too") == 1
+
+
+def supervisor(folder: Path, monkeypatch: pytest.MonkeyPatch, script: str) -> Path:
+    """A home, and a program in the place of the local cloud's."""
+    home = folder / "my home é"
+    home.mkdir()
+    program = folder / "python"
+    program.write_text(f"#!/bin/sh\n{script}\n")
+    program.chmod(0o755)
+    monkeypatch.setattr(local, "EMULATOR", program)
+    return home
+
+
+def test_a_cloud_is_awaited_and_stopped_in_order(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    script = (
+        'trap "touch \\"$5/stopped\\"; exit 0" TERM; echo "{}" > "$5/cloud.json"; echo ready x\n'
+    )
+    script += "while :; do sleep 0.05; done"
+    home = supervisor(tmp_path, monkeypatch, script)
+    cloud = LocalCloud(home)
+    cloud.start({"PATH": os.environ["PATH"]})
+    assert cloud.is_alive()
+    assert cloud.has_started
+    assert not cloud.has_died(within_seconds=0.1)
+    cloud.stop()
+    assert (home / "stopped").exists()
+    assert not cloud.is_alive()
+
+
+def test_a_cloud_that_cannot_start_says_its_last_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home = supervisor(tmp_path, monkeypatch, "echo one; echo port 4566 is taken >&2; exit 2")
+    with pytest.raises(OperateError, match="did not start: port 4566 is taken"):
+        LocalCloud(home).start({"PATH": os.environ["PATH"]})
+
+
+def test_a_cloud_that_says_nothing_is_given_up_and_its_log_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(local, "START_SECONDS", 0.3)
+    home = supervisor(tmp_path, monkeypatch, "exec sleep 60")
+    cloud = LocalCloud(home)
+    with pytest.raises(OperateError, match=r"did not answer within 0.3 s: .*cloud\.log"):
+        cloud.start({"PATH": os.environ["PATH"]})
+    assert not cloud.is_alive()
+
+
+def test_a_cloud_that_dies_is_noticed_by_its_record(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    script = 'echo "{}" > "$5/cloud.json"; echo ready x; exec sleep 60'
+    home = supervisor(tmp_path, monkeypatch, script)
+    cloud = LocalCloud(home)
+    cloud.start({"PATH": os.environ["PATH"]})
+    (home / "cloud.json").unlink()  # the supervisor's first act when its emulator has ended
+    assert cloud.has_died()
+    cloud.stop()
 
 
 def found(rejected: dict[str, int]) -> summary.Summary:
