@@ -94,10 +94,20 @@ class Cloud:
 
         sagemaker.register()
         extension.install()
-        self.app, self.forget = ministack.app, ministack._reset_all_state
+        self.app, self._reset = ministack.app, ministack._reset_all_state
         self._root: dict[str, Any] = {}
         self.loop = asyncio.new_event_loop()
         threading.Thread(target=self.loop.run_forever, daemon=True).start()
+
+    def forget(self) -> None:
+        """Empty the cloud. The emulator leaves the pipes of its functions to the collector."""
+        from ministack.core import lambda_runtime
+
+        workers = [w for pool in lambda_runtime._workers.values() for w in pool]
+        processes = [worker._proc for worker in workers if worker._proc]
+        self._reset()
+        for process in processes:
+            process.communicate()
 
     def client(self, service: str, credentials: dict[str, str] | None = None) -> Any:
         """A client of the account's root, or with the credentials of AssumeRole."""
