@@ -48,6 +48,30 @@ class Broken:
         pass
 
 
+@pytest.mark.parametrize("content_range", ["", "bytes 0-9/10", "bytes 40-49/50", "bytes */10"])
+def test_another_range_than_was_asked_for_is_refused(
+    s3: Any, monkeypatch: pytest.MonkeyPatch, content_range: str
+) -> None:
+    s3.put_object(Bucket=RAW, Key="k", Body=b"0123456789")
+
+    def whole(**what: Any) -> dict[str, Any]:
+        what.pop("Range", None)
+        answer: dict[str, Any] = s3.get_object(**what)
+        return answer | ({"ContentRange": content_range} if content_range else {})
+
+    body = objects.stream(RAW, "k")
+    monkeypatch.setattr(objects, "client", lambda _: SimpleNamespace(get_object=whole))
+    with pytest.raises(objects.RangeError, match="s3://raw/k: bytes=4- was asked for"):
+        objects.stream(RAW, "k", start=4)
+    body.read(4)
+    body._body = Broken(b"")
+    with pytest.raises(objects.RangeError):  # what goes on after a break is a range, too
+        body.read()
+    if not content_range.startswith("bytes 0-"):
+        with pytest.raises(objects.RangeError):
+            objects.read_first(RAW, "k", 2)
+
+
 def test_an_object_made_again_is_a_new_version_of_the_same_content(s3: Any) -> None:
     first = s3.put_object(Bucket=RAW, Key="k", Body=b"one", Metadata={"by": "us"})
     objects.put_again(RAW, "k")
