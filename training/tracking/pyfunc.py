@@ -8,14 +8,16 @@ from reviews.clean import is_empty
 from training.model.answer import Prepared, Rating, prepare, rate
 from training.model.star_model import StarModel
 
-COLUMNS = (
-    "stars",
-    *(f"stars_{k}" for k in range(1, 6)),
-    "language",
-    "supported",
-    "known_words",
-    "reason",
-)
+# Columns of the answer, with the types that MLflow's signature has for them.
+COLUMNS = {
+    "stars": "long",
+    **{f"stars_{k}": "double" for k in range(1, 6)},
+    "language": "string",
+    "supported": "boolean",
+    "known_words": "long",
+    "reason": "string",
+}
+PANDAS = {"long": "Int64", "boolean": "boolean"}  # types that may be absent
 
 
 def _load_pyfunc(path: str) -> "PyfuncModel":
@@ -42,8 +44,8 @@ class PyfuncModel:
         readable = [review for review in prepared if not is_empty(review.text)]
         rated = iter(rate(self.model, readable))
         rows = [_describe(review, rated) for review in prepared]
-        answers = pd.DataFrame(rows, columns=COLUMNS)
-        return answers.astype({"stars": "Int64", "supported": "boolean", "known_words": "Int64"})
+        answers = pd.DataFrame(rows, columns=list(COLUMNS))
+        return answers.astype({n: PANDAS[kind] for n, kind in COLUMNS.items() if kind in PANDAS})
 
 
 def _describe(review: Prepared, rated: Iterator[Rating]) -> tuple[object, ...]:

@@ -17,6 +17,7 @@ from typing import Any
 import msgspec
 
 from training.model import archive
+from training.tracking import pyfunc
 from training.tracking.mlflow_run import Run, describe
 
 EXPERIMENT = "review-stars"
@@ -143,13 +144,10 @@ def _save_model(folder: Path, target: Path) -> None:
             ColSpec(DataType.string, "title", required=False),
             ColSpec(DataType.string, "text"),
         ]
-        shares = [ColSpec(DataType.double, f"stars_{k}") for k in range(1, 6)]
-        told = [ColSpec(DataType.string, name) for name in ("language", "reason")]
-        supported = ColSpec(DataType.boolean, "supported")
-        answers = [ColSpec(DataType.long, "stars"), *shares, told[0], supported, told[1]]
+        answers = [ColSpec(DataType[kind], name) for name, kind in pyfunc.COLUMNS.items()]
         mlflow.pyfunc.save_model(
             path=str(target),
-            loader_module="training.tracking.pyfunc",
+            loader_module=pyfunc.__name__,
             data_path=str(folder),
             signature=ModelSignature(inputs=Schema(reviews), outputs=Schema(answers)),
             pip_requirements=["numpy", "msgspec", "py3langid"],

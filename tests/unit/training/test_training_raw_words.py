@@ -115,4 +115,5 @@ def test_mlflow_itself_loads_it_and_asks_for_no_title(model_folder: Path, tmp_pa
         bare = loaded.predict(pd.DataFrame({"text": ["not good"]}))
     ours = _load_pyfunc(str(model_folder)).predict(pd.DataFrame(RAW, columns=["title", "text"]))
     pd.testing.assert_frame_equal(whole, ours)
+    assert loaded.metadata.get_output_schema().input_names() == list(whole.columns)
     assert bare["stars"].notna().all()
