@@ -8,13 +8,14 @@ OUT/manifest/counts.json     what became of every line; written last, so the res
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import BinaryIO
 
 import msgspec
 
 from reviews import parquet
 from reviews.counts import Counts
 from reviews.errors import ConfigurationError, UnreadableSourceError
-from reviews.file_kind import check_file, describe_fields
+from reviews.file_kind import HEAD_BYTES, check_head, describe_fields
 from reviews.record import Rejected
 from reviews.refine import DEFAULT, Options, Refiner
 from reviews.source import Stream
@@ -57,6 +58,8 @@ def find_files(paths: Sequence[Path]) -> list[Path]:
         else:
             found.append(path)
     for path in found:
+        if path.is_fifo():  # opened twice, it would have lost what wrote to it
+            continue
         try:
             path.open("rb").close()
         except OSError as error:
@@ -99,8 +102,10 @@ class _Run:
         before = Counts.from_dict(self.refiner.counts.to_dict())
         self._first_rejected = b""
         try:
-            check_file(source, name="this")
-            self._refine(number, source)
+            with source.open("rb") as raw:
+                head = _read(raw, HEAD_BYTES + 1)
+                check_head(head[:HEAD_BYTES], "this", is_whole=len(head) <= HEAD_BYTES)
+                self._refine(number, head, raw)
         except UnreadableSourceError as error:
             self.unreadable[str(source)] = str(error)
             return
@@ -109,10 +114,10 @@ class _Run:
             names = describe_fields(self._first_rejected)
             self.unreadable[str(source)] = f"{fault}; {names}" if names else fault
 
-    def _refine(self, number: int, source: Path) -> None:
+    def _refine(self, number: int, head: bytes, raw: BinaryIO) -> None:
+        """Refine one file. head: what was read of it already: a pipe gives nothing twice."""
         rows = self._out / "reviews" / f"{number:05}.parquet"
         with (
-            source.open("rb") as raw,
             rows.open("w+b") as table,
             (self._out / "rejected" / f"{number:05}.jsonl").open("wb") as self._rejected,
         ):
@@ -122,8 +127,9 @@ class _Run:
                 return raw
 
             try:
-                watched = _Watched(raw, self._on_bytes)
-                parquet.write(self.refiner.stream(watched, read_from), table)
+                watched = _Watched(head, raw, self._on_bytes)
+                again = read_from if raw.seekable() else None
+                parquet.write(self.refiner.stream(watched, again), table)
             except UnreadableSourceError as error:
                 raise UnreadableSourceError(f"{error}; {REMEDY}") from None
 
@@ -139,17 +145,23 @@ class _Run:
 class _Watched:
     """A stream that reports how many bytes were read from it."""
 
-    def __init__(self, stream: Stream, on_read: Callable[[int], None]) -> None:
+    def __init__(self, head: bytes, stream: Stream, on_read: Callable[[int], None]) -> None:
+        self._head = head
         self._stream = stream
         self._on_read = on_read
 
     def read(self, size: int, /) -> bytes:
-        try:
-            data = self._stream.read(size)
-        except OSError as error:
-            raise UnreadableSourceError(f"cannot be read any further: {error.strerror}") from None
+        data = self._head[:size] or _read(self._stream, size)
+        self._head = self._head[size:]
         self._on_read(len(data))
         return data
+
+
+def _read(stream: Stream, size: int) -> bytes:
+    try:
+        return stream.read(size)
+    except OSError as error:
+        raise UnreadableSourceError(f"cannot be read any further: {error.strerror}") from None
 
 
 def _clear(out: Path, sources: Sequence[Path]) -> None:
