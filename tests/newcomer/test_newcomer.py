@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import itertools
 import os
-import shutil
 import signal
 import socket
 import subprocess
+import tempfile
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -59,26 +60,20 @@ def proxy() -> Iterator[Proxy]:
 
 
 @pytest.fixture
-def newcomer(tmp_path: Path, proxy: Proxy) -> Iterator[Make]:
-    """-> a machine with the project on it; all that was made is deleted afterwards."""
+def newcomer(proxy: Proxy) -> Iterator[Make]:
+    """-> a machine with the project on it; all that was made is deleted afterwards.
 
-    def made(machine: Machine, python: Path) -> Newcomer:
-        if machine.user == "ordinary":
+    Not below pytest's folders: each session of pytest closes them to other users.
+    """
+    with tempfile.TemporaryDirectory(prefix="newcomer-", ignore_cleanup_errors=True) as folder:
+        Path(folder).chmod(0o711)
+
+        def made(machine: Machine, python: Path) -> Newcomer:
             if os.geteuid() != 0:
-                machine = Machine(**{**vars(machine), "user": "same"})
-            else:
-                open_to_all(tmp_path)
-        return Newcomer(machine, python, tmp_path / "n", proxy.address, free_ports())
+                machine = replace(machine, user="same")
+            return Newcomer(machine, python, Path(folder) / "n", proxy.address, free_ports())
 
-    yield made
-    shutil.rmtree(tmp_path / "n", ignore_errors=True)
-
-
-def open_to_all(folder: Path) -> None:
-    """Let other users pass through a folder of pytest's own."""
-    for path in (folder, *folder.parents):
-        if path.stat().st_uid == os.geteuid() and path != Path("/"):
-            path.chmod(path.stat().st_mode | 0o011)
+        yield made
 
 
 def free_ports() -> tuple[int, ...]:
@@ -205,7 +200,7 @@ def test_a_run_that_is_stopped_in_any_phase_leaves_nothing_and_the_next_one_goes
 
 
 @pytest.mark.newcomer
-def test_little_disk_is_said_before_it_fills(newcomer: Make, tmp_path: Path) -> None:
+def test_little_disk_is_said_before_it_fills(tmp_path: Path) -> None:
     (tmp_path / "n").mkdir()
     mount = ["mount", "-t", "tmpfs", "-o", f"size={LITTLE}", "tmpfs", str(tmp_path / "n")]
     if os.geteuid() != 0 or subprocess.run(mount, check=False, capture_output=True).returncode:
