@@ -75,6 +75,10 @@ export CDK_HOME := $(CURDIR)/.local/cdk
 export NODE_COMPILE_CACHE := $(CURDIR)/.local/node-compile-cache
 export UV_NO_PROGRESS := 1
 export PYTHONUTF8 := 1
+# Of a locale that this machine lacks every shell would warn, at every line of a recipe.
+ifneq ($(shell locale 2>&1 >/dev/null),)
+  export LC_ALL := C
+endif
 ifneq ($(filter-out help,$(or $(MAKECMDGOALS),help)),)
   PY_VERSION := $(shell "$(PY)" -E -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null)
   ifeq ($(PY_VERSION),)
