@@ -161,7 +161,7 @@ setup: $(STAMPS)/dev-$(PY_VERSION) $(STAMPS)/node cloud history ## Install every
 
 # --- the loop -------------------------------------------------------------------------------
 run: setup ## The loop, then serve (DATA=file ONCE=1 PORT= TRACKING_PORT=)
-	@$(call note,STAGE DATA ONCE PORT TRACKING_PORT) exec $(PYTHON) -m operate run \
+	@$(call note,DATA ONCE PORT TRACKING_PORT) exec $(PYTHON) -m operate run \
 	  --stage $(stage) $(call given,DATA,--data) $(if $(call yes,ONCE),--once) \
 	  $(call given,PORT,--port) $(call given,TRACKING_PORT,--tracking-port)
 
