@@ -154,6 +154,23 @@ def test_the_trail_tells_who_wrote_the_raw_bucket(running: Running) -> None:
     assert {"CreateModelPackage", "StartPipelineExecution", "AssumeRole"} <= names
 
 
+def test_a_raw_file_is_taken_back_with_all_that_was_made_of_it(running: Running) -> None:
+    s3, key = aws(running, "s3"), "incoming/reviews.jsonl.gz"
+    said = " ".join(say(running, "remove", "reviews.jsonl.gz").split())
+    assert f"{key} is removed" in said
+    assert "is without it" in said
+    assert "learned from it: it stays in them until they are replaced" in said
+    raw, curated = f"{PREFIX}-raw", f"{PREFIX}-curated"
+    buckets = [bucket["Name"] for bucket in s3.list_buckets()["Buckets"]]
+    raw, curated = (next(b for b in buckets if b.startswith(name)) for name in (raw, curated))
+    left = s3.list_object_versions(Bucket=raw, Prefix=key)
+    assert not left.get("Versions")
+    id = said.partition("dataset ")[2].split()[0]
+    body = s3.get_object(Bucket=curated, Key=f"datasets/{id}/dataset.json")["Body"].read()
+    assert key not in {source["key"] for source in json.loads(body)["sources"]}
+    assert "no raw file incoming/reviews.jsonl.gz" in say(running, "remove", key, code=2)
+
+
 def test_no_call_of_the_whole_journey_was_refused_a_right(running: Running) -> None:
     log = (running.home / "authorization.jsonl").read_text().splitlines()
     refused = [item for item in map(json.loads, log) if item["decision"] != "Allow"]
