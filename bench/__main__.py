@@ -33,15 +33,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 2
     WORK.mkdir(parents=True, exist_ok=True)
     data, words = _data(asked.data)
-    say(f"data: {words}")
+    log(f"data: {words}")
     results: dict[str, Any] = {"machine": machine(), "data": words}
     if asked.only and asked.out.exists():
         results = json.loads(asked.out.read_text())
     parts = {
-        "speed": lambda: speed.run(data, WORK, say),
-        "growth": lambda: growth.run(data, WORK, say),
-        "worker": lambda: worker.run(data, WORK, say),
-        "language": lambda: languages.run(REAL, say),
+        "speed": lambda: speed.run(data, WORK, log),
+        "growth": lambda: growth.run(data, WORK, log),
+        "worker": lambda: worker.run(data, WORK, log),
+        "language": lambda: languages.run(REAL, log),
     }
     for name in asked.only or parts:
         results[name] = parts[name]()
@@ -51,7 +51,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def say(words: str) -> None:
+def log(words: str) -> None:
     """Tell a person how far it is."""
     print(words, flush=True)
 

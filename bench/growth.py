@@ -14,7 +14,7 @@ from bench.speed import opened, ours
 SIZES = (100_000, 300_000, 600_000, 1_200_000)
 
 
-def run(data: Path, work: Path, say: Callable[[str], None]) -> dict[str, Any]:
+def run(data: Path, work: Path, log: Callable[[str], None]) -> dict[str, Any]:
     """Refine files of growing size."""
     found = []
     for rows in SIZES:
@@ -29,7 +29,7 @@ def run(data: Path, work: Path, say: Callable[[str], None]) -> dict[str, Any]:
                 "peak_megabytes": round(cost.peak_megabytes),
             }
         )
-        say(f"ours, {rows:,} rows: {cost.cpu_seconds:.1f} CPU s, {cost.peak_megabytes:.0f} MB")
+        log(f"ours, {rows:,} rows: {cost.cpu_seconds:.1f} CPU s, {cost.peak_megabytes:.0f} MB")
         path.unlink()
     first, last = found[0], found[-1]
     more = (last["peak_megabytes"] - first["peak_megabytes"]) / (last["rows"] - first["rows"])

@@ -23,7 +23,7 @@ SHORT_WORDS = 6
 SHORT_LETTERS = 12  # of a text without blanks: Japanese and Chinese say six words in about as many
 
 
-def run(folder: Path, say: Callable[[str], None]) -> dict[str, Any]:
+def run(folder: Path, log: Callable[[str], None]) -> dict[str, Any]:
     """Tell the languages of all reviews of the file, whole and cut short."""
     if not (folder / f"{NAME}.jsonl.gz").is_file():
         return {"skipped": f"{NAME}.jsonl.gz is not here"}
@@ -37,7 +37,7 @@ def run(folder: Path, say: Callable[[str], None]) -> dict[str, Any]:
             done = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True)
             judged = json.loads(done.stdout)
         found[name] = {"licence": detector.licence, **judged}
-        say(f"{name}: English recall {judged['full_text']['recall']['en']:.4f}")
+        log(f"{name}: English recall {judged['full_text']['recall']['en']:.4f}")
     return found
 
 

@@ -63,7 +63,7 @@ CONTENDERS = (
 )
 
 
-def run(data: Path, work: Path, say: Callable[[str], None]) -> dict[str, Any]:
+def run(data: Path, work: Path, log: Callable[[str], None]) -> dict[str, Any]:
     """Measure all contenders."""
     one = work / "one.jsonl.gz"
     one.write_bytes(gzip.compress(ONE_REVIEW, mtime=0))
@@ -77,7 +77,7 @@ def run(data: Path, work: Path, say: Callable[[str], None]) -> dict[str, Any]:
                 starts[contender.name].append(measure(contender.command(one, out)))
                 cost = measure(contender.command(_first(data, contender.rows, work), out))
                 costs[contender.name].append(cost)
-                say(f"{contender.name}, round {turn + 1}: {cost.cpu_seconds:.2f} CPU s")
+                log(f"{contender.name}, round {turn + 1}: {cost.cpu_seconds:.2f} CPU s")
     rows = count_lines(data)
     measured = {
         contender.name: _figures(

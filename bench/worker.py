@@ -63,7 +63,7 @@ CASES = (
 )
 
 
-def run(data: Path, work: Path, say: Callable[[str], None]) -> dict[str, Any]:
+def run(data: Path, work: Path, log: Callable[[str], None]) -> dict[str, Any]:
     """Measure a worker on each kind of shard, then plan on a large .gz."""
     if not EMULATOR_PYTHON.exists():
         return {"skipped": "no emulator to be an S3: run `make cloud`"}
@@ -83,9 +83,9 @@ def run(data: Path, work: Path, say: Callable[[str], None]) -> dict[str, Any]:
         for case in CASES:
             found = _worker(case, data, work, shard_bytes)
             result["shards"][case.name] = found
-            say(f"worker, {case.name}: {_words(found)}")
+            log(f"worker, {case.name}: {_words(found)}")
         result["plan"] = found = _plan(data, work, shard_bytes)
-        say(f"plan, {found['gzip_bytes'] / 1e6:.0f} MB of gzip: {_words(found)}")
+        log(f"plan, {found['gzip_bytes'] / 1e6:.0f} MB of gzip: {_words(found)}")
     return result
 
 

@@ -15,7 +15,7 @@ from training.features.tokens import COUNTS, LETTER, FloatArray, keys_of, plain_
 from training.model.artefact import ModelParts
 from training.model.scorer import Classifiers, Stack
 
-LEAST_TOKENS = 3  # a first or last sentence reaches past a stop that comes earlier
+MIN_TOKENS = 3  # a first or last sentence reaches past a stop that comes earlier
 CAPITALS = re.compile(r"[A-Z]{3,}")
 WORD = re.compile(rf"{LETTER}.*|[-:;=()/|]{{2,}}")  # a token that is one, or an emoticon
 
@@ -59,10 +59,10 @@ def _view(name: str, title: list[str], text: list[str], edge_tokens: int) -> lis
     if name == "title":
         return [title]
     if name == "first":
-        end = next((i + 1 for i in stops if i >= LEAST_TOKENS), len(text))
+        end = next((i + 1 for i in stops if i >= MIN_TOKENS), len(text))
         return [text[: min(end, most)]]
     if name == "last":
-        begin = max((i + 1 for i in stops if i <= len(text) - LEAST_TOKENS - 2), default=0)
+        begin = max((i + 1 for i in stops if i <= len(text) - MIN_TOKENS - 2), default=0)
         return [text[max(begin, len(text) - most) :]]
     return [text]
 
