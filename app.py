@@ -16,9 +16,9 @@ from constructs import IConstruct
 
 from infra.acknowledged import acknowledge_wildcards
 from infra.packaging import build
-from infra.packaging.packages import PackageError, Packages
+from infra.packaging.packages import MissingPackageError, Packages
 from infra.platform import AlertTopic, Platform
-from infra.source import Source
+from infra.source import DeployedSource
 from infra.stacks.endpoint import EndpointStack
 from infra.stacks.foundation import FoundationStack
 from infra.stacks.learning import LearningStack
@@ -30,7 +30,7 @@ from infra.stage import Stage, StageError
 HERE = Path(__file__).resolve().parent
 
 
-def compose(app: cdk.App, stage: Stage, packages: Packages, source: Source) -> None:
+def compose(app: cdk.App, stage: Stage, packages: Packages, source: DeployedSource) -> None:
     """Build every stack of a stage, in the order in which they are deployed."""
     foundation = FoundationStack(app, "Foundation", stage=stage)
     alerts = AlertTopic(arn=foundation.alert_topic_arn, key=foundation.alerts_key)
@@ -126,8 +126,8 @@ def main() -> int:
         stage = Stage.read(label)
         if uri := app.node.try_get_context("tracking_uri"):  # where `make run` has put MLflow
             stage = stage.tracked_at(uri)
-        compose(app, stage, Packages(build.folder(stage.label)), Source.read())
-    except (StageError, PackageError) as error:
+        compose(app, stage, Packages(build.folder(stage.label)), DeployedSource.read())
+    except (StageError, MissingPackageError) as error:
         print(f"app.py: {error}", file=sys.stderr)
         return 1
     if os.environ.get("CDK_VALIDATION") != "false":

@@ -25,7 +25,7 @@ from infra.packaging import build
 from lambdas.contract.keys import INCOMING
 from lambdas.ports import objects
 from lambdas.preprocess import shards
-from lambdas.preprocess.source import Source
+from lambdas.preprocess.source import RawSource
 from lambdas.settings import PreprocessSettings
 from reviews import language
 from reviews.schema import OPTIONAL_COLUMNS
@@ -97,7 +97,7 @@ def _worker(case: Case, data: Path, work: Path, shard_bytes: int) -> dict[str, A
         rows = _write(file, _lines(data, case.line), shard_bytes + 2 * first)
     key = f"{INCOMING}{case.name}.jsonl"
     _upload(path, key)
-    source = Source(RAW, key)
+    source = RawSource(RAW, key)
     shard = shards.of_ranges(source, first + shard_bytes, first + shard_bytes)[0]
     event = msgspec.to_builtins(msgspec.structs.replace(shard, start=first))
     found = _call("worker", event, work, shard_bytes, case.keep)

@@ -20,7 +20,7 @@ DEPLOYED = (*PROGRAM, "app.py", "cdk.json", "configs", "infra", "lambdas")
 
 
 @dataclass(frozen=True)
-class Source:
+class DeployedSource:
     """Where a template comes from; part of every dataset's and model's record.
 
     commit: the git commit, marked where it does not hold the tree as it is, `unknown` outside a
@@ -34,7 +34,7 @@ class Source:
     languages: tuple[str, ...]
 
     @classmethod
-    def read(cls, root: Path = ROOT) -> Source:
+    def read(cls, root: Path = ROOT) -> DeployedSource:
         """Read the working tree. `GIT_COMMIT` names the commit where there is no history."""
         model = (root / SETTINGS).read_bytes()
         commit = read_commit(root)

@@ -31,18 +31,18 @@ class StageError(ValueError):
     """A stage that is unknown or that its file describes wrongly."""
 
 
-class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+class StagePart(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """A part of a stage file; a key that is not a field is an error."""
 
 
-class Runtime(Settings, frozen=True, kw_only=True):
+class RuntimeSettings(StagePart, frozen=True, kw_only=True):
     """What the Lambda functions run on; "same" is the interpreter that runs this program."""
 
     python: str
     architecture: Literal["x86_64", "arm64"]
 
 
-class Data(Settings, frozen=True, kw_only=True):
+class DataSettings(StagePart, frozen=True, kw_only=True):
     """How reviews are kept and refined."""
 
     retention_days: int
@@ -57,7 +57,7 @@ class Data(Settings, frozen=True, kw_only=True):
             raise ValueError(f"detector {self.detector!r} is none of {', '.join(DETECTORS)}")
 
 
-class Learning(Settings, frozen=True, kw_only=True):
+class LearningSettings(StagePart, frozen=True, kw_only=True):
     """How models are made and who approves them."""
 
     image_uri: str
@@ -80,7 +80,7 @@ class Learning(Settings, frozen=True, kw_only=True):
             )
 
 
-class Endpoint(Settings, frozen=True, kw_only=True):
+class EndpointSettings(StagePart, frozen=True, kw_only=True):
     """What answers, and how carefully it is replaced."""
 
     kind: Literal["instances", "serverless"]
@@ -91,7 +91,7 @@ class Endpoint(Settings, frozen=True, kw_only=True):
     canary_wait_seconds: int
 
 
-class Api(Settings, frozen=True, kw_only=True):
+class ApiSettings(StagePart, frozen=True, kw_only=True):
     """Who may ask, and how often."""
 
     throttle_rate: int
@@ -101,7 +101,7 @@ class Api(Settings, frozen=True, kw_only=True):
     client_principals: list[str]
 
 
-class Monitoring(Settings, frozen=True, kw_only=True):
+class MonitoringSettings(StagePart, frozen=True, kw_only=True):
     """When windows are judged, and when their verdicts call for a person."""
 
     schedule: str
@@ -111,33 +111,33 @@ class Monitoring(Settings, frozen=True, kw_only=True):
     cool_down_hours: int
 
 
-class Alerts(Settings, frozen=True, kw_only=True):
+class AlertSettings(StagePart, frozen=True, kw_only=True):
     """Who is notified."""
 
     inbox: bool
     emails: list[str]
 
 
-class Audit(Settings, frozen=True, kw_only=True):
+class AuditSettings(StagePart, frozen=True, kw_only=True):
     """Whose trail records what was done to the data."""
 
     trail: Literal["own", "organisation"]
 
 
-class Stage(Settings, frozen=True, kw_only=True):
+class Stage(StagePart, frozen=True, kw_only=True):
     """One deployment: `configs/<label>.yaml`, validated."""
 
     label: str
     account: str
     region: str
-    runtime: Runtime
-    data: Data
-    learning: Learning
-    endpoint: Endpoint
-    api: Api
-    monitoring: Monitoring
-    alerts: Alerts
-    audit: Audit
+    runtime: RuntimeSettings
+    data: DataSettings
+    learning: LearningSettings
+    endpoint: EndpointSettings
+    api: ApiSettings
+    monitoring: MonitoringSettings
+    alerts: AlertSettings
+    audit: AuditSettings
     tags: dict[str, str]
 
     @classmethod

@@ -36,7 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def check(options: argparse.Namespace) -> drift.Verdict:
+def check(options: argparse.Namespace) -> drift.DriftVerdict:
     """Judge one window and write drift.json and report.html."""
     settings = DriftSettings.read(options.config)
     baseline = Baseline.load(options.baseline) if Baseline.is_present(options.baseline) else None

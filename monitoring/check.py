@@ -10,7 +10,7 @@ import msgspec
 
 from monitoring import drift, feedback, report, windows
 from monitoring.baseline import Baseline
-from monitoring.drift import Verdict
+from monitoring.drift import DriftVerdict
 from monitoring.errors import BaselineError
 from monitoring.feedback import Feedback, Quality
 from monitoring.observations import Observation, Observations, keep_width
@@ -52,7 +52,7 @@ class Records:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Outcome:
+class CheckOutcome:
     """What one check leaves. is_closed: the window was judged for good; else it must still fill.
 
     notify: people get a message. learning: `started` where a training run must be started, the
@@ -61,7 +61,7 @@ class Outcome:
 
     window: Window
     is_closed: bool
-    verdict: Verdict
+    verdict: DriftVerdict
     quality: Quality | None
     state: State
     notify: bool
@@ -88,7 +88,7 @@ def check(
     now: datetime,
     settings: DriftSettings,
     policy: AlarmPolicy,
-) -> Outcome:
+) -> CheckOutcome:
     """Judge what the live model predicted since the last window, until a moment (UTC).
 
     records: at least all since `windows.horizon`.
@@ -112,7 +112,7 @@ def check(
     if learning == STARTED:
         state_after = msgspec.structs.replace(state_after, learn_started=now)
     about = _about(model.package_arn, window)
-    return Outcome(
+    return CheckOutcome(
         window=window,
         is_closed=is_closed,
         verdict=verdict,

@@ -34,7 +34,7 @@ class Finding:
 
 
 @dataclass(frozen=True)
-class Verdict:
+class DriftVerdict:
     """What a check says. verdict: `ok`, `drift` or `insufficient`. n: rows of the window.
 
     level: the p-value below which a single test alarms.
@@ -60,7 +60,7 @@ class Verdict:
         return {**asdict(self), "tests": [asdict(finding) for finding in self.tests]}
 
 
-def check(baseline: Baseline | None, window: Observations, settings: DriftSettings) -> Verdict:
+def check(baseline: Baseline | None, window: Observations, settings: DriftSettings) -> DriftVerdict:
     """Compare a window with a baseline. None: the model has none.
 
     Raises BaselineError where the window comes from another model: its topics do not fit.
@@ -70,7 +70,7 @@ def check(baseline: Baseline | None, window: Observations, settings: DriftSettin
     findings: tuple[Finding, ...] = ()
     if baseline is not None and not reason:
         findings = compare(baseline, window, settings.tests)
-    verdict = Verdict(
+    verdict = DriftVerdict(
         verdict=INSUFFICIENT if reason else OK,
         n=len(window),
         reason=reason,
@@ -208,11 +208,11 @@ def _insufficient(baseline: Baseline | None, n: int, settings: DriftSettings) ->
     return ""
 
 
-def _conclude(verdict: Verdict) -> Verdict:
+def _conclude(verdict: DriftVerdict) -> DriftVerdict:
     alarms = verdict.alarms
     if not alarms:
         reason = f"all {len(verdict.tests)} tests see no change over {verdict.n} rows"
     else:
         reason = "; ".join(f"{finding.name}: {finding.message}" for finding in alarms)
     content = vars(verdict) | {"verdict": DRIFT if alarms else OK, "reason": reason}
-    return Verdict(**content)
+    return DriftVerdict(**content)

@@ -19,7 +19,7 @@ from monitoring.baseline import (
     count_languages,
 )
 from monitoring.baseline import count_stars as stars_of
-from monitoring.drift import DRIFT, INSUFFICIENT, OK, Finding, Verdict
+from monitoring.drift import DRIFT, INSUFFICIENT, OK, DriftVerdict, Finding
 from monitoring.feedback import Quality
 from monitoring.observations import Observations
 from monitoring.statistics import IntArray
@@ -37,7 +37,7 @@ SHOWN = {
 
 
 def html(
-    verdict: Verdict,
+    verdict: DriftVerdict,
     *,
     baseline: Baseline | None = None,
     window: Observations | None = None,
@@ -71,7 +71,7 @@ def html(
     )
 
 
-def _what_happened(verdict: Verdict) -> list[str]:
+def _what_happened(verdict: DriftVerdict) -> list[str]:
     if verdict.verdict == INSUFFICIENT:
         return [
             f"Not judged: {verdict.reason}.",
@@ -86,7 +86,7 @@ def _what_happened(verdict: Verdict) -> list[str]:
     return [heading, *sentences]
 
 
-def _headline(verdict: Verdict) -> list[tuple[str, str, str]]:
+def _headline(verdict: DriftVerdict) -> list[tuple[str, str, str]]:
     surest = min((finding.p_value for finding in verdict.tests), default=None)
     unreadable = f"{verdict.unreadable:,} lines unreadable" if verdict.unreadable else ""
     return [
@@ -101,7 +101,7 @@ def _headline(verdict: Verdict) -> list[tuple[str, str, str]]:
     ]
 
 
-def _what_to_do(verdict: Verdict) -> str:
+def _what_to_do(verdict: DriftVerdict) -> str:
     rows = [
         [ADVICE[f.name].title, ADVICE[f.name].causes, ADVICE[f.name].action] for f in verdict.alarms
     ]
@@ -113,7 +113,7 @@ def _what_to_do(verdict: Verdict) -> str:
     )
 
 
-def _tests(verdict: Verdict) -> str:
+def _tests(verdict: DriftVerdict) -> str:
     limit = -math.log10(verdict.level)
     chart = page.against_limit(
         [(ADVICE[f.name].title, _strength(f), f.alarm) for f in verdict.tests],

@@ -13,7 +13,7 @@ from lambdas.ports import jobs, objects
 from operate import follow, packages
 from operate.deployment import Deployment
 from operate.errors import InputError, OperateError
-from operate.progress import Progress
+from operate.progress import RunProgress
 
 MAX_SECONDS = 86_400
 SUFFIXES = (".jsonl", ".jsonl.gz", ".json", ".parquet")
@@ -45,7 +45,7 @@ def predict(deployment: Deployment, prefix: str, out: str, version: str = "") ->
     package = packages.find(deployment, version)
     answered = set(objects.list_keys(bucket, out))
     missing = [name for name in names if f"{out}{name}.jsonl" not in answered]
-    progress = Progress()
+    progress = RunProgress()
     progress.log(f"{len(names)} files, {len(names) - len(missing)} answered before")
     if not missing:
         return f"s3://{bucket}/{out}"
@@ -54,7 +54,7 @@ def predict(deployment: Deployment, prefix: str, out: str, version: str = "") ->
     manifest = json.dumps([{"prefix": f"s3://{bucket}/{base}"}, *missing])
     objects.put_bytes(bucket, manifest_key, manifest.encode())
     jobs.start_prediction(
-        jobs.Prediction(
+        jobs.PredictionJob(
             name=name,
             role_arn=deployment[outputs.BATCH_ROLE_ARN],
             image_uri=deployment[outputs.IMAGE_URI],

@@ -13,7 +13,7 @@ from statistics import median
 from typing import Any
 
 from lambdas.contract import outputs
-from lambdas.ports.api import Api
+from lambdas.ports.api import SignedApi
 from lambdas.ports.roles import Credentials, assume_role
 from operate.deployment import Deployment
 from operate.errors import InputError, OperateError
@@ -103,7 +103,7 @@ def read_environment(path: Path) -> dict[str, str]:
     return dict(assignment.split("=", 1) for assignment in assignments)
 
 
-def probe(api: Api) -> Answers:
+def probe(api: SignedApi) -> Answers:
     """Ask a few questions several times; the median is over all answers, the first one too."""
     stars: list[int | None] = []
     last: dict[str, object] = {}
@@ -154,8 +154,10 @@ def problem(answer: dict[str, Any]) -> str:
     return f"{pointer}{reason or 'it gave no reason'}"
 
 
-def _api(deployment: Deployment, credentials: Credentials | None = None) -> Api:
-    return Api(deployment[outputs.API_ID], deployment[outputs.API_STAGE], credentials=credentials)
+def _api(deployment: Deployment, credentials: Credentials | None = None) -> SignedApi:
+    return SignedApi(
+        deployment[outputs.API_ID], deployment[outputs.API_STAGE], credentials=credentials
+    )
 
 
 def _parsed(body: bytes) -> dict[str, Any]:

@@ -33,7 +33,7 @@ CURL_WITH_SIGV4 = (7, 75)
 
 
 @dataclass(frozen=True)
-class Finding:
+class MachineFinding:
     """One thing that was looked at. remedy: empty where nothing need be done."""
 
     subject: str
@@ -48,18 +48,20 @@ class Finding:
         return f"{mark}  {self.subject:<10} {self.state}" + (self.remedy and f": {self.remedy}")
 
 
-def python() -> Finding:
+def python() -> MachineFinding:
     """The interpreter, and whether it can make virtual environments."""
     here = platform.python_version()
     if sys.version_info < MIN_PYTHON:
-        return Finding("Python", here, "3.11 or later is needed, name one with PY=", must=True)
+        return MachineFinding(
+            "Python", here, "3.11 or later is needed, name one with PY=", must=True
+        )
     if importlib.util.find_spec("ensurepip") is None or importlib.util.find_spec("venv") is None:
         remedy = (
             f"it cannot make virtual environments: install python{here.rpartition('.')[0]}-venv "
             "(Debian, Ubuntu), or name another one with PY="
         )
-        return Finding("Python", f"{here}, {sys.executable}", remedy, must=True)
-    return Finding("Python", f"{here}, {sys.executable}")
+        return MachineFinding("Python", f"{here}, {sys.executable}", remedy, must=True)
+    return MachineFinding("Python", f"{here}, {sys.executable}")
 
 
 def disk_problem(folder: Path, needed_bytes: int) -> str:
@@ -75,12 +77,12 @@ def disk_problem(folder: Path, needed_bytes: int) -> str:
     )
 
 
-def disk(root: Path = ROOT) -> Finding:
+def disk(root: Path = ROOT) -> MachineFinding:
     """Whether what is still to be installed, or a run, fits."""
     needed = RUN_BYTES if is_set_up(root) else SETUP_BYTES
     if problem := disk_problem(root, needed):
-        return Finding("disk", "too full", problem, must=True)
-    return Finding("disk", f"{shutil.disk_usage(root).free / GB:.0f} GB free")
+        return MachineFinding("disk", "too full", problem, must=True)
+    return MachineFinding("disk", f"{shutil.disk_usage(root).free / GB:.0f} GB free")
 
 
 def is_set_up(root: Path = ROOT) -> bool:
@@ -88,50 +90,56 @@ def is_set_up(root: Path = ROOT) -> bool:
     return (root / ".local" / "stamps" / "node").exists()
 
 
-def folder() -> Finding:
+def folder() -> MachineFinding:
     """Whether this user may write here, and in the folder for temporary files."""
     if not os.access(ROOT, os.W_OK):
-        return Finding("folder", f"{ROOT} is not writable", "clone it as this user", must=True)
+        return MachineFinding(
+            "folder", f"{ROOT} is not writable", "clone it as this user", must=True
+        )
     try:
         with tempfile.TemporaryFile() as probe:
             probe.write(b".")
     except OSError as error:
         remedy = f"{error.strerror or error}: set TMPDIR to a folder that is writable"
-        return Finding("folder", "no temporary files", remedy, must=True)
-    return Finding("folder", f"{ROOT}, temporary files in {tempfile.gettempdir()}")
+        return MachineFinding("folder", "no temporary files", remedy, must=True)
+    return MachineFinding("folder", f"{ROOT}, temporary files in {tempfile.gettempdir()}")
 
 
-def home(shell: Mapping[str, str]) -> Finding:
+def home(shell: Mapping[str, str]) -> MachineFinding:
     """Where caches lie."""
     found = shell.get("HOME", "")
     fallback = str(ROOT / ".local" / "home")
     if found and found != fallback and os.access(found, os.W_OK):
-        return Finding("HOME", f"{found}: uv, npm and jsii keep their caches there")
+        return MachineFinding("HOME", f"{found}: uv, npm and jsii keep their caches there")
     named = f"{found} is not writable" if found and found != fallback else "none that is writable"
-    return Finding("HOME", f"{named}: caches lie in .local/home")
+    return MachineFinding("HOME", f"{named}: caches lie in .local/home")
 
 
-def git() -> Finding:
+def git() -> MachineFinding:
     """Whether commits can be recorded and versions compared."""
     if shutil.which("git") is None:
-        return Finding("git", "absent", "models name no commit: install git")
+        return MachineFinding("git", "absent", "models name no commit: install git")
     if not (ROOT / ".git").exists():
-        return Finding("git", "no history here", "models name no commit, `dvc` compares none")
-    return Finding("git", _first_line(["git", "--version"]))
+        return MachineFinding(
+            "git", "no history here", "models name no commit, `dvc` compares none"
+        )
+    return MachineFinding("git", _first_line(["git", "--version"]))
 
 
-def curl() -> Finding:
+def curl() -> MachineFinding:
     """Whether the README's curl can sign."""
     found = re.match(r"curl (\d+)\.(\d+)", _first_line(["curl", "--version"]))
     if found is None:
-        return Finding("curl", "absent", "`make ask` does the same")
+        return MachineFinding("curl", "absent", "`make ask` does the same")
     version = (int(found[1]), int(found[2]))
     if version < CURL_WITH_SIGV4:
-        return Finding("curl", f"{found[0]} cannot sign", "7.75 can; `make ask` does the same")
-    return Finding("curl", found[0])
+        return MachineFinding(
+            "curl", f"{found[0]} cannot sign", "7.75 can; `make ask` does the same"
+        )
+    return MachineFinding("curl", found[0])
 
 
-def ports() -> list[Finding]:
+def ports() -> list[MachineFinding]:
     """Whether the usual ports are free; others are taken where they are not."""
     found = []
     for port, knob in PORTS.items():
@@ -139,21 +147,23 @@ def ports() -> list[Finding]:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
                 probe.bind(("127.0.0.1", port))
-                found.append(Finding(f"port {port}", "free"))
+                found.append(MachineFinding(f"port {port}", "free"))
             except OSError:
                 state = f"taken: a run takes a free one by itself, or names one with {knob}="
-                found.append(Finding(f"port {port}", state))
+                found.append(MachineFinding(f"port {port}", state))
     return found
 
 
-def variables(shell: Mapping[str, str]) -> list[Finding]:
+def variables(shell: Mapping[str, str]) -> list[MachineFinding]:
     """What this shell has set and will not reach the local stage, or make at all."""
     found = []
     named = sorted(name for name in shell if is_foreign(name) and shell[name])
     if named:
-        found.append(Finding("variables", f"not taken by the local stage: {', '.join(named)}"))
+        found.append(
+            MachineFinding("variables", f"not taken by the local stage: {', '.join(named)}")
+        )
     if knobs := shell.get("IGNORED_KNOBS"):
-        found.append(Finding("knobs", f"not taken from the environment: {knobs}"))
+        found.append(MachineFinding("knobs", f"not taken from the environment: {knobs}"))
     return found
 
 
@@ -168,43 +178,43 @@ def is_foreign(name: str) -> bool:
     }
 
 
-def clock(now: float) -> Finding:
+def clock(now: float) -> MachineFinding:
     """Whether the clock is behind the files: signatures and certificates would not hold."""
     newest = max(path.stat().st_mtime for path in (ROOT / "Makefile", ROOT / "README.md"))
     shown = time.strftime("%F %T UTC", time.gmtime(now))
     if now < newest - 300:
         remedy = "it is behind the files of this clone: set it, or signed calls are refused"
-        return Finding("clock", shown, remedy)
-    return Finding("clock", shown)
+        return MachineFinding("clock", shown, remedy)
+    return MachineFinding("clock", shown)
 
 
-def memory() -> Finding:
+def memory() -> MachineFinding:
     """Whether training beside the local cloud fits."""
     try:
         total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     except (ValueError, OSError):
-        return Finding("memory", "unknown")
+        return MachineFinding("memory", "unknown")
     if total < MIN_MEMORY_BYTES:
-        return Finding("memory", f"{total / GB:.1f} GB", "a run needs about 4 GB")
-    return Finding("memory", f"{total / GB:.0f} GB, {os.cpu_count()} processors")
+        return MachineFinding("memory", f"{total / GB:.1f} GB", "a run needs about 4 GB")
+    return MachineFinding("memory", f"{total / GB:.0f} GB, {os.cpu_count()} processors")
 
 
-def bash() -> Finding:
+def bash() -> MachineFinding:
     """The Makefile's shell."""
     if shutil.which("bash") is None:
-        return Finding("bash", "absent", "the Makefile needs it: install bash", must=True)
-    return Finding("bash", _first_line(["bash", "--version"]).partition("(")[0].strip())
+        return MachineFinding("bash", "absent", "the Makefile needs it: install bash", must=True)
+    return MachineFinding("bash", _first_line(["bash", "--version"]).partition("(")[0].strip())
 
 
-def quick() -> list[Finding]:
+def quick() -> list[MachineFinding]:
     """What would stop a run; cheap enough to look at each time."""
-    checks: list[Callable[[], Finding]] = [folder, disk]
+    checks: list[Callable[[], MachineFinding]] = [folder, disk]
     if not (ROOT / ".local/venvs/uv/bin/uv").exists():
         checks.append(python)
     return [finding for check in checks if (finding := check()).must]
 
 
-def everything(shell: Mapping[str, str]) -> list[Finding]:
+def everything(shell: Mapping[str, str]) -> list[MachineFinding]:
     """All that can be looked at."""
     return [
         python(),

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 from lambdas.ports import machines
 from operate.errors import OperateError
-from operate.progress import Progress
+from operate.progress import RunProgress
 
 T = TypeVar("T")
 POLL_SECONDS = 0.4
@@ -65,7 +65,7 @@ def started_since(machine_arn: str, since: datetime, timeout_seconds: float, wha
 
 def finished(
     arn: str,
-    progress: Progress,
+    progress: RunProgress,
     timeout_seconds: float,
     watch: Callable[[], None] | None = None,
 ) -> Finished:

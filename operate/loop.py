@@ -16,7 +16,7 @@ from operate.deployment import Deployment
 from operate.errors import OperateError
 from operate.evaluation import EvaluationSummary, read_evaluation
 from operate.packages import Pointers
-from operate.progress import Progress
+from operate.progress import RunProgress
 
 PREPROCESS_SECONDS = 1800
 LEARN_SECONDS = 3600
@@ -29,7 +29,7 @@ def learn_now(deployment: Deployment, *, without_champion: bool) -> None:
 
     without_champion: judged by the gate, and not against the model that serves.
     """
-    journey = Journey(deployment, Progress())
+    journey = Journey(deployment, RunProgress())
     with journey.progress.step("learn", "Train, evaluate, track, gate, register"):
         reason = learning.WITHOUT_CHAMPION if without_champion else learning.PERSON
         journey.follow_learning(
@@ -42,7 +42,7 @@ class Journey:
     """What one upload has led to so far; each step fills in its part."""
 
     deployment: Deployment
-    progress: Progress
+    progress: RunProgress
     since: datetime = field(default_factory=lambda: datetime.now(UTC))
     counts: dict[str, Any] = field(default_factory=dict)
     dataset_id: str = ""

@@ -46,7 +46,7 @@ def show_rows(console: Console, rows: list[tuple[str, str]]) -> None:
         show(console, f"{name:<{width}}{value}", indent=width)
 
 
-class Progress:
+class RunProgress:
     """Prints a line when a step begins and one when it is done; a spinner on a terminal.
 
     `seconds` keeps the wall time of every step by its key, for the summary.

@@ -17,7 +17,7 @@ from lambdas.ports import functions, machines, models, objects, parameters, stac
 from operate import follow, packages
 from operate.deployment import Deployment
 from operate.errors import InputError, OperateError
-from operate.progress import Progress
+from operate.progress import RunProgress
 
 Log = Callable[[str], None]
 SECONDS = 3600
@@ -84,7 +84,7 @@ def sleep(deployment: Deployment) -> None:
     stacks.update_parameters(
         name, {MODEL_PACKAGE_ARN: ""}, role_arn=deployment[outputs.ENDPOINT_ROLE_ARN]
     )
-    progress = Progress()
+    progress = RunProgress()
     with progress.step("sleep", f"Take down {packages.describe(live)}"):
         status = follow.until("the update", lambda: stacks.settled(name), SECONDS)
     if status != "UPDATE_COMPLETE":
@@ -126,7 +126,7 @@ def _start(deployment: Deployment, package_arn: str, *, force: bool) -> None:
 
 
 def _follow(arn: str, title: str) -> None:
-    progress = Progress()
+    progress = RunProgress()
     with progress.step("release", title):
         done = follow.finished(arn, progress, SECONDS)
         if not done.succeeded:

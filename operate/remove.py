@@ -12,7 +12,7 @@ from lambdas.ports import machines, models, objects
 from operate import follow
 from operate.deployment import Deployment
 from operate.errors import InputError, OperateError
-from operate.progress import Progress
+from operate.progress import RunProgress
 
 MARKER = "Delete Marker Created"  # what S3's own event calls it
 SECONDS = 900
@@ -96,7 +96,7 @@ def _latest(curated: str) -> str:
 
 def _list_without(deployment: Deployment, key: str, marker: str) -> None:
     """Have a dataset listed, and wait for it; S3's own event may have done it before us."""
-    progress = Progress()
+    progress = RunProgress()
     event = {
         "bucket": deployment[outputs.RAW_BUCKET],
         "key": key,

@@ -20,7 +20,7 @@ from operate.errors import OperateError, describe
 from operate.local import EMULATOR, LocalCloud
 from operate.loop import Journey
 from operate.place import LOCAL, Place
-from operate.progress import Progress
+from operate.progress import RunProgress
 from operate.status import Watch
 from reviews.errors import ReviewStarsError
 
@@ -36,7 +36,7 @@ class Loop:
 
     place: Place
     cloud: LocalCloud
-    progress: Progress
+    progress: RunProgress
 
     @property
     def home(self) -> Path:
@@ -94,7 +94,7 @@ def run(data: str | None, *, once: bool, place: Place, cloud: LocalCloud) -> Non
     file = source.check(data) if data is not None else None
     if not EMULATOR.exists():
         raise OperateError("nothing is installed here yet: run `make setup`, or `make run`")
-    loop = Loop(place, cloud, Progress())
+    loop = Loop(place, cloud, RunProgress())
     with cloud.reserved():
         _log_what_is_replaced(loop)
         if problem := doctor.disk_problem(cloud.home, doctor.RUN_BYTES):
@@ -183,12 +183,12 @@ def _follow(loop: Loop, journey: Journey, file: Path, *, once: bool) -> None:
             metrics=evaluation.metrics,
             gate="passed" if evaluation.gate.passed else "failed",
         ),
-        endpoint=summary.Endpoint(journey.endpoint_status(), journey.version),
-        api=summary.Api(
+        endpoint=summary.EndpointSummary(journey.endpoint_status(), journey.version),
+        api=summary.ApiSummary(
             answers.base_url, answers.status, answers.stars[0], answers.p50_milliseconds
         ),
         drift=summary.Drift(verdict["verdict"], verdict["n"]),
-        alerts=summary.Alerts(len(alerts)),
+        alerts=summary.AlertSummary(len(alerts)),
         seconds={**progress.seconds, "total": progress.total_seconds()},
     )
     found.save(home / "summary.json")

@@ -28,14 +28,14 @@ class Model(msgspec.Struct):
     gate: str
 
 
-class Endpoint(msgspec.Struct):
+class EndpointSummary(msgspec.Struct):
     """What serves: the status SageMaker gives and the version behind it."""
 
     status: str
     model_version: int
 
 
-class Api(msgspec.Struct):
+class ApiSummary(msgspec.Struct):
     """What the API answered to a few signed questions; stars are those of the first."""
 
     url: str
@@ -51,7 +51,7 @@ class Drift(msgspec.Struct):
     n: int
 
 
-class Alerts(msgspec.Struct):
+class AlertSummary(msgspec.Struct):
     """Notifications that reached the inbox."""
 
     delivered: int
@@ -62,10 +62,10 @@ class Summary(msgspec.Struct):
 
     reviews: Reviews
     model: Model
-    endpoint: Endpoint
-    api: Api
+    endpoint: EndpointSummary
+    api: ApiSummary
     drift: Drift
-    alerts: Alerts
+    alerts: AlertSummary
     seconds: dict[str, float]
 
     def save(self, path: Path) -> None:

@@ -14,7 +14,7 @@ from pathlib import Path
 from reviews import files, language
 from reviews.counts import Counts
 from reviews.errors import ConfigurationError, ReviewStarsError, UnreadableSourceError
-from reviews.progress import Progress
+from reviews.progress import RefineProgress
 from reviews.refine import Options
 from reviews.schema import OPTIONAL_COLUMNS
 
@@ -54,7 +54,7 @@ def refine(args: argparse.Namespace) -> int:
     report = _quiet
     if args.progress:
         total = sum(path.stat().st_size for path in sources)
-        progress = Progress("refine", total, out=sys.stderr, now=time.monotonic)
+        progress = RefineProgress("refine", total, out=sys.stderr, now=time.monotonic)
 
         def report(done_bytes: int, counts: Counts) -> None:
             progress.show(done_bytes, f"{counts.read:,} read")
@@ -90,7 +90,7 @@ def download(args: argparse.Namespace) -> int:
     from reviews.download import BASE  # here: `refine` need not load an HTTP client
     from reviews.download import download as fetch
 
-    progress = Progress(args.category, None, out=sys.stderr, now=time.monotonic)
+    progress = RefineProgress(args.category, None, out=sys.stderr, now=time.monotonic)
 
     def report(done_bytes: int, total: int | None) -> None:
         progress.total = total

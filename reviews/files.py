@@ -28,7 +28,7 @@ OnProgress = Callable[[int, Counts], None]  # bytes of the files and lines, so f
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class RefineOutcome:
     """The result of a run. unreadable: files that are not whole, or no reviews, and why."""
 
     counts: Counts
@@ -73,7 +73,7 @@ def refine_files(
     *,
     options: Options = DEFAULT,
     on_progress: OnProgress = lambda done, counts: None,
-) -> Outcome:
+) -> RefineOutcome:
     """Refine files as one: a row that stood in an earlier one is a duplicate.
 
     What an earlier run left in `out` is removed first. A file that breaks off leaves the rows
@@ -84,7 +84,7 @@ def refine_files(
     for number, source in enumerate(sources):
         run.refine(number, source)
     run.refiner.counts.check()
-    return Outcome(run.refiner.counts, run.unreadable)
+    return RefineOutcome(run.refiner.counts, run.unreadable)
 
 
 class _Run:

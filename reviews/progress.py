@@ -9,7 +9,7 @@ LINE_SECONDS = 5.0  # between two plain lines
 CLEAR_LINE = "\x1b[K"
 
 
-class Progress:
+class RefineProgress:
     """Reports how many bytes of how many are done.
 
     total: None where it is not known, or not yet. now: seconds of a clock that never goes back.

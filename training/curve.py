@@ -19,14 +19,18 @@ from training.config import ModelConfig
 from training.data import dataset
 from training.evaluation.metrics import HEADLINE, headline
 from training.model.star_model import StarModel
-from training.progress import Progress
+from training.progress import TrainingProgress
 from training.train import train
 
 SHARES = (0.125, 0.25, 0.5, 1.0)  # of the users that may be learned from
 
 
 def learning_curve(
-    data: Path, settings: ModelConfig, *, shares: Sequence[float] = SHARES, progress: Progress
+    data: Path,
+    settings: ModelConfig,
+    *,
+    shares: Sequence[float] = SHARES,
+    progress: TrainingProgress,
 ) -> dict[str, Any]:
     """Headline figures and training rows of each share, under `points`, in the order given."""
     rows = dataset.read(data, settings.languages, range(HOLD_OUT_BUCKETS))
@@ -36,7 +40,7 @@ def learning_curve(
         with TemporaryDirectory(prefix="curve-") as place:
             few, model = Path(place) / "data", Path(place) / "model"
             _copy_buckets(data, few, last)
-            about = train(few, model, settings, progress=Progress(quiet=True)).version_info
+            about = train(few, model, settings, progress=TrainingProgress(quiet=True)).version_info
             judged = StarModel.load(model)
             stars = judged.decide(judged.probabilities(rows.title, rows.text))
         figures = headline(rows.rating, stars)
@@ -70,7 +74,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True, help="JSON file to write")
     parser.add_argument("--config", type=Path, help="another model.yaml")
     options = parser.parse_args()
-    curve = learning_curve(options.data, config.load(options.config), progress=Progress())
+    curve = learning_curve(options.data, config.load(options.config), progress=TrainingProgress())
     options.out.parent.mkdir(parents=True, exist_ok=True)
     options.out.write_bytes(msgspec.json.format(msgspec.json.encode(curve), indent=1) + b"\n")
 

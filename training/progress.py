@@ -5,7 +5,7 @@ import sys
 import time
 
 
-class Progress:
+class TrainingProgress:
     """Logs each step with the seconds since the start, wall and CPU. Nothing of it is stored."""
 
     def __init__(self, quiet: bool = False) -> None:

@@ -32,7 +32,7 @@ from training.model.artefact import ModelParts, write_manifest, write_parts
 from training.model.decision import DecisionRule
 from training.model.scorer import Classifiers, Stack, softmax
 from training.model.star_model import StarModel
-from training.progress import Progress
+from training.progress import TrainingProgress
 
 REPORTED = (*HEADLINE, "majority", "ece", "log_loss")
 
@@ -57,13 +57,13 @@ def train(
     *,
     provenance: Mapping[str, str] | None = None,
     compare_balance: bool = False,
-    progress: Progress | None = None,
+    progress: TrainingProgress | None = None,
 ) -> StarModel:
     """Make a model from the Parquet files below `data`, and write it to `out`.
 
     Raises TrainingError for rows that no model can come of.
     """
-    progress = progress or Progress()
+    progress = progress or TrainingProgress()
     detector = dataset.detector(data)
     language.find_detector(detector)  # the golden set will ask it
     with (
@@ -101,7 +101,7 @@ def train(
 
 
 def _fit(
-    training_set: TrainingSet, config: ModelConfig, balance: Balance, progress: Progress
+    training_set: TrainingSet, config: ModelConfig, balance: Balance, progress: TrainingProgress
 ) -> Fit:
     fitted = training_set.fit(balance)
     nets, probabilities = _fit_nets(fitted, training_set, config, balance)
@@ -160,7 +160,7 @@ def _out_of_fold_metrics(
 
 
 def _compare_balances(
-    training_set: TrainingSet, config: ModelConfig, configured: Fit, progress: Progress
+    training_set: TrainingSet, config: ModelConfig, configured: Fit, progress: TrainingProgress
 ) -> list[dict[str, Any]]:
     """The same family under every way of balancing, judged on all rows, out of fold."""
     table = []

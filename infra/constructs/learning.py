@@ -83,7 +83,7 @@ class Learning(Construct):
             stage=stage,
             name=LEARN,
             definition=learning.definition(
-                learning.Parts(
+                learning.LearningParts(
                     prepare=self.prepare.arn,
                     conclude=self.conclude.arn,
                     pipeline_name=stage.name(),

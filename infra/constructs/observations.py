@@ -17,7 +17,7 @@ SECONDS = 60  # a record waits at most so long, or until there are so many
 MEBIBYTES = 5
 
 
-class Observations(Construct):
+class ObservationDelivery(Construct):
     """Two streams, one object of JSON lines after the other, by hour."""
 
     def __init__(self, scope: Construct, id: str, *, stage: Stage, bucket: s3.IBucket) -> None:

@@ -120,7 +120,7 @@ class Preprocessing(Construct):
             stage=stage,
             name=PREPROCESS,
             definition=preprocessing.definition(
-                preprocessing.Parts(
+                preprocessing.PreprocessingParts(
                     plan=self.plan.arn,
                     worker=self.worker.arn,
                     finish=self.finish.arn,

@@ -84,7 +84,7 @@ class Release(Construct):
     def _machine(self) -> Machine:
         functions = (self.validate, self.verify, self.golden, self.record)
         validate, verify, golden, record = (function.arn for function in functions)
-        parts = release.Parts(
+        parts = release.ReleaseParts(
             stack_name=self._stage.stack_name("Endpoint"),
             role_arn=self.role.role_arn,
             validate=validate,

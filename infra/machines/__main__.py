@@ -15,7 +15,7 @@ from lambdas.contract import names
 OUT = Path("docs/machines")
 
 
-PREPROCESS = preprocessing.Parts(
+PREPROCESS = preprocessing.PreprocessingParts(
     plan="plan",
     worker="worker",
     finish="finish",
@@ -24,7 +24,7 @@ PREPROCESS = preprocessing.Parts(
     subject="stage",
     max_concurrency=1,
 )
-LEARN = learning.Parts(
+LEARN = learning.LearningParts(
     prepare="prepare",
     conclude="conclude",
     pipeline_name="pipeline",
@@ -34,7 +34,7 @@ LEARN = learning.Parts(
     settle_seconds=0,
     releases=True,
 )
-RELEASE = release.Parts(
+RELEASE = release.ReleaseParts(
     stack_name="endpoint",
     role_arn="role",
     validate="validate",

@@ -18,7 +18,7 @@ PACKAGE = "$.concluded.model_package_arn"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Parts:
+class LearningParts:
     """What the machine uses; ARNs and names, which may hold CDK tokens.
 
     releases: whether a model that passed its gate goes out without a person.
@@ -34,7 +34,7 @@ class Parts:
     releases: bool
 
 
-def definition(parts: Parts) -> State:
+def definition(parts: LearningParts) -> State:
     """The whole machine."""
     return {
         "Comment": "One training run at a time",
@@ -48,7 +48,7 @@ def definition(parts: Parts) -> State:
     }
 
 
-def _prepare(parts: Parts) -> dict[str, State]:
+def _prepare(parts: LearningParts) -> dict[str, State]:
     """Wait for more files, ask whether this run may go on, start the pipeline."""
     return {
         "CheckReason": {
@@ -101,7 +101,7 @@ def _prepare(parts: Parts) -> dict[str, State]:
     }
 
 
-def _follow(parts: Parts) -> dict[str, State]:
+def _follow(parts: LearningParts) -> dict[str, State]:
     """Look until the pipeline has ended, then learn how."""
     arn = "$.started.PipelineExecutionArn"
     running = [
@@ -143,7 +143,7 @@ def _follow(parts: Parts) -> dict[str, State]:
     }
 
 
-def _hand_over(parts: Parts) -> dict[str, State]:
+def _hand_over(parts: LearningParts) -> dict[str, State]:
     """Ask for the release, or notify a person; then look for a newer dataset."""
     newer = {"Variable": "$.concluded.newer_dataset", "BooleanEquals": True, "Next": "LearnAgain"}
     name = "RequestRelease" if parts.releases else "NotifyPending"
@@ -202,7 +202,7 @@ def _hand_over(parts: Parts) -> dict[str, State]:
     }
 
 
-def _fail(parts: Parts) -> dict[str, State]:
+def _fail(parts: LearningParts) -> dict[str, State]:
     """From any error to a sentence that a person gets."""
     subject = f"{parts.subject}: learning failed"
     return {

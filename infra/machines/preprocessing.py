@@ -13,7 +13,7 @@ from infra.machines.states import State, caught, explained, invoke, publish
 
 
 @dataclass(frozen=True, kw_only=True)
-class Parts:
+class PreprocessingParts:
     """What the machine uses; ARNs and names, which may hold CDK tokens.
 
     max_concurrency: workers side by side.
@@ -28,7 +28,7 @@ class Parts:
     max_concurrency: int
 
 
-def definition(parts: Parts) -> State:
+def definition(parts: PreprocessingParts) -> State:
     """The whole machine."""
     message = "States.Format('{}/{}: {}', $.bucket, $.key, $.message)"
     subject = f"{parts.subject}: a raw file was not taken in, or not out"
@@ -52,7 +52,7 @@ def definition(parts: Parts) -> State:
     }
 
 
-def _map(parts: Parts) -> State:
+def _map(parts: PreprocessingParts) -> State:
     """Workers side by side over the lines of shards.jsonl, which plan wrote.
 
     A shard that fails for good fails nothing here: every worker leaves its own result

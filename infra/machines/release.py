@@ -25,7 +25,7 @@ THROTTLED = "*Rate exceeded*"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Parts:
+class ReleaseParts:
     """What the machine uses; ARNs and names, which may hold CDK tokens.
 
     role_arn: the narrow role, without which CloudFormation would take the one of the last deploy.
@@ -41,7 +41,7 @@ class Parts:
     subject: str
 
 
-def definition(parts: Parts) -> State:
+def definition(parts: ReleaseParts) -> State:
     """The whole machine."""
     return {
         "Comment": "One package into service, or the reason why not",
@@ -58,7 +58,7 @@ def definition(parts: Parts) -> State:
     }
 
 
-def _decide(parts: Parts) -> dict[str, State]:
+def _decide(parts: ReleaseParts) -> dict[str, State]:
     """Name this release and ask whether it may go out."""
     return {
         "CheckForce": {
@@ -119,7 +119,7 @@ def _decide(parts: Parts) -> dict[str, State]:
     }
 
 
-def _update(parts: Parts) -> dict[str, State]:
+def _update(parts: ReleaseParts) -> dict[str, State]:
     """Move the stack to the package and wait for the end."""
     return {
         "UpdateStack": _update_stack(
@@ -166,7 +166,7 @@ def _update(parts: Parts) -> dict[str, State]:
     }
 
 
-def _prove(parts: Parts) -> dict[str, State]:
+def _prove(parts: ReleaseParts) -> dict[str, State]:
     """See what serves, ask it, and write it down."""
     passed = {"Variable": "$.golden.passed", "BooleanEquals": True, "Next": "RecordRelease"}
     return {
@@ -215,7 +215,7 @@ def _prove(parts: Parts) -> dict[str, State]:
     }
 
 
-def _go_back(parts: Parts) -> dict[str, State]:
+def _go_back(parts: ReleaseParts) -> dict[str, State]:
     """The former package again, at once and without alarms; unless a later release took over."""
     former = "$.plan.previous_package_arn"
     return {
@@ -274,7 +274,7 @@ def _go_back(parts: Parts) -> dict[str, State]:
     }
 
 
-def _end(parts: Parts) -> dict[str, State]:
+def _end(parts: ReleaseParts) -> dict[str, State]:
     """Every other end: recorded, published with its reason, failed; or overtaken, without alert."""
     overtaken = "States.Format('overtaken by a later release than {}', $.release.id)"
     return {
@@ -310,7 +310,7 @@ def _short_id() -> str:
     return "States.ArrayGetItem(States.StringSplit(States.UUID(), '-'), 0)"
 
 
-def _update_stack(parts: Parts, parameters: dict[str, str], **more: Any) -> State:
+def _update_stack(parts: ReleaseParts, parameters: dict[str, str], **more: Any) -> State:
     """Update with the template that the stack has; all its parameters, always the narrow role.
 
     Never again by itself: a second call would find the first one's update.
@@ -342,7 +342,7 @@ def _if_busy(wait: str, otherwise: str) -> State:
     return {"Type": "Choice", "Choices": waits, "Default": otherwise}
 
 
-def _describe_stack(parts: Parts, next: str, unseen: str) -> State:
+def _describe_stack(parts: ReleaseParts, next: str, unseen: str) -> State:
     return call(
         "cloudformation:describeStacks",
         {"StackName": parts.stack_name},
@@ -373,7 +373,7 @@ def _if_stack(status: str, next: str) -> State:
     return {"Variable": "$.stack.status", "StringMatches": status, "Next": next}
 
 
-def _verify(parts: Parts, package: str, next: str, unseen: str) -> State:
+def _verify(parts: ReleaseParts, package: str, next: str, unseen: str) -> State:
     return invoke(
         parts.verify,
         Parameters={"model_package_arn.$": package, "release.$": "$.release.id"},
@@ -383,7 +383,7 @@ def _verify(parts: Parts, package: str, next: str, unseen: str) -> State:
     )
 
 
-def _record(parts: Parts, outcome: str | None, reason: str, **more: Any) -> State:
+def _record(parts: ReleaseParts, outcome: str | None, reason: str, **more: Any) -> State:
     """outcome: None takes that of the ending."""
     ending: State = {"outcome": outcome} if outcome else {"outcome.$": "$.ending.outcome"}
     return invoke(

@@ -9,7 +9,7 @@ from aws_cdk import aws_lambda as lambda_
 PLACEHOLDER = "def handler(event, context):\n    raise NotImplementedError\n"
 
 
-class PackageError(FileNotFoundError):
+class MissingPackageError(FileNotFoundError):
     """A function's package has not been built."""
 
 
@@ -28,7 +28,7 @@ class Packages:
             return lambda_.Code.from_inline(PLACEHOLDER)
         path = self.folder / f"{package}.zip"
         if not path.is_file():
-            raise PackageError(
+            raise MissingPackageError(
                 f"{path} is missing: run `make package STAGE={path.parent.name}` first"
             )
         return lambda_.Code.from_asset(str(path))

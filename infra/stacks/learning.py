@@ -13,7 +13,7 @@ from infra.constructs.learning import Learning
 from infra.constructs.model_role import ModelRole
 from infra.constructs.training import Training
 from infra.platform import Platform
-from infra.source import Source
+from infra.source import DeployedSource
 from lambdas.contract import outputs
 from lambdas.settings import LearnSettings
 
@@ -27,7 +27,7 @@ class LearningStack(cdk.Stack):
         id: str,
         *,
         platform: Platform,
-        source: Source,
+        source: DeployedSource,
         curated: s3.IBucket,
         models: s3.IBucket,
     ) -> None:

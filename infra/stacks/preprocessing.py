@@ -9,7 +9,7 @@ from constructs import Construct
 from infra.blocks.deployment import stack_properties
 from infra.constructs.preprocessing import Preprocessing
 from infra.platform import Platform
-from infra.source import Source
+from infra.source import DeployedSource
 from lambdas.contract import outputs
 from lambdas.settings import PreprocessSettings
 
@@ -23,7 +23,7 @@ class PreprocessingStack(cdk.Stack):
         id: str,
         *,
         platform: Platform,
-        source: Source,
+        source: DeployedSource,
         raw: s3.IBucket,
         curated: s3.IBucket,
     ) -> None:

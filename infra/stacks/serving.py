@@ -10,7 +10,7 @@ from infra.blocks.alarms import Alarm, Alarms
 from infra.blocks.deployment import stack_properties
 from infra.constructs.client import Client
 from infra.constructs.firewall import Firewall
-from infra.constructs.observations import Observations
+from infra.constructs.observations import ObservationDelivery
 from infra.constructs.ratings import Ratings
 from infra.constructs.ratings_api import MODEL, RATE, WHOLE, RatingsApi
 from infra.constructs.release import Release
@@ -38,7 +38,7 @@ class ServingStack(cdk.Stack):
             description="Review Stars: the API and releases",
             **stack_properties(stage, id),
         )
-        streams = Observations(self, "Observations", stage=stage, bucket=observations)
+        streams = ObservationDelivery(self, "Observations", stage=stage, bucket=observations)
         self.ratings = Ratings(
             self,
             "Ratings",

@@ -14,7 +14,7 @@ from reviews.errors import ConfigurationError
 
 
 @dataclass(frozen=True)
-class Dataset:
+class DatasetRecord:
     """What `datasets/<id>/dataset.json` says that a run needs."""
 
     id: str
@@ -26,7 +26,7 @@ class Dataset:
     rows: int
 
     @classmethod
-    def read(cls, record: dict[str, Any]) -> Dataset:
+    def read(cls, record: dict[str, Any]) -> DatasetRecord:
         """From the parsed record.
 
         Raises ConfigurationError where sources were refined in different ways, which finish joins
@@ -50,7 +50,7 @@ class Dataset:
         return dataset
 
 
-class JudgedModel(msgspec.Struct, frozen=True):
+class LearnedModel(msgspec.Struct, frozen=True):
     """Of evaluation.json: where the model comes from, as the job that made it found."""
 
     provenance: dict[str, str]
@@ -61,7 +61,7 @@ def origin(evaluation: bytes) -> dict[str, str]:
 
     evaluation: the content of evaluation.json. What the job did not record is unknown.
     """
-    found = msgspec.json.decode(evaluation, type=JudgedModel).provenance
+    found = msgspec.json.decode(evaluation, type=LearnedModel).provenance
     names = (packages.GIT_COMMIT, packages.CONFIGURATION_DIGEST, packages.PROGRAM_DIGEST)
     return {name: found.get(name) or packages.UNKNOWN for name in names}
 
@@ -80,7 +80,7 @@ def is_earliest(own: str, running: Sequence[tuple[str, float]]) -> bool:
 
 
 def why_refused(
-    reason: str, dataset: Dataset, live: Mapping[str, str], image_uri: str, configuration: str
+    reason: str, dataset: DatasetRecord, live: Mapping[str, str], image_uri: str, configuration: str
 ) -> str:
     """Why a run for this reason has nothing to learn; empty where it has.
 
@@ -107,7 +107,7 @@ def token(dataset_id: str, configuration_digest: str, image_uri: str, execution_
 
 
 def parameters(
-    dataset: Dataset,
+    dataset: DatasetRecord,
     champion_uri: str,
     deployed: Mapping[str, str],
     *,

@@ -12,7 +12,7 @@ from lambdas.contract import keys, learning, pipeline
 from lambdas.contract.live import NONE
 from lambdas.contract.packages import PENDING
 from lambdas.learn.plan import (
-    Dataset,
+    DatasetRecord,
     is_earliest,
     newest,
     parameters,
@@ -65,7 +65,7 @@ def _running(machine_arn: str) -> list[tuple[str, float]]:
 
 
 def _parameters(
-    reason: str, dataset: Dataset, live_package: models.Package | None
+    reason: str, dataset: DatasetRecord, live_package: models.Package | None
 ) -> list[dict[str, str]]:
     is_unjudged = reason == learning.WITHOUT_CHAMPION
     champion = None if is_unjudged else live_package
@@ -83,12 +83,12 @@ def _parameters(
     )
 
 
-def _dataset(wanted: str | None) -> Dataset | None:
+def _dataset(wanted: str | None) -> DatasetRecord | None:
     bucket = settings.curated_bucket
     id = wanted or newest(objects.list_keys(bucket, keys.DATASETS))
     if id is None:
         return None
-    return Dataset.read(json.loads(objects.read(bucket, keys.dataset(id))))
+    return DatasetRecord.read(json.loads(objects.read(bucket, keys.dataset(id))))
 
 
 def _live() -> models.Package | None:

@@ -20,7 +20,7 @@ from lambdas.ports.models import Package
 from lambdas.settings import MonitorSettings
 from monitoring import feedback, windows
 from monitoring.baseline import Baseline
-from monitoring.check import AlarmPolicy, LiveModel, Outcome, Records, check
+from monitoring.check import AlarmPolicy, CheckOutcome, LiveModel, Records, check
 from monitoring.drift import INSUFFICIENT
 from monitoring.observations import read_records
 from monitoring.settings import DriftSettings
@@ -54,7 +54,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     return _answer(outcome, package, report_uri)
 
 
-def _check(package: Package, until: datetime, now: datetime) -> Outcome:
+def _check(package: Package, until: datetime, now: datetime) -> CheckOutcome:
     """Read what a check needs, and judge it."""
     state = _state()
     start = windows.horizon(state, package.arn, until, rules.window)
@@ -105,7 +105,7 @@ def _gate(evaluation_uri: str) -> dict[str, float]:
     return feedback.read_floors(objects.read_uri(evaluation_uri)) if evaluation_uri else {}
 
 
-def _write(outcome: Outcome, until: datetime) -> str:
+def _write(outcome: CheckOutcome, until: datetime) -> str:
     """Write drift.json and report.html and return the address of the report."""
     folder = f"{keys.MONITORING}{until:%Y%m%dT%H%M%SZ}"
     content = msgspec.json.format(msgspec.json.encode(outcome.to_mapping()), indent=1)
@@ -122,12 +122,12 @@ def _run_name(now: datetime) -> str:
     return f"{learning.DRIFT}-{now:%Y%m%dT%H%M%SZ}"
 
 
-def _notify(outcome: Outcome, version: str, report_uri: str) -> None:
+def _notify(outcome: CheckOutcome, version: str, report_uri: str) -> None:
     message = notification.message(outcome.verdict, report_uri, outcome.learning)
     topics.publish(settings.alert_topic_arn, notification.subject(settings.stage, version), message)
 
 
-def _answer(outcome: Outcome, package: Package, report_uri: str) -> dict[str, Any]:
+def _answer(outcome: CheckOutcome, package: Package, report_uri: str) -> dict[str, Any]:
     verdict = outcome.verdict
     answer = {"verdict": verdict.verdict, "n": verdict.n, "reason": verdict.reason}
     logger.info("checked", extra={**answer, "unreadable": verdict.unreadable_reasons})

@@ -17,10 +17,10 @@ from lambdas.contract.metrics import (
     TEST,
     WINDOW_ROWS,
 )
-from monitoring.drift import DRIFT, INSUFFICIENT, Verdict
+from monitoring.drift import DRIFT, INSUFFICIENT, DriftVerdict
 
 
-def emit(stage: str, model_version: str, verdict: Verdict, is_closed: bool) -> None:
+def emit(stage: str, model_version: str, verdict: DriftVerdict, is_closed: bool) -> None:
     """By stage: for alarms. By stage, version and test: for graphs.
 
     is_closed: a window was judged for good.

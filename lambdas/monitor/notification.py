@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from lambdas.contract.names import name
 from monitoring.advice import ADVICE
-from monitoring.drift import Verdict
+from monitoring.drift import DriftVerdict
 
 
 def subject(stage: str, version: str) -> str:
@@ -12,7 +12,7 @@ def subject(stage: str, version: str) -> str:
     return f"{name(stage)}: drift, model version {version}"
 
 
-def message(verdict: Verdict, report_uri: str, learning: str) -> str:
+def message(verdict: DriftVerdict, report_uri: str, learning: str) -> str:
     """What happened, what it may mean, what to do, where the report lies."""
     parts = [f"{verdict.n} predictions differ from the baseline of the live model.", ""]
     for finding in verdict.alarms:

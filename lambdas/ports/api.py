@@ -29,7 +29,7 @@ def base_url(api_id: str, api_stage: str) -> str:
 
 
 @dataclass
-class Api:
+class SignedApi:
     """A stage of our API, called with a role's credentials, or with those of this process."""
 
     api_id: str

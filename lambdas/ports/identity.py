@@ -8,14 +8,14 @@ from lambdas.ports.clients import client
 
 
 @dataclass(frozen=True)
-class Caller:
+class CallerIdentity:
     """An account and a principal of it."""
 
     account: str
     arn: str
 
 
-def caller() -> Caller:
+def caller() -> CallerIdentity:
     """Ask AWS whose credentials these are; every principal may."""
     answer = client("sts").get_caller_identity()
-    return Caller(answer["Account"], answer["Arn"])
+    return CallerIdentity(answer["Account"], answer["Arn"])

@@ -10,7 +10,7 @@ INSIDE = "/opt/ml/processing"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Prediction:
+class PredictionJob:
     """What a batch job needs; model_uri: its model.tar.gz, manifest_uri: the files to answer."""
 
     name: str
@@ -32,7 +32,7 @@ class Job:
     failure: str
 
 
-def start_prediction(wanted: Prediction) -> None:
+def start_prediction(wanted: PredictionJob) -> None:
     """Start `training predict` over a folder, isolated from the network."""
     folders = {name: f"{INSIDE}/{name}" for name in ("model", "reviews", "predictions")}
     client("sagemaker").create_processing_job(

@@ -28,7 +28,7 @@ class Package:
 
 
 @dataclass(frozen=True)
-class Endpoint:
+class EndpointState:
     """What an endpoint says of itself."""
 
     status: str
@@ -135,7 +135,7 @@ def delete_package(arn: str) -> None:
     _sagemaker().delete_model_package(ModelPackageName=arn)
 
 
-def describe_endpoint(name: str) -> Endpoint:
+def describe_endpoint(name: str) -> EndpointState:
     """What an endpoint says of itself.
 
     Raises FileNotFoundError where there is none.
@@ -146,12 +146,12 @@ def describe_endpoint(name: str) -> Endpoint:
         if is_missing(error):
             raise FileNotFoundError(f"no endpoint {name}") from None
         raise
-    return Endpoint(
+    return EndpointState(
         answer["EndpointStatus"], answer["EndpointConfigName"], answer.get("FailureReason") or ""
     )
 
 
-def served_package(endpoint_name: str) -> tuple[Endpoint, str]:
+def served_package(endpoint_name: str) -> tuple[EndpointState, str]:
     """The endpoint and the ARN of the package that its configuration's model was made from.
 
     Raises FileNotFoundError where endpoint, configuration or model is missing.

@@ -34,7 +34,7 @@ class RangeError(SourceError):
     """The store does not keep to byte ranges: what it sends is not what was asked for."""
 
 
-class Stream:
+class ObjectStream:
     """An object's bytes as they arrive; a connection that breaks off is opened again in place.
 
     Reads one version, or fails: if the object was overwritten meanwhile, the ETag differs.
@@ -114,12 +114,12 @@ def read_first(bucket: str, key: str, size: int, version: str | None = None) -> 
     return body
 
 
-def stream(bucket: str, key: str, version: str | None = None, start: int = 0) -> Stream:
+def stream(bucket: str, key: str, version: str | None = None, start: int = 0) -> ObjectStream:
     """An object's bytes from `start` on, as they arrive.
 
     Raises FileNotFoundError where there is none.
     """
-    return Stream(bucket, key, version, start)
+    return ObjectStream(bucket, key, version, start)
 
 
 def split_uri(uri: str) -> tuple[str, str]:

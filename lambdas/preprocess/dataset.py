@@ -9,8 +9,8 @@ from typing import Any, Literal
 
 import msgspec
 
-from lambdas.preprocess.results import RefinedSource, RefinedWith, Written
-from lambdas.preprocess.source import Source
+from lambdas.preprocess.results import RefinedSource, RefinedWith, WrittenShard
+from lambdas.preprocess.source import RawSource
 from reviews.counts import Counts
 from reviews.errors import ConfigurationError
 from reviews.language import DEFAULT
@@ -31,8 +31,8 @@ class SourceRecord(msgspec.Struct, frozen=True, kw_only=True):
     event_time: datetime
     sequencer: str = ""
     counts: dict[str, Any]
-    parquet: list[Written]
-    rejected: list[Written]
+    parquet: list[WrittenShard]
+    rejected: list[WrittenShard]
     detector: str = DEFAULT  # records without it are of this one
     text_rules: str
     configuration_digest: str
@@ -72,7 +72,7 @@ class Dataset(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def record_of(
-    source: Source, refined: RefinedSource, refined_with: RefinedWith, planned: Mapping[str, Any]
+    source: RawSource, refined: RefinedSource, refined_with: RefinedWith, planned: Mapping[str, Any]
 ) -> SourceRecord:
     """The record of a source; a function of the source, so that a repeated run writes it again.
 

@@ -16,9 +16,9 @@ from lambdas.ports import events, objects
 from lambdas.preprocess import dataset
 from lambdas.preprocess.dataset import Removal, SourceRecord
 from lambdas.preprocess.listing import READERS, list_dataset, put
-from lambdas.preprocess.results import RefinedWith, Result, add_up, options_of, read_result
+from lambdas.preprocess.results import RefinedWith, ShardResult, add_up, options_of, read_result
 from lambdas.preprocess.shards import Shard, from_lines
-from lambdas.preprocess.source import Source, result_key
+from lambdas.preprocess.source import RawSource, result_key
 from lambdas.settings import PreprocessSettings
 from reviews.errors import UnreadableSourceError
 
@@ -36,7 +36,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
 
     Raises PartialFailureError, UnreadableSourceError or CountMismatchError; then nothing is listed.
     """
-    source = Source(event["bucket"], event["key"], event["version"])
+    source = RawSource(event["bucket"], event["key"], event["version"])
     found = from_lines(objects.read(settings.curated_bucket, event["shards_key"]))
     refined = add_up(source, found, _results(found), refined_with, _stored(source), event["size"])
     record = dataset.record_of(source, refined, refined_with, event)
@@ -50,10 +50,10 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     return {**detail, "counts": refined.counts}
 
 
-def _results(shards: list[Shard]) -> dict[int, Result]:
+def _results(shards: list[Shard]) -> dict[int, ShardResult]:
     """The results that workers have left."""
 
-    def read(shard: Shard) -> Result | None:
+    def read(shard: Shard) -> ShardResult | None:
         try:
             body = objects.read(settings.curated_bucket, result_key(shard.source_id, shard.shard))
         except FileNotFoundError:
@@ -65,7 +65,7 @@ def _results(shards: list[Shard]) -> dict[int, Result]:
         return {result.shard.shard: result for result in found if result}
 
 
-def _stored(source: Source) -> set[str]:
+def _stored(source: RawSource) -> set[str]:
     """What workers have written of a source, and is still there."""
     prefixes = (f"{keys.REVIEWS}{source.id}/", f"{keys.REJECTED}{source.id}/")
     return {
@@ -75,7 +75,7 @@ def _stored(source: Source) -> set[str]:
 
 def _refuse_if_removed(record: SourceRecord) -> None:
     """Raise UnreadableSourceError where the raw object was deleted while it was refined."""
-    key = Source("", record.key, record.version).record_key
+    key = RawSource("", record.key, record.version).record_key
     try:
         known = dataset.read_record(key, objects.read(settings.curated_bucket, key))
     except FileNotFoundError:

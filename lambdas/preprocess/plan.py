@@ -12,7 +12,7 @@ from lambdas.ports import objects
 from lambdas.preprocess import shards
 from lambdas.preprocess.gzip_split import parts
 from lambdas.preprocess.shards import Shard
-from lambdas.preprocess.source import Source
+from lambdas.preprocess.source import RawSource
 from lambdas.settings import PreprocessSettings
 from reviews.errors import UnreadableSourceError
 from reviews.file_kind import HEAD_BYTES
@@ -30,7 +30,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     Raises UnreadableSourceError where trying again cannot help.
     """
     stored = _head(event["bucket"], event["key"], event.get("version") or None)
-    source = Source(event["bucket"], event["key"], stored.version)
+    source = RawSource(event["bucket"], event["key"], stored.version)
     found = _share_out(source, stored.size, context.get_remaining_time_in_millis)
     objects.put_bytes(settings.curated_bucket, source.shards_key, shards.to_lines(found))
     logger.info("planned", extra={"source_id": source.id, "shards": len(found)})
@@ -59,7 +59,7 @@ def _head(bucket: str, key: str, version: str | None) -> objects.Stored:
     return stored
 
 
-def _share_out(source: Source, size: int, remaining: Callable[[], int]) -> list[Shard]:
+def _share_out(source: RawSource, size: int, remaining: Callable[[], int]) -> list[Shard]:
     """The shards of an object; a large .gz is cut up on the way."""
     head = objects.read_first(source.bucket, source.key, HEAD_BYTES, source.version)
     most = settings.max_shard_bytes
@@ -73,7 +73,7 @@ def _share_out(source: Source, size: int, remaining: Callable[[], int]) -> list[
     return _cut_up(source, size, remaining)
 
 
-def _cut_up(source: Source, size: int, remaining: Callable[[], int]) -> list[Shard]:
+def _cut_up(source: RawSource, size: int, remaining: Callable[[], int]) -> list[Shard]:
     bucket = settings.curated_bucket
     body = objects.stream(source.bucket, source.key, source.version)
     found: list[Shard] = []

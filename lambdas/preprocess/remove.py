@@ -13,7 +13,7 @@ from lambdas.contract.events import source as event_source
 from lambdas.ports import events
 from lambdas.preprocess.dataset import Removal
 from lambdas.preprocess.listing import is_listed, list_dataset, put
-from lambdas.preprocess.source import NO_VERSION, Source
+from lambdas.preprocess.source import NO_VERSION, RawSource
 from lambdas.settings import PreprocessSettings
 
 settings = PreprocessSettings.from_env()
@@ -28,7 +28,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     removed: the deletion type of S3's event; version: the marker's own, or the deleted one; time:
     of the deletion (ISO 8601).
     """
-    source = Source(event["bucket"], event["key"], event.get("version") or NO_VERSION)
+    source = RawSource(event["bucket"], event["key"], event.get("version") or NO_VERSION)
     removal = Removal(
         removed="key" if event["removed"] == MARKER else "version",
         key=source.key,

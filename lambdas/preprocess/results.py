@@ -10,7 +10,7 @@ import msgspec
 
 from lambdas.contract.keys import REJECTED
 from lambdas.preprocess.shards import Shard
-from lambdas.preprocess.source import Source, result_key
+from lambdas.preprocess.source import RawSource, result_key
 from lambdas.settings import PreprocessSettings
 from reviews.clean import TEXT_RULES
 from reviews.counts import Counts
@@ -29,7 +29,7 @@ def options_of(settings: PreprocessSettings) -> Options:
     return Options(keep_columns=keep_columns, detector=settings.detector)
 
 
-class Written(msgspec.Struct, frozen=True):
+class WrittenShard(msgspec.Struct, frozen=True):
     """An object of the curated bucket; rows: or lines."""
 
     key: str
@@ -53,7 +53,7 @@ class RefinedWith(msgspec.Struct, frozen=True):
         return cls(TEXT_RULES, options.detector, hashlib.sha256(encoded).hexdigest(), code_version)
 
 
-class Result(msgspec.Struct, frozen=True):
+class ShardResult(msgspec.Struct, frozen=True):
     """What became of a shard.
 
     begin, end: the bytes of its lines, in the source after decompression; what one shard ends with
@@ -66,16 +66,16 @@ class Result(msgspec.Struct, frozen=True):
     begin: int = 0
     end: int = 0
     counts: dict[str, Any] = {}
-    parquet: Written | None = None
-    rejected: Written | None = None
+    parquet: WrittenShard | None = None
+    rejected: WrittenShard | None = None
     failure: str = ""
     is_final: bool = False
 
 
-def read_result(body: bytes) -> Result | None:
+def read_result(body: bytes) -> ShardResult | None:
     """A result as it was left; None: by code that knew other fields."""
     try:
-        return msgspec.json.decode(body, type=Result)
+        return msgspec.json.decode(body, type=ShardResult)
     except msgspec.DecodeError:
         return None
 
@@ -84,14 +84,14 @@ class RefinedSource(msgspec.Struct, frozen=True):
     """A whole source, refined."""
 
     counts: dict[str, Any]
-    parquet: list[Written]
-    rejected: list[Written]
+    parquet: list[WrittenShard]
+    rejected: list[WrittenShard]
 
 
 def add_up(
-    source: Source,
+    source: RawSource,
     shards: Sequence[Shard],
-    results: Mapping[int, Result],
+    results: Mapping[int, ShardResult],
     refined_with: RefinedWith,
     stored: Container[str],
     size_bytes: int,
@@ -125,9 +125,9 @@ def add_up(
 
 
 def _check_all_there(
-    source: Source,
+    source: RawSource,
     shards: Sequence[Shard],
-    results: Mapping[int, Result],
+    results: Mapping[int, ShardResult],
     refined_with: RefinedWith,
     stored: Container[str],
 ) -> None:
@@ -155,7 +155,7 @@ def _check_all_there(
 
 def _why_invalid(
     shard: Shard,
-    result: Result | None,
+    result: ShardResult | None,
     refined_with: RefinedWith,
     stored: Container[str],
 ) -> str:
@@ -175,7 +175,7 @@ def _why_invalid(
     return ""
 
 
-def _gap(shards: Sequence[Shard], results: Mapping[int, Result], size_bytes: int) -> str:
+def _gap(shards: Sequence[Shard], results: Mapping[int, ShardResult], size_bytes: int) -> str:
     """Where the bytes of the shards' lines leave one out or hold one twice; empty: nowhere."""
     expected = 0
     for shard in shards:
@@ -198,7 +198,7 @@ def _lost(what: str, begin: int, expected: int) -> str:
     )
 
 
-def _miscounted(result: Result) -> str:
+def _miscounted(result: ShardResult) -> str:
     counts = Counts.from_dict(result.counts)
     try:
         counts.check()

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from lambdas.preprocess.source import Source, part_key
+from lambdas.preprocess.source import RawSource, part_key
 from reviews.errors import UnreadableSourceError
 from reviews.file_kind import check_head
 from reviews.gunzip import GZIP_MAGIC
@@ -60,19 +60,21 @@ def is_gzip(head: bytes, uri: str, *, is_whole: bool) -> bool:
     return head.startswith(GZIP_MAGIC)
 
 
-def of_whole(source: Source, *, gzip: bool) -> list[Shard]:
+def of_whole(source: RawSource, *, gzip: bool) -> list[Shard]:
     """One shard: the object as it is."""
     return [_of(source, 0, compression="gzip" if gzip else "none")]
 
 
-def of_ranges(source: Source, size_bytes: int, max_bytes: int) -> list[Shard]:
+def of_ranges(source: RawSource, size_bytes: int, max_bytes: int) -> list[Shard]:
     """Shards of nearly equal size, none larger than max_bytes, without gap or overlap."""
     count = -(-size_bytes // max_bytes)
     edges = [size_bytes * n // count for n in range(count + 1)]
     return [_of(source, n, start=edges[n], end=edges[n + 1]) for n in range(count)]
 
 
-def of_part(source: Source, bucket: str, shard: int, *, offset: int, line: int, size: int) -> Shard:
+def of_part(
+    source: RawSource, bucket: str, shard: int, *, offset: int, line: int, size: int
+) -> Shard:
     """A piece of a .gz that was cut out into the curated bucket."""
     return Shard(
         source_id=source.id,
@@ -124,7 +126,7 @@ def from_lines(lines: bytes) -> list[Shard]:
     return [msgspec.json.decode(line, type=Shard) for line in lines.splitlines()]
 
 
-def _of(source: Source, shard: int, **more: Any) -> Shard:
+def _of(source: RawSource, shard: int, **more: Any) -> Shard:
     return Shard(
         source_id=source.id,
         shard=shard,

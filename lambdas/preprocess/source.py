@@ -11,7 +11,7 @@ from lambdas.contract.keys import REJECTED, REVIEWS, WORK, source_hash, source_r
 NO_VERSION = "null"  # what S3 calls the version of an object in a bucket without versions
 
 
-class Source(msgspec.Struct, frozen=True):
+class RawSource(msgspec.Struct, frozen=True):
     """One version of one raw object."""
 
     bucket: str

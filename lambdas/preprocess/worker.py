@@ -18,7 +18,13 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from lambdas.ports import objects
 from lambdas.ports.failures import AWS_ERRORS, reason
-from lambdas.preprocess.results import RefinedWith, Result, Written, options_of, read_result
+from lambdas.preprocess.results import (
+    RefinedWith,
+    ShardResult,
+    WrittenShard,
+    options_of,
+    read_result,
+)
 from lambdas.preprocess.shards import PROCESSING, REMEDY, Shard
 from lambdas.preprocess.source import parquet_key, rejected_key, result_key
 from lambdas.settings import PreprocessSettings
@@ -53,7 +59,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     return {"shard": shard.shard, **counts}
 
 
-def _known(shard: Shard) -> Result | None:
+def _known(shard: Shard) -> ShardResult | None:
     """The result of an earlier run: a repeated event makes nothing new, not even versions."""
     try:
         body = objects.read(settings.curated_bucket, result_key(shard.source_id, shard.shard))
@@ -69,7 +75,7 @@ def _known(shard: Shard) -> Result | None:
     return result if is_valid else None
 
 
-def _refine(shard: Shard) -> Result:
+def _refine(shard: Shard) -> ShardResult:
     id, number = shard.source_id, shard.shard
     with _file() as rows_file, _file() as rejected_file:
         try:
@@ -84,7 +90,7 @@ def _refine(shard: Shard) -> Result:
         counts.check()
         rows = _put(rows_file, parquet_key(id, number), counts.kept)
         rejected = _put(rejected_file, rejected_key(id, number), counts.rejected.total())
-    result = Result(shard, refined_with, begin, end, counts.to_dict(), rows, rejected)
+    result = ShardResult(shard, refined_with, begin, end, counts.to_dict(), rows, rejected)
     _leave(result)
     return result
 
@@ -93,7 +99,7 @@ def _leave_reason(shard: Shard, error: Exception) -> None:
     """Leave why a shard has no rows, where that can be written at all."""
     is_final = isinstance(error, UnreadableSourceError)
     with suppress(*AWS_ERRORS):
-        _leave(Result(shard, refined_with, failure=_reason(error), is_final=is_final))
+        _leave(ShardResult(shard, refined_with, failure=_reason(error), is_final=is_final))
 
 
 def _reason(error: Exception) -> str:
@@ -145,7 +151,7 @@ def _file() -> Iterator[IO[bytes]]:
 
 
 def _refined(shard: Shard, refiner: Refiner, stack: ExitStack) -> Refined:
-    def read_from(start: int) -> objects.Stream:
+    def read_from(start: int) -> objects.ObjectStream:
         body = objects.stream(shard.bucket, shard.key, shard.version, start)
         stack.callback(body.close)
         return body
@@ -155,15 +161,15 @@ def _refined(shard: Shard, refiner: Refiner, stack: ExitStack) -> Refined:
     return refiner.range(read_from, shard.start, shard.end)
 
 
-def _put(file: IO[bytes], key: str, rows: int) -> Written | None:
+def _put(file: IO[bytes], key: str, rows: int) -> WrittenShard | None:
     """Upload a file that has rows, whole."""
     if rows == 0:
         return None
     file.seek(0)
     digest = hashlib.file_digest(file, "sha256").hexdigest()  # type: ignore[arg-type]
-    return Written(key, objects.put_whole(settings.curated_bucket, key, file), digest, rows)
+    return WrittenShard(key, objects.put_whole(settings.curated_bucket, key, file), digest, rows)
 
 
-def _leave(result: Result) -> None:
+def _leave(result: ShardResult) -> None:
     key = result_key(result.shard.source_id, result.shard.shard)
     objects.put_bytes(settings.curated_bucket, key, msgspec.json.encode(result))

@@ -11,7 +11,7 @@ import msgspec
 
 from lambdas.contract.live import version
 from lambdas.ratings.rating import Answered
-from lambdas.ratings.request import Feedback, Question
+from lambdas.ratings.request import FeedbackRequest, RatingsRequest
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class Caller:
 
 
 def of_ratings(
-    question: Question,
+    question: RatingsRequest,
     answered: Answered,
     *,
     request_id: str,
@@ -60,7 +60,7 @@ def of_ratings(
         yield msgspec.json.encode(record) + b"\n"
 
 
-def of_feedback(feedback: Feedback, caller: Caller, time: datetime) -> bytes:
+def of_feedback(feedback: FeedbackRequest, caller: Caller, time: datetime) -> bytes:
     """One JSON line; `monitoring.feedback` joins it with its prediction."""
     record = {
         "request_id": feedback.request_id,

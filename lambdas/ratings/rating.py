@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from lambdas.ratings.request import Question
+from lambdas.ratings.request import RatingsRequest
 from reviews.errors import ModelError
 
 
@@ -35,12 +35,12 @@ class Answered(msgspec.Struct, frozen=True):
 _answered = msgspec.json.Decoder(Answered)
 
 
-def to_endpoint(question: Question) -> bytes:
+def to_endpoint(question: RatingsRequest) -> bytes:
     """The body that the endpoint takes."""
     return msgspec.json.encode({"reviews": question.reviews, "explain": question.explain})
 
 
-def from_endpoint(body: bytes, question: Question) -> Answered:
+def from_endpoint(body: bytes, question: RatingsRequest) -> Answered:
     """Read the endpoint's answer. Raises ModelError for anything but one rating a review."""
     try:
         found = _answered.decode(body)
@@ -54,7 +54,7 @@ def from_endpoint(body: bytes, question: Question) -> Answered:
 
 
 def to_caller(
-    question: Question, answered: Answered, request_id: str, model_version: str
+    question: RatingsRequest, answered: Answered, request_id: str, model_version: str
 ) -> dict[str, Any]:
     """The body of the answer: one rating, or all under `ratings`, in order."""
     head = {"request_id": request_id, "model_version": model_version}
@@ -62,7 +62,7 @@ def to_caller(
     return {**head, "ratings": ratings} if question.is_batch else ratings[0]
 
 
-def _shown(rated: Rated, question: Question) -> dict[str, Any]:
+def _shown(rated: Rated, question: RatingsRequest) -> dict[str, Any]:
     """A rating without what only monitoring sees; stars only where the language is learned."""
     has_stars = rated.supported or question.allow_unsupported
     shown: dict[str, Any] = {

@@ -30,7 +30,7 @@ class MediaTypeError(RequestError):
     """The body is not JSON by its own account."""
 
 
-class Review(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class RequestedReview(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One review as a customer wrote it."""
 
     text: Text
@@ -38,14 +38,14 @@ class Review(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     verified_purchase: bool | None = None
 
 
-class _OneReview(Review, frozen=True, forbid_unknown_fields=True):
+class _OneReview(RequestedReview, frozen=True, forbid_unknown_fields=True):
     explain: bool = False
     allow_unsupported: bool = False
     request_id: RequestId | UnsetType = UNSET
 
 
 class _Batch(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    reviews: Annotated[list[Review], Meta(min_length=1, max_length=MAX_REVIEWS)]
+    reviews: Annotated[list[RequestedReview], Meta(min_length=1, max_length=MAX_REVIEWS)]
     explain: bool = False
     allow_unsupported: bool = False
     request_id: RequestId | UnsetType = UNSET
@@ -66,7 +66,7 @@ class _Feedback(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 @dataclass(frozen=True)
-class Feedback:
+class FeedbackRequest:
     """The true stars of a review that was rated before; index: its place in the batch."""
 
     request_id: str
@@ -75,10 +75,10 @@ class Feedback:
 
 
 @dataclass(frozen=True)
-class Question:
+class RatingsRequest:
     """A request for ratings. request_id: the caller's own, or empty."""
 
-    reviews: tuple[Review, ...]
+    reviews: tuple[RequestedReview, ...]
     explain: bool
     allow_unsupported: bool
     request_id: str
@@ -91,22 +91,22 @@ _batch = msgspec.json.Decoder(_Batch)
 _feedback = msgspec.json.Decoder(_Feedback)
 
 
-def parse_question(body: bytes) -> Question:
+def parse_question(body: bytes) -> RatingsRequest:
     """One review, or a batch. Raises RequestError with the pointer to the field."""
     sent: _Batch | _OneReview
-    reviews: tuple[Review, ...]
+    reviews: tuple[RequestedReview, ...]
     if isinstance(decode_body(_shape, body, max_bytes=MAX_BODY_BYTES).reviews, UnsetType):
         sent = one = decode_body(_one, body, max_bytes=MAX_BODY_BYTES)
-        reviews = (Review(one.text, one.title, one.verified_purchase),)
+        reviews = (RequestedReview(one.text, one.title, one.verified_purchase),)
     else:
         sent = batch = decode_body(_batch, body, max_bytes=MAX_BODY_BYTES)
         reviews = tuple(batch.reviews)
     id = "" if isinstance(sent.request_id, UnsetType) else sent.request_id
     is_batch = isinstance(sent, _Batch)
-    return Question(reviews, sent.explain, sent.allow_unsupported, id, is_batch)
+    return RatingsRequest(reviews, sent.explain, sent.allow_unsupported, id, is_batch)
 
 
-def check_words(question: Question) -> None:
+def check_words(question: RatingsRequest) -> None:
     """Raise RequestError where a text holds nothing to judge, as preprocessing rejects it.
 
     The contract cannot say this: what is left is known after cleaning.
@@ -117,13 +117,13 @@ def check_words(question: Question) -> None:
             raise RequestError("holds no words", pointer=pointer)
 
 
-def parse_feedback(body: bytes) -> Feedback:
+def parse_feedback(body: bytes) -> FeedbackRequest:
     """True stars. Raises RequestError with the pointer to the field."""
     sent = decode_body(_feedback, body, max_bytes=MAX_BODY_BYTES)
     for name, number in (("stars", sent.stars), ("index", sent.index)):
         if not number.is_integer():
             raise RequestError("Expected `int`, got `float`", pointer=f"/{name}")
-    return Feedback(sent.request_id, int(sent.stars), int(sent.index))
+    return FeedbackRequest(sent.request_id, int(sent.stars), int(sent.index))
 
 
 def check_media_type(content_type: str, content_encoding: str = "") -> None:

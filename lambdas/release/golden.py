@@ -10,7 +10,7 @@ from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from lambdas.ports import models, objects
-from lambdas.ports.api import Api
+from lambdas.ports.api import SignedApi
 from lambdas.release.golden_set import compare, questions
 from lambdas.settings import ReleaseSettings
 from reviews.errors import NotReadyError
@@ -40,7 +40,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
 
 
 def _ask(reviews: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    api = Api(settings.api_id, settings.api_stage)
+    api = SignedApi(settings.api_id, settings.api_stage)
     body = json.dumps({"reviews": reviews, "allow_unsupported": True}).encode()
     for attempt in range(TRIES):
         status, answer = api.post("/v1/ratings", body)

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from lambdas.ratings import observation, rating
-from lambdas.ratings.request import Question, Review, parse_question
+from lambdas.ratings.request import RatingsRequest, RequestedReview, parse_question
 from lambdas.release import golden_set
 from monitoring.observations import ModelObservation, Observation, read_records
 from tests.contract.structs import differences, field_names, renamed
@@ -29,11 +29,11 @@ from training.serving import serve
 OPENAPI = json.loads(Path("lambdas/ratings/openapi.json").read_text())["components"]["schemas"]
 NOW = datetime(2026, 11, 28, 4, tzinfo=UTC)
 PACKAGE = "arn:aws:sagemaker:us-east-1:123456789012:model-package/review-stars-local/7"
-ASKED = Question(
+ASKED = RatingsRequest(
     reviews=(
-        Review("it is <b>good</b> &amp; not bad", "very bad", True),
-        Review("good", None, None),
-        Review("das ist nicht gut und ich bin sehr traurig", "", False),
+        RequestedReview("it is <b>good</b> &amp; not bad", "very bad", True),
+        RequestedReview("good", None, None),
+        RequestedReview("das ist nicht gut und ich bin sehr traurig", "", False),
     ),
     explain=True,
     allow_unsupported=False,
@@ -59,15 +59,17 @@ def test_the_endpoint_reads_every_field_that_is_asked() -> None:
         "reviews": [msgspec.to_builtins(review) for review in ASKED.reviews],
         "explain": True,
     }
-    assert set(msgspec.json.decode(rating.to_endpoint(ASKED))) == field_names(serve.Question)
-    assert differences(serve.Review, Review) == []
-    assert field_names(serve.Review) == field_names(Review)
+    assert set(msgspec.json.decode(rating.to_endpoint(ASKED))) == field_names(
+        serve.InvocationRequest
+    )
+    assert differences(serve.InvocationReview, RequestedReview) == []
+    assert field_names(serve.InvocationReview) == field_names(RequestedReview)
 
 
-@pytest.mark.parametrize("field", sorted(field_names(serve.Review)))
+@pytest.mark.parametrize("field", sorted(field_names(serve.InvocationReview)))
 def test_a_field_of_the_question_renamed_on_one_side_would_be_found(field: str) -> None:
-    assert differences(renamed(serve.Review, field), Review) != []
-    assert differences(serve.Review, renamed(Review, field)) != []
+    assert differences(renamed(serve.InvocationReview, field), RequestedReview) != []
+    assert differences(serve.InvocationReview, renamed(RequestedReview, field)) != []
 
 
 def test_ratings_reads_every_field_that_the_endpoint_answers(answered: bytes) -> None:

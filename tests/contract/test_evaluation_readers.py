@@ -16,7 +16,7 @@ from tests.contract.test_pipeline_definition import made
 from tests.unit.training.evaluations import make_evaluation
 from training.evaluation.evaluation import Evaluation
 
-READERS = (EvaluationSummary, JudgedModel, plan.JudgedModel)
+READERS = (EvaluationSummary, JudgedModel, plan.LearnedModel)
 WRITTEN = make_evaluation()
 BODY = msgspec.json.encode(WRITTEN)
 

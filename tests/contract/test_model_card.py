@@ -22,7 +22,7 @@ from tests.unit.training.test_evaluation_command import WORDS, write_reviews
 from training import config
 from training.evaluate import evaluate, read_json
 from training.evaluation.evaluation import read_evaluation
-from training.progress import Progress
+from training.progress import TrainingProgress
 from training.report import package_card
 from training.train import train
 
@@ -48,7 +48,13 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("card")
     write_reviews(folder / "data", 2000, 0, noise=0.2)
     settings = msgspec.structs.replace(config.load(), folds=2)
-    train(folder / "data", folder / "model", settings, provenance=ORIGIN, progress=Progress(True))
+    train(
+        folder / "data",
+        folder / "model",
+        settings,
+        provenance=ORIGIN,
+        progress=TrainingProgress(True),
+    )
     evaluate(folder / "model", folder / "data", folder / "first")
     evaluate(folder / "model", folder / "data", folder / "second", folder / "model")
     return folder

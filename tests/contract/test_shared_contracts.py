@@ -158,7 +158,7 @@ def test_the_endpoint_takes_what_the_functions_ask() -> None:
     taken = serve.parse(wire.to_endpoint(question))
     assert msgspec.to_builtins(taken.reviews) == msgspec.to_builtins(list(question.reviews))
     asked = json.loads(wire.to_endpoint(question))
-    assert set(asked) == set(serve.Question.__struct_fields__)
+    assert set(asked) == set(serve.InvocationRequest.__struct_fields__)
 
 
 def test_the_monitor_reads_every_field_that_is_kept_of_a_prediction() -> None:

@@ -15,11 +15,11 @@ from aws_cdk.assertions import Template
 
 from app import compose, flags
 from infra.packaging.packages import Packages
-from infra.source import Source
+from infra.source import DeployedSource
 from infra.stage import CONFIGS, Stage
 
 STAGES = ("local", "dev", "prod")
-SOURCE = Source("0" * 40, "1" * 64, "2" * 64, languages=("en",))
+SOURCE = DeployedSource("0" * 40, "1" * 64, "2" * 64, languages=("en",))
 Json = dict[str, Any]
 
 

@@ -16,7 +16,7 @@ from reviews.refine import Options
 from training import config
 from training.config import ModelConfig
 from training.model.star_model import StarModel
-from training.progress import Progress
+from training.progress import TrainingProgress
 from training.train import train
 
 SHARES = (0.14, 0.08, 0.10, 0.20, 0.48)  # stars, as in real reviews
@@ -92,9 +92,11 @@ def small_config(streaming: dict[str, int] | None = None, **overrides: str) -> M
     )
 
 
-def fit(data: Path, out: Path, progress: Progress | None = None, **settings: Any) -> StarModel:
+def fit(
+    data: Path, out: Path, progress: TrainingProgress | None = None, **settings: Any
+) -> StarModel:
     """Train quietly, or as another progress says."""
-    progress = progress or Progress(quiet=True)
+    progress = progress or TrainingProgress(quiet=True)
     return train(data, out, small_config(**settings), progress=progress)
 
 

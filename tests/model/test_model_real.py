@@ -17,7 +17,7 @@ from training.evaluate import evaluate
 from training.evaluation import metrics, reference
 from training.model import artefact
 from training.model.star_model import StarModel
-from training.progress import Progress
+from training.progress import TrainingProgress
 from training.train import train
 
 pytestmark = pytest.mark.slow
@@ -44,7 +44,7 @@ def electronics(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def trained(electronics: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("model")
-    train(electronics, out, config.load(), progress=Progress(quiet=True))
+    train(electronics, out, config.load(), progress=TrainingProgress(quiet=True))
     return out
 
 
@@ -82,7 +82,7 @@ def few_learn(source: Path, folder: Path, buckets: range) -> Path:
 def test_a_model_of_two_in_a_hundred_rows_is_refused(trained, electronics: Path, tmp_path: Path):
     few = few_learn(electronics, tmp_path / "few", range(30, 32))
     settings = config.load().with_overrides({"folds": "2"})
-    train(few, tmp_path / "worse", settings, progress=Progress(quiet=True))
+    train(few, tmp_path / "worse", settings, progress=TrainingProgress(quiet=True))
     found = evaluate(tmp_path / "worse", electronics, tmp_path / "out", trained)
     failed = {c.name for c in found.gate.conditions if not c.passed}
     assert not found.gate.passed
@@ -102,7 +102,7 @@ def test_the_model_in_service_passes_the_full_gate(trained, electronics: Path, t
 
 def test_streaming_costs_little_accuracy(trained, electronics: Path, tmp_path: Path):
     settings = config.load().with_overrides({"mode": "streaming"})
-    train(electronics, tmp_path, settings, progress=Progress(quiet=True))
+    train(electronics, tmp_path, settings, progress=TrainingProgress(quiet=True))
     streamed = StarModel.load(tmp_path)
     rows = dataset.read(electronics, streamed.languages, range(20))
     in_memory = figures_of(StarModel.load(trained), rows)

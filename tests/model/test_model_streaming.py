@@ -17,7 +17,7 @@ from training.fit.choose_mode import load_training_set
 from training.model import artefact
 from training.model.artefact import FILES
 from training.model.star_model import StarModel
-from training.progress import Progress
+from training.progress import TrainingProgress
 
 
 @pytest.fixture(scope="module")
@@ -122,7 +122,7 @@ def test_samples_may_be_smaller_than_the_rows(data: Path, tmp_path: Path, corpus
     assert model.decide(model.probabilities(["excellent"], ["love it! perfect."])).tolist() == [5]
 
 
-class Logged(Progress):
+class Logged(TrainingProgress):
     def __init__(self) -> None:
         super().__init__()
         self.lines: list[str] = []

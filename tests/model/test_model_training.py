@@ -22,7 +22,7 @@ from training.features.views import VIEWS
 from training.model import artefact
 from training.model.artefact import FILES
 from training.model.star_model import StarModel
-from training.progress import Progress
+from training.progress import TrainingProgress
 from training.report.wording import describe_origin
 
 ALL = (*FILES, "model.json")
@@ -208,7 +208,7 @@ def test_a_view_without_words_is_left_out_and_reported(
 ):
     lacking = corpus | {name: [value] * 2000 for name, value in changes.items()}
     data = save_corpus(tmp_path / "data" / "0.parquet", lacking)
-    model = fit_model(data, tmp_path / "model", progress=Progress(), **settings)
+    model = fit_model(data, tmp_path / "model", progress=TrainingProgress(), **settings)
     left_out = [] if views == ["both"] else [view for view in VIEWS if view not in views]
     manifest = json.loads((tmp_path / "model" / "model.json").read_text())
     assert (manifest["views"], manifest["views_left_out"]) == (views, left_out)

@@ -9,7 +9,7 @@ from reviews.files import refine_files
 from reviews.synthetic import raw_lines
 from training import config
 from training.evaluate import evaluate
-from training.progress import Progress
+from training.progress import TrainingProgress
 from training.train import train
 
 ROWS = 2_000
@@ -27,6 +27,6 @@ def test_two_thousand_reviews_of_rating_and_text_alone_pass_the_gate(tmp_path: P
                 continue
     refine_files([raw], tmp_path)
     reviews, model = tmp_path / "reviews", tmp_path / "model"
-    train(reviews, model, config.load(), progress=Progress(quiet=True))
+    train(reviews, model, config.load(), progress=TrainingProgress(quiet=True))
     found = evaluate(model, reviews, tmp_path / "evaluation")
     assert found.gate.passed, found.gate.message

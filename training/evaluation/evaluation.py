@@ -148,7 +148,7 @@ class Condition(msgspec.Struct, frozen=True):
     bound: Bound = "at_least"
 
 
-class Verdict(msgspec.Struct, frozen=True):
+class GateVerdict(msgspec.Struct, frozen=True):
     """The gate's answer."""
 
     passed: bool
@@ -176,7 +176,7 @@ class Evaluation(Metrics, frozen=True, kw_only=True):
     selective: list[Coverage]
     parity_checks: ParityChecks
     champion: Champion | None
-    gate: Verdict
+    gate: GateVerdict
     provenance: dict[str, str]
 
 

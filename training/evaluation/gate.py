@@ -11,7 +11,7 @@ from typing import Any, Literal
 import msgspec
 
 from reviews.errors import ConfigurationError
-from training.evaluation.evaluation import Bound, Condition, Metrics, Verdict
+from training.evaluation.evaluation import Bound, Condition, GateVerdict, Metrics
 from training.evaluation.metrics import LOWER_IS_BETTER
 
 MAX_MESSAGE = 1000  # characters; the pipeline's failure message takes 1,024
@@ -54,7 +54,7 @@ class GateSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             raise ConfigurationError(f"gate: {error}") from error
 
 
-def judge(figures: Metrics, settings: GateSettings, champion: Metrics | None = None) -> Verdict:
+def judge(figures: Metrics, settings: GateSettings, champion: Metrics | None = None) -> GateVerdict:
     """Judge the figures of a hold-out.
 
     champion: those of the model in service, on the same rows; None: there is none.
@@ -72,7 +72,7 @@ def judge(figures: Metrics, settings: GateSettings, champion: Metrics | None = N
     kind: Literal["full", "smoke"] = "full" if is_full else "smoke"
     scope = f"{kind} floors, {figures.rows} hold-out rows"
     message = _message(passed, conditions, scope, champion is not None)
-    return Verdict(passed, kind, message, tuple(conditions))
+    return GateVerdict(passed, kind, message, tuple(conditions))
 
 
 def find(figures: Metrics, name: str) -> float | None:

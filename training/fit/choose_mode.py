@@ -10,7 +10,7 @@ from training.errors import TrainingError
 from training.fit.in_memory import InMemoryTrainingSet
 from training.fit.streaming import open_streaming
 from training.fit.training_set import TrainingSet
-from training.progress import Progress
+from training.progress import TrainingProgress
 
 GIGABYTE = 1e9
 # What training in memory held at most above 0.35 GB, of 10,000, 40,000 and 100,000 reviews:
@@ -20,7 +20,9 @@ BYTES_A_ROW = 500.0  # strings and columns of a row without words
 
 
 @contextmanager
-def load_training_set(data: Path, config: ModelConfig, progress: Progress) -> Iterator[TrainingSet]:
+def load_training_set(
+    data: Path, config: ModelConfig, progress: TrainingProgress
+) -> Iterator[TrainingSet]:
     """Load the rows below `data` and choose their vocabulary, in the mode that suits them.
 
     Raises TrainingError where no model can come of the rows, or where they are too many for the

@@ -14,7 +14,7 @@ from training.fit.vocabulary import build
 from training.model.artefact import ModelParts
 from training.model.scorer import Classifiers, Stack
 from training.model.topics import Projection
-from training.progress import Progress
+from training.progress import TrainingProgress
 
 
 class InMemoryTrainingSet(TrainingSet):
@@ -22,7 +22,7 @@ class InMemoryTrainingSet(TrainingSet):
 
     mode = "memory"
 
-    def __init__(self, data: Path, config: ModelConfig, progress: Progress) -> None:
+    def __init__(self, data: Path, config: ModelConfig, progress: TrainingProgress) -> None:
         """Raises TrainingError where no model can come of the rows."""
         super().__init__(config, progress)
         rows = dataset.read(data)

@@ -15,11 +15,11 @@ from training.features.views import BOTH
 from training.fit.training_set import Examples, FittedClassifiers
 from training.fit.vocabulary import Matrix, Vocabulary
 from training.model.scorer import Classifiers, Float32Array
-from training.progress import Progress
+from training.progress import TrainingProgress
 
 
 def fit(
-    vocabulary: Vocabulary, examples: Examples, config: ModelConfig, progress: Progress
+    vocabulary: Vocabulary, examples: Examples, config: ModelConfig, progress: TrainingProgress
 ) -> FittedClassifiers:
     """Fit on all rows, and once for each fold without it."""
     view = BOTH[0]

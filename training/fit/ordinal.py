@@ -18,13 +18,13 @@ from training.features.tokens import FloatArray, IntArray
 from training.fit.training_set import Examples, FittedClassifiers
 from training.fit.vocabulary import Matrix, Vocabulary
 from training.model.scorer import Classifiers, Float32Array
-from training.progress import Progress
+from training.progress import TrainingProgress
 
 LEVELS = (1, 2, 3, 4)  # stars > k
 
 
 def fit(
-    vocabulary: Vocabulary, examples: Examples, config: ModelConfig, progress: Progress
+    vocabulary: Vocabulary, examples: Examples, config: ModelConfig, progress: TrainingProgress
 ) -> FittedClassifiers:
     """Fit the classifiers of every view, on all rows and once for each fold without it."""
     by_view, scores = {}, []

@@ -33,14 +33,14 @@ from training.fit.vocabulary import Matrix, keep_views
 from training.model.artefact import ModelParts
 from training.model.scorer import Classifiers, Float32Array, Stack
 from training.model.topics import Projection
-from training.progress import Progress
+from training.progress import TrainingProgress
 
 LOG_EVERY_ROWS = 100_000
 
 
 @contextmanager
 def open_streaming(
-    data: Path, config: ModelConfig, progress: Progress
+    data: Path, config: ModelConfig, progress: TrainingProgress
 ) -> Iterator["StreamingTrainingSet"]:
     """Partition the rows below `data` on disk (TMPDIR), for as long as the training set is used.
 
@@ -71,7 +71,7 @@ class StreamingTrainingSet(TrainingSet):
     mode = "streaming"
 
     def __init__(
-        self, paths: list[Path], counts: RowCounts, config: ModelConfig, progress: Progress
+        self, paths: list[Path], counts: RowCounts, config: ModelConfig, progress: TrainingProgress
     ) -> None:
         super().__init__(config, progress)
         self.paths, self.row_counts = paths, counts

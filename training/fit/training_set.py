@@ -15,7 +15,7 @@ from training.model.artefact import ModelParts
 from training.model.decision import star_shares
 from training.model.scorer import Classifiers, Stack
 from training.model.topics import Projection
-from training.progress import Progress
+from training.progress import TrainingProgress
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ class TrainingSet(ABC):
     hold_out: Rows
     views: tuple[str, ...]
 
-    def __init__(self, config: ModelConfig, progress: Progress) -> None:
+    def __init__(self, config: ModelConfig, progress: TrainingProgress) -> None:
         self.config, self.progress = config, progress
 
     @property

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from monitoring import page
-from training.evaluation.evaluation import Champion, Evaluation, ParityChecks, Verdict
+from training.evaluation.evaluation import Champion, Evaluation, GateVerdict, ParityChecks
 from training.evaluation.metrics import HEADLINE
 from training.evaluation.top_words import TopWord
 from training.report import ablations, plots
@@ -116,7 +116,7 @@ def _tiles(evaluation: Evaluation) -> list[tuple[str, str, str]]:
     return tiles
 
 
-def _gate(verdict: Verdict) -> str:
+def _gate(verdict: GateVerdict) -> str:
     rows = [
         [
             condition.name.replace("_", " "),
@@ -266,6 +266,6 @@ def _figure(name: str, svg: str) -> str:
     return plots.themed(svg).replace("<svg", label, 1)
 
 
-def _margin(verdict: Verdict) -> float:
+def _margin(verdict: GateVerdict) -> float:
     compared = [c for c in verdict.conditions if c.name.endswith("_against_champion")]
     return -compared[0].threshold if compared else 0.0

@@ -4,7 +4,7 @@ import tempfile
 from pathlib import Path
 
 from training.errors import ConfigurationError, OutputError, UnreadableSourceError
-from training.progress import Progress
+from training.progress import TrainingProgress
 from training.serving.predict import predict
 from training.serving.tables import SUFFIXES
 
@@ -12,7 +12,7 @@ AGAIN = "files that are answered stay, start it again when that is mended"
 
 
 def predict_folder(
-    model: Path, source: Path, out: Path, *, progress: Progress | None = None
+    model: Path, source: Path, out: Path, *, progress: TrainingProgress | None = None
 ) -> int:
     """Answer for every row of every file below `source`; returns how many rows there were.
 
@@ -22,7 +22,7 @@ def predict_folder(
     Raises ConfigurationError where `source` holds no file that could hold reviews, OutputError
     where an answer cannot be written.
     """
-    progress = progress or Progress()
+    progress = progress or TrainingProgress()
     files = [path for path in sorted(source.rglob("*")) if path.name.endswith(tuple(SUFFIXES))]
     if not files:
         raise ConfigurationError(f"{source} holds no {', '.join(SUFFIXES)}")
@@ -43,7 +43,7 @@ def predict_folder(
     return rows
 
 
-def _predict_whole(model: Path, file: Path, target: Path, progress: Progress) -> int:
+def _predict_whole(model: Path, file: Path, target: Path, progress: TrainingProgress) -> int:
     """Write beside and rename: what stands under its name is whole."""
     target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".part-", dir=target.parent) as part:

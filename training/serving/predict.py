@@ -21,7 +21,7 @@ from training.errors import ConfigurationError, OutputError, UnreadableSourceErr
 from training.model import archive
 from training.model.answer import Prepared, Rating, prepare, rate
 from training.model.star_model import StarModel
-from training.progress import Progress
+from training.progress import TrainingProgress
 from training.serving.tables import Raw, Refused, Row, read_rows, suffix_of, write_table
 
 BATCH_ROWS = 512  # also where a stopped run may go on: see `_keep`
@@ -49,7 +49,7 @@ _lines = msgspec.json.Decoder(Prediction)
 
 
 @dataclass
-class Written:
+class WrittenRows:
     """Where a run writes, and how many rows are there so far, of them readable ones."""
 
     lines: Path
@@ -65,7 +65,7 @@ def predict(
     observations: Path | None = None,
     *,
     resume: bool = False,
-    progress: Progress | None = None,
+    progress: TrainingProgress | None = None,
 ) -> int:
     """Answer for every row of `source`, and return how many there are.
 
@@ -75,7 +75,7 @@ def predict(
     ConfigurationError where the model's language detector is not installed, OutputError where the
     answers cannot be written; what is written stays, and `resume` goes on after it.
     """
-    progress = progress or Progress()
+    progress = progress or TrainingProgress()
     kind = suffix_of(out)
     if kind == "jsonl.gz":
         raise ConfigurationError("predictions are written as .jsonl or .parquet")
@@ -84,7 +84,7 @@ def predict(
     find_detector(stars.detector)
     rows = read_rows(source)  # says at once whether it can be read
     lines = out if kind == "jsonl" else out.with_name(out.name + ".rows.jsonl")
-    done = Written(lines, observations)
+    done = WrittenRows(lines, observations)
     try:
         _answer_rows(stars, rows, done, resume, progress)
         if lines is not out:
@@ -98,7 +98,11 @@ def predict(
 
 
 def _answer_rows(
-    model: StarModel, rows: Iterator[Row], done: Written, resume: bool, progress: Progress
+    model: StarModel,
+    rows: Iterator[Row],
+    done: WrittenRows,
+    resume: bool,
+    progress: TrainingProgress,
 ) -> None:
     for path in filter(None, (done.lines, done.observations)):
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -116,10 +120,10 @@ def _answer_rows(
 def _run(
     model: StarModel,
     rows: Iterator[Row],
-    done: Written,
+    done: WrittenRows,
     answers: IO[bytes],
     seen: IO[bytes] | None,
-    progress: Progress,
+    progress: TrainingProgress,
 ) -> None:
     skipped = sum(1 for _ in islice(rows, done.rows))
     if skipped < done.rows:
@@ -146,7 +150,7 @@ def _resolve(batch: list[Row], detector: str) -> list[Prepared | Refused]:
 def _write(
     model: StarModel,
     batch: list[Prepared | Refused],
-    done: Written,
+    done: WrittenRows,
     answers: IO[bytes],
     seen: IO[bytes] | None,
 ) -> None:
@@ -187,7 +191,7 @@ def _encode(records: Sequence[Prediction | ModelObservation]) -> bytes:
     return b"".join(msgspec.json.encode(record) + b"\n" for record in records)
 
 
-def _keep(done: Written) -> None:
+def _keep(done: WrittenRows) -> None:
     """Count the whole batches that stand in both files, and cut the files behind them.
 
     A batch that was written in part is answered anew: on some processors a row's last bit depends

@@ -36,7 +36,7 @@ DETECTOR_SECONDS = 0.5  # after the start
 JSON = "application/json"
 
 
-class Review(msgspec.Struct, frozen=True):
+class InvocationReview(msgspec.Struct, frozen=True):
     """One review as a customer wrote it."""
 
     text: str
@@ -44,10 +44,12 @@ class Review(msgspec.Struct, frozen=True):
     verified_purchase: bool | None = None
 
 
-class Question(msgspec.Struct, frozen=True):
+class InvocationRequest(msgspec.Struct, frozen=True):
     """The body of a request."""
 
-    reviews: Annotated[list[Review], msgspec.Meta(min_length=1, max_length=MAX_INVOCATION_REVIEWS)]
+    reviews: Annotated[
+        list[InvocationReview], msgspec.Meta(min_length=1, max_length=MAX_INVOCATION_REVIEWS)
+    ]
     explain: bool = False
 
 
@@ -58,15 +60,15 @@ class Answer(msgspec.Struct, frozen=True):
     ratings: list[Rating]
 
 
-_questions = msgspec.json.Decoder(Question)
+_questions = msgspec.json.Decoder(InvocationRequest)
 
 
-def parse(body: bytes) -> Question:
+def parse(body: bytes) -> InvocationRequest:
     """Read a request. Raises RequestError with the pointer to the field, never with its value."""
     return decode_body(_questions, body, max_bytes=MAX_INVOCATION_BYTES)
 
 
-def answer(model: StarModel, question: Question) -> Answer:
+def answer(model: StarModel, question: InvocationRequest) -> Answer:
     """Answer a request. Raises RequestError where a review holds nothing to judge."""
     asked = question.reviews
     prepared = prepare([r.title for r in asked], [r.text for r in asked], model.detector)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from infra.source import Source, read_commit
+from infra.source import DeployedSource, read_commit
 from reviews.digest import digest_files, digest_program, mark_dirty
 
 DIRTY = re.compile(r"[0-9a-f]{40}-dirty\.[0-9a-f]{12}")
@@ -62,7 +62,7 @@ def test_a_clean_tree_is_its_commit(project: Path) -> None:
     (project / ".local").mkdir()
     (project / ".local" / "summary.json").write_text("ignored")
     (project / "my reviews.jsonl").write_text("data of a user is no part of a model's code")
-    assert Source.read(project).commit == git(project, "rev-parse", "HEAD")
+    assert DeployedSource.read(project).commit == git(project, "rev-parse", "HEAD")
 
 
 def edit(project: Path) -> None:
@@ -90,7 +90,7 @@ def document(project: Path) -> None:
 def test_a_changed_tree_is_marked_with_what_differs(project: Path, change) -> None:
     head = git(project, "rev-parse", "HEAD")
     change(project)
-    marked = Source.read(project).commit
+    marked = DeployedSource.read(project).commit
     assert DIRTY.fullmatch(marked)
     assert marked.startswith(head)
     assert read_commit(project) == marked  # the same difference, the same mark
@@ -121,11 +121,11 @@ def test_without_history_the_commit_is_the_one_that_is_named(
     plain = tmp_path / "plain"
     write_tree(plain)
     monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path))
-    assert Source.read(plain).commit == "unknown"
+    assert DeployedSource.read(plain).commit == "unknown"
     monkeypatch.setenv("GIT_COMMIT", "f" * 40)
-    assert Source.read(plain).commit == "f" * 40
+    assert DeployedSource.read(plain).commit == "f" * 40
     edit(project)  # where there is history, no variable hides that the tree was changed
-    assert DIRTY.fullmatch(Source.read(project).commit)
+    assert DIRTY.fullmatch(DeployedSource.read(project).commit)
 
 
 def test_the_shell_s_git_variables_name_no_other_repository(

@@ -24,7 +24,7 @@ from lambdas.ports import (
     stacks,
     topics,
 )
-from lambdas.ports.api import Api, base_url
+from lambdas.ports.api import SignedApi, base_url
 from lambdas.ports.clients import client
 from reviews.errors import DeadlineError, ModelError, NotReadyError
 from tests.unit.lambdas.conftest import RAW
@@ -357,6 +357,6 @@ def test_a_request_to_our_api_names_its_agent_outside_the_signature(
         def close(self) -> None: ...
 
     monkeypatch.setattr("lambdas.ports.api.HTTPSConnection", Connection)
-    assert Api("id", "prod").post("/v1/ratings", b"{}") == (200, b"{}")
+    assert SignedApi("id", "prod").post("/v1/ratings", b"{}") == (200, b"{}")
     assert sent["user-agent"].startswith("review-stars/")
     assert "user-agent" not in sent["authorization"]

@@ -22,7 +22,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from lambdas.ports.objects import RangeError, Stored
-from lambdas.preprocess.source import Source, result_key
+from lambdas.preprocess.source import RawSource, result_key
 from reviews.errors import (
     CountMismatchError,
     NotReadyError,
@@ -453,7 +453,7 @@ def test_a_source_of_an_older_form_can_still_be_listed(machine: Machine, s3: Any
     """Records of sources outlive releases: those from before sequencers have none."""
     event = put(s3, lines(20))
     run(machine, s3, event)
-    key = Source(**{k: event[k] for k in ("bucket", "key", "version")}).record_key
+    key = RawSource(**{k: event[k] for k in ("bucket", "key", "version")}).record_key
     record = json.loads(s3.get_object(Bucket=CURATED, Key=key)["Body"].read())
     assert record.pop("sequencer") == event["sequencer"]
     s3.put_object(Bucket=CURATED, Key=key, Body=json.dumps(record).encode())

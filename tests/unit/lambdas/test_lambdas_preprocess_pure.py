@@ -15,31 +15,31 @@ from hypothesis import strategies as st
 from lambdas.preprocess import dataset, shards
 from lambdas.preprocess.dataset import SourceRecord
 from lambdas.preprocess.gzip_split import parts
-from lambdas.preprocess.results import RefinedWith, Result, Written, add_up
+from lambdas.preprocess.results import RefinedWith, ShardResult, WrittenShard, add_up
 from lambdas.preprocess.shards import Shard
-from lambdas.preprocess.source import Source
+from lambdas.preprocess.source import RawSource
 from reviews.counts import Counts
 from reviews.errors import CountMismatchError, PartialFailureError, UnreadableSourceError
 
-SOURCE = Source("raw", "incoming/a.jsonl", "v.1")
+SOURCE = RawSource("raw", "incoming/a.jsonl", "v.1")
 REFINED_WITH = RefinedWith("1", "py3langid-25", "digest", "commit")
 SIZE = 100
 ALL = {f"reviews/{n}" for n in range(9)}
 WHEN = datetime(2026, 11, 24, 10, 0, 0, 5, tzinfo=UTC)
 
 
-def result(shard: Shard, read: int = 3, kept: int = 2, rows: int | None = None) -> Result:
+def result(shard: Shard, read: int = 3, kept: int = 2, rows: int | None = None) -> ShardResult:
     counts = Counts(read=read, kept=kept)
     counts.rejected["no_text"] = read - kept
     counts.languages["en"] = counts.ratings["5"] = kept
-    written = Written(f"reviews/{shard.shard}", "v", "sha", kept if rows is None else rows)
+    written = WrittenShard(f"reviews/{shard.shard}", "v", "sha", kept if rows is None else rows)
     begin, end = shard.start or 0, shard.end or SIZE
     parquet = written if kept else None
-    return Result(shard, REFINED_WITH, begin, end, counts.to_dict(), parquet)
+    return ShardResult(shard, REFINED_WITH, begin, end, counts.to_dict(), parquet)
 
 
 def record(key: str, version: str, seconds: int = 0, sequencer: str = "") -> SourceRecord:
-    source = Source("raw", key, version)
+    source = RawSource("raw", key, version)
     one = shards.of_whole(source, gzip=False)[0]
     refined = add_up(source, [one], {0: result(one)}, REFINED_WITH, {"reviews/0"}, SIZE)
     when = (WHEN + timedelta(seconds=seconds)).isoformat()
@@ -48,11 +48,11 @@ def record(key: str, version: str, seconds: int = 0, sequencer: str = "") -> Sou
 
 
 def test_a_source_has_the_same_keys_whenever_it_is_named() -> None:
-    assert Source("raw", "incoming/a.jsonl", "v.1") == SOURCE
-    assert SOURCE.id == Source("raw", "incoming/a.jsonl", "v.1").id
-    assert SOURCE.id != Source("raw", "incoming/a.jsonl", "v.2").id
-    assert SOURCE.id != Source("raw", "incoming/b.jsonl", "v.1").id
-    assert "/" not in Source("raw", "k", "../x/y").id
+    assert RawSource("raw", "incoming/a.jsonl", "v.1") == SOURCE
+    assert SOURCE.id == RawSource("raw", "incoming/a.jsonl", "v.1").id
+    assert SOURCE.id != RawSource("raw", "incoming/a.jsonl", "v.2").id
+    assert SOURCE.id != RawSource("raw", "incoming/b.jsonl", "v.1").id
+    assert "/" not in RawSource("raw", "k", "../x/y").id
 
 
 @given(size=st.integers(1, 10**12), most=st.integers(1, 10**9))
@@ -140,7 +140,7 @@ def test_a_source_adds_up() -> None:
 
 def test_shards_without_a_result_are_listed() -> None:
     found = shards.of_ranges(SOURCE, 100, 30)
-    results = {0: result(found[0]), 3: Result(found[3], REFINED_WITH, failure="breaks off")}
+    results = {0: result(found[0]), 3: ShardResult(found[3], REFINED_WITH, failure="breaks off")}
     with pytest.raises(PartialFailureError, match=r"3 of 4 shards.*1: no.*3: breaks off") as error:
         add_up(SOURCE, found, results, REFINED_WITH, ALL, SIZE)
     assert error.value.shards == (1, 2, 3)
@@ -204,7 +204,7 @@ def test_parts_of_a_gzip_are_held_against_what_was_cut_out() -> None:
 
 def test_one_unreadable_file_says_why_in_a_sentence() -> None:
     one = shards.of_whole(SOURCE, gzip=True)
-    failed = Result(
+    failed = ShardResult(
         one[0], REFINED_WITH, failure="the gzip stream breaks off after 9 bytes", is_final=True
     )
     with pytest.raises(UnreadableSourceError, match=r"^s3://raw/incoming/a\.jsonl: the gzip"):

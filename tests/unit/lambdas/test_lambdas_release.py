@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from lambdas.ports.models import Endpoint, Package
+from lambdas.ports.models import EndpointState, Package
 from lambdas.release.decide import decide, rollout, stale
 from lambdas.release.golden_set import compare, questions
 from lambdas.settings import ReleaseSettings
@@ -213,7 +213,7 @@ def test_what_serves_is_looked_at_and_a_silent_rollback_is_seen(
     monkeypatch.setattr(
         module.models,
         "served_package",
-        lambda _: (Endpoint(served["status"], "config", ""), served["arn"]),
+        lambda _: (EndpointState(served["status"], "config", ""), served["arn"]),
     )
     event = {"model_package_arn": f"{ARN}/2"}
     assert module.handler(event, Context())["served"] is True
@@ -241,7 +241,7 @@ def test_a_wedged_stack_is_recognised_before_anything_is_touched(
     load: Load, monkeypatch: pytest.MonkeyPatch, status: str
 ) -> None:
     module = load("lambdas.release.validate", SETTINGS)
-    served = (Endpoint("InService", "c", ""), f"{ARN}/1")
+    served = (EndpointState("InService", "c", ""), f"{ARN}/1")
     monkeypatch.setattr(module.parameters, "read", lambda _: f"{ARN}/1")
     monkeypatch.setattr(module.models, "describe_package", lambda _: package())
     monkeypatch.setattr(module.models, "served_package", lambda _: served)

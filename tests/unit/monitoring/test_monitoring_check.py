@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from monitoring.baseline import Baseline
-from monitoring.check import STARTED, AlarmPolicy, LiveModel, Outcome, Records, check
+from monitoring.check import STARTED, AlarmPolicy, CheckOutcome, LiveModel, Records, check
 from monitoring.errors import BaselineError
 from monitoring.feedback import Feedback
 from monitoring.observations import Observation, Observations
@@ -71,7 +71,7 @@ def checked(
     state: State | None = None,
     policy: AlarmPolicy = POLICY,
     returned: tuple[Feedback, ...] = (),
-) -> Outcome:
+) -> CheckOutcome:
     taken = Records(observations=found, unreadable=Counter(), feedback=returned)
     return check(
         state or State(), taken, MODEL, until=NOW, now=NOW, settings=SETTINGS, policy=policy

@@ -38,7 +38,7 @@ def baseline() -> Baseline:
     return Baseline.from_observations(observed(20_000, 0), ["en"])
 
 
-def alarms(verdict: drift.Verdict) -> set[str]:
+def alarms(verdict: drift.DriftVerdict) -> set[str]:
     return {finding.name for finding in verdict.alarms}
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from lambdas.ports.api import Api
+from lambdas.ports.api import SignedApi
 from lambdas.ports.roles import Credentials
 from operate import client
 from operate.__main__ import main
@@ -74,7 +74,7 @@ class Answers:
         self.body = answer if isinstance(answer, bytes) else json.dumps(answer).encode()
         self.asked: list[dict[str, Any]] = []
 
-    def post(self, api: Api, path: str, body: bytes) -> tuple[int, bytes]:
+    def post(self, api: SignedApi, path: str, body: bytes) -> tuple[int, bytes]:
         assert path == "/v1/ratings"
         assert api.credentials is not None
         self.asked.append(json.loads(body))
@@ -85,7 +85,7 @@ def answering(
     monkeypatch: pytest.MonkeyPatch, status: int, answer: dict[str, Any] | bytes
 ) -> Answers:
     made = Answers(status, answer)
-    monkeypatch.setattr(Api, "post", lambda *given: made.post(*given))
+    monkeypatch.setattr(SignedApi, "post", lambda *given: made.post(*given))
     return made
 
 

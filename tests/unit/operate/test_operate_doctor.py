@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from operate import doctor
-from operate.doctor import Finding
+from operate.doctor import MachineFinding
 
 ROOT = Path(__file__).parents[3]
 
@@ -87,9 +87,9 @@ def test_every_finding_is_one_line_with_its_remedy(capsys: pytest.CaptureFixture
     subjects = [line.split()[1] for line in lines]
     for subject in ("Python", "git", "curl", "disk", "memory", "HOME", "clock", "port"):
         assert subject in subjects
-    assert Finding("x", "odd", "do this").line == "--  x          odd: do this"
-    assert Finding("x", "bad", "do this", must=True).line.startswith("!!")
-    assert Finding("x", "good").line == "ok  x          good"
+    assert MachineFinding("x", "odd", "do this").line == "--  x          odd: do this"
+    assert MachineFinding("x", "bad", "do this", must=True).line.startswith("!!")
+    assert MachineFinding("x", "good").line == "ok  x          good"
 
 
 def settle_history(folder: Path) -> None:

@@ -8,7 +8,7 @@ import pytest
 from rich.console import Console
 
 from operate.inbox import Alert
-from operate.progress import Progress
+from operate.progress import RunProgress
 
 
 @pytest.mark.parametrize(
@@ -26,5 +26,5 @@ def test_an_alert_says_its_reason_in_one_line(message: str, line: str) -> None:
 
 def test_words_in_brackets_are_printed_and_not_taken_for_markup() -> None:
     said = io.StringIO()
-    Progress(Console(file=said, width=80)).log("alert: see [red]this[/] page")
+    RunProgress(Console(file=said, width=80)).log("alert: see [red]this[/] page")
     assert "see [red]this[/] page" in said.getvalue()

@@ -45,7 +45,7 @@ def version(aws: Aws, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
     s3.put_object(Bucket=CURATED, Key=keys.dataset("d1"), Body=json.dumps(record).encode())
     package = aws.register(**metadata)
     aws.go_live(package, "2026")
-    endpoint = models.Endpoint("InService", "config-1", "")
+    endpoint = models.EndpointState("InService", "config-1", "")
     monkeypatch.setattr(models, "served_package", lambda name: (endpoint, package))
     return metadata
 
@@ -83,7 +83,7 @@ def test_a_run_that_was_not_tracked_is_said(aws: Aws, version: dict[str, str]) -
 def test_what_serves_instead_is_named(
     aws: Aws, version: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    endpoint = models.Endpoint("InService", "config-2", "")
+    endpoint = models.EndpointState("InService", "config-2", "")
     monkeypatch.setattr(models, "served_package", lambda name: (endpoint, "arn:x/2"))
     assert lineage(aws.deployment)["serving"] == {"live": False, "instead": "arn:x/2"}
 

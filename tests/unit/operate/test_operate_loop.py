@@ -18,7 +18,7 @@ from lambdas.ports.machines import Described
 from operate import follow
 from operate.errors import OperateError
 from operate.loop import Journey, learn_now
-from operate.progress import Progress
+from operate.progress import RunProgress
 from tests.unit.operate.conftest import MODELS, RAW, Aws
 
 EVALUATION = {
@@ -50,7 +50,7 @@ def journey(aws: Aws, said: io.StringIO, monkeypatch: pytest.MonkeyPatch) -> Jou
     aws.deployment.outputs[outputs.MONITOR_FUNCTION] = "monitor"
     monkeypatch.setattr(models, "newest_pipeline_execution", lambda name: None)
     early = datetime.now(UTC) - timedelta(minutes=1)
-    return Journey(aws.deployment, Progress(Console(file=said)), since=early)
+    return Journey(aws.deployment, RunProgress(Console(file=said)), since=early)
 
 
 def ending(

@@ -15,7 +15,7 @@ from botocore.exceptions import (
 )
 
 from lambdas.ports import clients, failures, identity
-from lambdas.ports.identity import Caller
+from lambdas.ports.identity import CallerIdentity
 from operate.__main__ import main
 from operate.errors import InputError, OperateError, describe
 from operate.place import Place
@@ -36,7 +36,7 @@ def own_environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 def sign_in(monkeypatch: pytest.MonkeyPatch, account: str) -> None:
     arn = f"arn:aws:iam::{account}:user/me"
-    monkeypatch.setattr(identity, "caller", lambda: Caller(account, arn))
+    monkeypatch.setattr(identity, "caller", lambda: CallerIdentity(account, arn))
 
 
 def test_region_and_account_are_those_of_the_stage(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -105,7 +105,7 @@ def test_every_failure_of_a_command_is_one_sentence(
     error: Exception,
     sentence: str,
 ) -> None:
-    def fail() -> Caller:
+    def fail() -> CallerIdentity:
         raise error
 
     monkeypatch.setattr(identity, "caller", fail)
@@ -119,7 +119,7 @@ def test_every_failure_of_a_command_is_one_sentence(
 def test_a_local_cloud_that_died_is_said_with_the_place_of_its_log(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fail() -> Caller:
+    def fail() -> CallerIdentity:
         raise EndpointConnectionError(endpoint_url="https://localhost:4566")
 
     (tmp_path / "cloud.json").write_text(

@@ -12,7 +12,7 @@ from moto import mock_aws
 
 from lambdas.contract import keys
 from lambdas.ports.models import Package
-from lambdas.preprocess.source import Source, parquet_key, rejected_key, result_key
+from lambdas.preprocess.source import RawSource, parquet_key, rejected_key, result_key
 from operate import remove
 from operate.deployment import Deployment
 from operate.errors import InputError, OperateError
@@ -69,7 +69,7 @@ class Stage:
         return str(self.s3.put_object(Bucket=bucket, Key=key, Body=body)["VersionId"])
 
     def made_of(self, key: str, version: str) -> list[str]:
-        source = Source("raw", key, version)
+        source = RawSource("raw", key, version)
         made = [fn(source.id, 0) for fn in (parquet_key, rejected_key, result_key)]
         for name in (*made, source.record_key):
             self.put("curated", name)

@@ -23,7 +23,7 @@ from operate.errors import InputError, OperateError
 from operate.local import LocalCloud
 from operate.loop import Journey
 from operate.place import Place
-from operate.progress import Progress
+from operate.progress import RunProgress
 
 RUN_FILES = {name: f"of the serving run: {name}" for name in run.RUN_FILES}
 
@@ -160,7 +160,7 @@ def test_the_lock_names_its_process_and_is_free_afterwards(tmp_path: Path) -> No
 
 def looped(home: Path, shell: dict[str, str], said: io.StringIO) -> run.Loop:
     console = Console(file=said, width=80)
-    return run.Loop(Place("local", home, shell), LocalCloud(home), Progress(console))
+    return run.Loop(Place("local", home, shell), LocalCloud(home), RunProgress(console))
 
 
 def test_a_run_says_what_it_replaces_and_what_it_does_not_take(home: Path) -> None:
@@ -257,7 +257,7 @@ def serve(
     loop = run.Loop(
         Place("local", tmp_path),
         Serving(tmp_path, looks),
-        Progress(Console(file=printed, width=200)),
+        RunProgress(Console(file=printed, width=200)),
     )
     deployed = Deployment(loop.place, {})
     monkeypatch.setattr(run, "Watch", lambda *given: watching)
@@ -367,10 +367,10 @@ def found(rejected: dict[str, int]) -> summary.Summary:
     return summary.Summary(
         reviews=summary.Reviews(read=10, kept=9, duplicates=0, rejected=rejected),
         model=summary.Model(version=1, metrics={"accuracy": 0.7}, gate="passed"),
-        endpoint=summary.Endpoint("InService", 1),
-        api=summary.Api("https://localhost:4566/x", 200, 5, 12.3),
+        endpoint=summary.EndpointSummary("InService", 1),
+        api=summary.ApiSummary("https://localhost:4566/x", 200, 5, 12.3),
         drift=summary.Drift("insufficient", 0),
-        alerts=summary.Alerts(1),
+        alerts=summary.AlertSummary(1),
         seconds={"total": 40.0},
     )
 

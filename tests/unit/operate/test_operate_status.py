@@ -16,7 +16,7 @@ from rich.console import Console
 from lambdas.ports import machines, models
 from lambdas.ports.machines import Described
 from operate import clock, status
-from operate.progress import Progress, show, wrap
+from operate.progress import RunProgress, show, wrap
 from operate.status import Watch
 from tests.unit.operate.conftest import Aws
 
@@ -52,7 +52,7 @@ def alert(aws: Aws, subject: str, message: str, when: str) -> None:
 def test_status_has_one_zone_in_every_line(
     aws: Aws, far_east: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    endpoint = models.Endpoint("InService", "review-stars-dev-1-x", "")
+    endpoint = models.EndpointState("InService", "review-stars-dev-1-x", "")
     monkeypatch.setattr(models, "describe_endpoint", lambda name: endpoint)
     aws.go_live(aws.register(), "1")
     machines.start(aws.machines["learn"], {})
@@ -148,13 +148,13 @@ def test_nothing_is_broken_in_a_pipe() -> None:
 
 def test_while_it_serves_a_line_has_its_time_of_day() -> None:
     said = io.StringIO()
-    Progress(Console(file=said)).log_event("release: running")
+    RunProgress(Console(file=said)).log_event("release: running")
     assert re.fullmatch(r"\d\d:\d\d:\d\d UTC  release: running\n", said.getvalue())
 
 
 def test_a_step_says_its_end_and_its_seconds() -> None:
     said = io.StringIO()
-    progress = Progress(Console(file=said))
+    progress = RunProgress(Console(file=said))
     with progress.step("one", "Do one thing"):
         progress.log_change("state")
         progress.log_change("state")
@@ -170,6 +170,6 @@ def test_a_step_says_its_end_and_its_seconds() -> None:
 
 def test_a_step_on_a_terminal_reads_no_markup_in_its_title() -> None:
     console, file = terminal(80)
-    with Progress(console).step("one", "Do one thing"):
+    with RunProgress(console).step("one", "Do one thing"):
         pass
     assert "✓ Do one thing" in file.getvalue()

@@ -12,7 +12,7 @@ import pytest
 from reviews.__main__ import main
 from reviews.file_kind import HEAD_BYTES
 from reviews.files import refine_files
-from reviews.progress import Progress
+from reviews.progress import RefineProgress
 from reviews.synthetic import raw_lines
 
 LINES = b"\n".join(raw_lines(rows=300, seed=5)) + b"\n"
@@ -284,7 +284,7 @@ class Screen(io.StringIO):
 @pytest.mark.parametrize(("out", "lines"), [(io.StringIO(), 3), (Screen(), 1)])
 def test_progress_is_a_bar_where_a_person_looks_and_lines_where_not(out, lines):
     seconds = iter(range(0, 1000, 4))
-    progress = Progress("refine", 2_000_000, out=out, now=lambda: next(seconds))
+    progress = RefineProgress("refine", 2_000_000, out=out, now=lambda: next(seconds))
     for done in range(0, 2_000_000, 500_000):
         progress.show(done)
     progress.finish(2_000_000, "9 read")

@@ -130,13 +130,13 @@ PLAIN = {
 def trained(folder, rows, seed, *, family="views"):
     from training import config
     from training.model.star_model import StarModel
-    from training.progress import Progress
+    from training.progress import TrainingProgress
     from training.train import train
 
     write_sample(folder / "s.jsonl", rows=rows, seed=seed)
     refine_files([folder / "s.jsonl"], folder)
     settings = msgspec.structs.replace(config.load(), family=family)
-    train(folder / "reviews", folder / family, settings, progress=Progress(quiet=True))
+    train(folder / "reviews", folder / family, settings, progress=TrainingProgress(quiet=True))
     return StarModel.load(folder / family)
 
 

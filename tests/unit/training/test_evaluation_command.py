@@ -19,7 +19,7 @@ from training.data.dataset import Rows
 from training.errors import ArtefactError, DatasetError
 from training.evaluate import Scored, compare_with_champion, evaluate
 from training.evaluation.evaluation import Evaluation, read_evaluation
-from training.progress import Progress
+from training.progress import TrainingProgress
 from training.report import ablations
 from training.train import train
 
@@ -68,8 +68,8 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     write_reviews(folder / "data", 2500, 0, noise=0.2)
     write_reviews(folder / "noisy", 900, 1, noise=0.8)
     plain = msgspec.structs.replace(config.load(), family="plain", folds=2)
-    train(folder / "data", folder / "good", plain, progress=Progress(quiet=True))
-    train(folder / "noisy", folder / "bad", plain, progress=Progress(quiet=True))
+    train(folder / "data", folder / "good", plain, progress=TrainingProgress(quiet=True))
+    train(folder / "noisy", folder / "bad", plain, progress=TrainingProgress(quiet=True))
     evaluate(folder / "good", folder / "data", folder / "out", folder / "bad")
     return folder
 
@@ -176,7 +176,9 @@ def test_bad_input_is_named_and_nothing_is_written(place: Path, tmp_path: Path) 
 @pytest.mark.slow
 def test_the_learning_curve_stands_in_the_report(place: Path, tmp_path: Path) -> None:
     plain = msgspec.structs.replace(config.load(), family="plain", folds=2)
-    curve = learning_curve(place / "data", plain, shares=(0.25, 1.0), progress=Progress(quiet=True))
+    curve = learning_curve(
+        place / "data", plain, shares=(0.25, 1.0), progress=TrainingProgress(quiet=True)
+    )
     few, all_of_them = curve["points"]
     assert few["rows"] < 0.3 * all_of_them["rows"]
     assert few["accuracy"] <= all_of_them["accuracy"] + 0.05

@@ -25,12 +25,12 @@ from training.errors import ConfigurationError, OutputError, UnreadableSourceErr
 from training.model import artefact
 from training.model.answer import prepare, rate
 from training.model.star_model import StarModel
-from training.progress import Progress
+from training.progress import TrainingProgress
 from training.serving import serve
 from training.serving.predict import predict
 
 ROOT = Path(__file__).parents[3]
-QUIET = Progress(quiet=True)
+QUIET = TrainingProgress(quiet=True)
 GOOD = {"title": "good", "text": "it is &lt;b&gt;good&lt;/b&gt;, &amp; they don't know"}
 LINES = [
     json.dumps({"rating": 5.0, **GOOD}),
@@ -334,6 +334,6 @@ def test_a_review_s_language_is_told_by_the_model_s_detector(
     predict(model_folder, source, tmp_path / "out.jsonl", progress=QUIET)
     told = {row["language"] for row in read(tmp_path / "out.jsonl") if not row["reason"]}
     assert told == {"tlh", "und", "en"}  # the last stood in a row that was curated already
-    model, review = StarModel.load(model_folder), serve.Review(GOOD["text"])
-    answered = serve.answer(model, serve.Question([review]))
+    model, review = StarModel.load(model_folder), serve.InvocationReview(GOOD["text"])
+    answered = serve.answer(model, serve.InvocationRequest([review]))
     assert answered.ratings[0].language == "tlh"

@@ -14,7 +14,7 @@ from lambdas.ratings.request import check_words, parse_question
 from reviews.clean import clean
 from reviews.errors import RequestError
 from training.model.star_model import StarModel
-from training.progress import Progress
+from training.progress import TrainingProgress
 from training.serving import serve
 from training.serving.predict import predict
 from training.tracking.pyfunc import PyfuncModel, _load_pyfunc
@@ -51,7 +51,7 @@ def by_predict(
     source, out = place / "in.jsonl", place / "out.jsonl"
     lines = [json.dumps({"title": title, "text": text}) for title, text in reviews]
     source.write_text("\n".join(lines))
-    predict(folder, source, out, progress=Progress(quiet=True))
+    predict(folder, source, out, progress=TrainingProgress(quiet=True))
     return [json.loads(line) for line in out.read_text().splitlines()]
 
 
@@ -92,7 +92,9 @@ def test_no_way_judges_what_holds_no_words(model: StarModel, model_folder: Path,
     assert [row["reason"] for row in found] == [row["reason"] for row in predicted] == reasons
     assert [pd.isna(row["stars"]) for row in found] == [bool(reason) for reason in reasons]
     for title, text in BLANK:
-        question = serve.Question([serve.Review("good"), serve.Review(text, title)])
+        question = serve.InvocationRequest(
+            [serve.InvocationReview("good"), serve.InvocationReview(text, title)]
+        )
         with pytest.raises(RequestError) as refused:
             serve.answer(model, question)
         assert refused.value.pointer == "/reviews/1/text"

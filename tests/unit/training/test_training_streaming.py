@@ -13,7 +13,7 @@ from training.config import Space
 from training.data.dataset import Rows, join
 from training.errors import TrainingError
 from training.fit import choose_mode, streaming
-from training.progress import Progress
+from training.progress import TrainingProgress
 
 
 def make_rows(first: int, last: int) -> Rows:
@@ -68,6 +68,6 @@ def test_a_disk_that_is_full_is_said_with_what_to_do(tmp_path: Path, monkeypatch
 
     pq.write_table(pa.table({"title": [""], "text": ["good"]}), tmp_path / "0.parquet")
     monkeypatch.setattr(streaming.partitions, "partition_rows", full)
-    opened = streaming.open_streaming(tmp_path, config.load(), Progress(quiet=True))
+    opened = streaming.open_streaming(tmp_path, config.load(), TrainingProgress(quiet=True))
     with pytest.raises(TrainingError, match=r"No space left on device; .* in TMPDIR"):
         opened.__enter__()
