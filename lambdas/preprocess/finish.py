@@ -53,16 +53,16 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
 def _results(shards: list[Shard]) -> dict[int, ShardResult]:
     """The results that workers have left."""
 
-    def read(shard: Shard) -> ShardResult | None:
+    def read(shard: Shard) -> bytes | None:
         try:
-            body = objects.read(settings.curated_bucket, result_key(shard.source_id, shard.shard))
+            return objects.read(settings.curated_bucket, result_key(shard.source_id, shard.shard))
         except FileNotFoundError:
             return None
-        return read_result(body)
 
     with ThreadPoolExecutor(READERS) as pool:
-        found = pool.map(read, shards)
-        return {result.shard.shard: result for result in found if result}
+        bodies = [body for body in pool.map(read, shards) if body is not None]
+    found = map(read_result, bodies)
+    return {result.shard.shard: result for result in found if result}
 
 
 def _stored(source: RawSource) -> set[str]:

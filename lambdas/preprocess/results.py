@@ -72,10 +72,14 @@ class ShardResult(msgspec.Struct, frozen=True):
     is_final: bool = False
 
 
+# Made once, at import: msgspec crashes where two threads meet a type for the first time together.
+_RESULT = msgspec.json.Decoder(ShardResult)
+
+
 def read_result(body: bytes) -> ShardResult | None:
     """A result as it was left; None: by code that knew other fields."""
     try:
-        return msgspec.json.decode(body, type=ShardResult)
+        return _RESULT.decode(body)
     except msgspec.DecodeError:
         return None
 
