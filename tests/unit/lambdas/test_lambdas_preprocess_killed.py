@@ -86,7 +86,7 @@ def half(nth):
 
 write = worker.parquet.write
 if place == "reading":
-    objects.Stream.read = after(objects.Stream.read, 9)
+    objects.ObjectStream.read = after(objects.ObjectStream.read, 9)
 elif place == "writing":
     worker.parquet.write = dying_batches
 elif place.startswith("half of upload "):

@@ -190,7 +190,7 @@ def test_the_golden_set_is_asked_through_the_api_and_again_where_it_is_not_ready
 ) -> None:
     module = load("lambdas.release.golden", SETTINGS)
     api = FakeApi(statuses)
-    monkeypatch.setattr(module, "Api", lambda *_: api)
+    monkeypatch.setattr(module, "SignedApi", lambda *_: api)
     monkeypatch.setattr(module.time, "sleep", lambda _: None)
     monkeypatch.setattr(module.models, "describe_package", lambda _: package())
     s3.put_object(Bucket=MODELS, Key="runs/1/model.tar.gz", Body=archive(golden()).getvalue())
