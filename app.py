@@ -80,13 +80,13 @@ def signals(
     """What the alarms watch, as its owners hand it out."""
     return Signals(
         preprocessing_failed=preprocessing.preprocessing.failed(),
-        preprocess_dead_letters=preprocessing.preprocessing.dead_letters.waiting(),
+        preprocess_dead_letters=preprocessing.preprocessing.dead_letters,
         rejected_share=preprocessing.preprocessing.rejected_share(),
         learning_failed=learning.learning.failed(),
-        learn_dead_letters=learning.learning.dead_letters.waiting(),
+        learn_dead_letters=learning.learning.dead_letters,
         release_failed=serving.release.failed(),
         release_stuck=serving.release.stuck(),
-        release_dead_letters=serving.release.dead_letters.waiting(),
+        release_dead_letters=serving.release.dead_letters,
         model_errors=serving.ratings.model_errors(),
         dropped_observations=serving.ratings.dropped_observations(),
         server_error_share=serving.ratings.server_error_share(),

@@ -1,4 +1,4 @@
-"""Events that could not start what they should have started: kept, and counted."""
+"""Events that could not start what they should have started: kept, and alarmed on."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
+from infra.blocks.alarms import Alarm
 from infra.stage import Stage
 
 
@@ -31,11 +32,12 @@ class DeadLetters(Construct):
             )
         )
 
-    def waiting(self) -> cloudwatch.Metric:
-        """Events in the queue: a number that stays until someone looks."""
-        return cloudwatch.Metric(
+    def alarm(self, id: str, message: str) -> Alarm:
+        """In alarm while an event lies in the queue: the number stays until someone looks."""
+        waiting = cloudwatch.Metric(
             namespace="AWS/SQS",
             metric_name="ApproximateNumberOfMessagesVisible",
             dimensions_map={"QueueName": self._name},
             statistic="Maximum",
         )
+        return Alarm(id, waiting, message, minutes=5, over=0)

@@ -16,8 +16,19 @@ MAX_ROLLOUT_SECONDS = 3_600
 Json = dict[str, Any]
 
 
+def api_alarm(server_error_share: cloudwatch.Metric) -> Alarm:
+    """The API's guardrail: what clients see of a bad model, whoever is to blame."""
+    return Alarm(
+        "ApiErrors",
+        server_error_share,
+        "More than one answer in a hundred is an error of ours.",
+        minutes=1,
+        over=0.01,
+    )
+
+
 def endpoint_alarms(stage: Stage) -> list[Alarm]:
-    """The endpoint's own guardrails; the API's stands with the API."""
+    """The endpoint's guardrails."""
     return [
         Alarm(
             "EndpointErrors",

@@ -10,6 +10,7 @@ from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
 from infra.blocks.alarms import Alarm, Alarms
+from infra.blocks.dead_letters import DeadLetters
 from infra.blocks.deployment import stack_properties
 from infra.blocks.guardrails import endpoint_metric
 from infra.blocks.machine import machine_arn
@@ -27,13 +28,13 @@ class Signals:
     """What the other stacks let be watched."""
 
     preprocessing_failed: cloudwatch.Metric
-    preprocess_dead_letters: cloudwatch.Metric
+    preprocess_dead_letters: DeadLetters
     rejected_share: cloudwatch.Metric
     learning_failed: cloudwatch.Metric
-    learn_dead_letters: cloudwatch.Metric
+    learn_dead_letters: DeadLetters
     release_failed: cloudwatch.Metric
     release_stuck: cloudwatch.Metric
-    release_dead_letters: cloudwatch.Metric
+    release_dead_letters: DeadLetters
     model_errors: cloudwatch.Metric
     dropped_observations: cloudwatch.Metric
     server_error_share: cloudwatch.Metric
@@ -95,7 +96,7 @@ class OperationsStack(cdk.Stack):
 def first_alarms(signals: Signals, monitor: Monitor) -> list[Alarm]:
     """One line each, from top to bottom for whoever is on call.
 
-    The guardrails of a release stand with their metrics: in Endpoint and in Serving.
+    The alarms that undo a release stand in `infra.blocks.guardrails`.
     """
     s, m = signals, monitor
     # fmt: off
@@ -106,25 +107,25 @@ def first_alarms(signals: Signals, monitor: Monitor) -> list[Alarm]:
               message="Predictions were answered and not kept: drift sees less."),
         Alarm("PreprocessingFailed", s.preprocessing_failed, minutes=5, over=0,
               message="A raw file became no dataset."),
-        Alarm("PreprocessDeadLetters", s.preprocess_dead_letters, minutes=5, over=0,
+        s.preprocess_dead_letters.alarm("PreprocessDeadLetters",
               message="A raw file's event started nothing."),
         Alarm("RejectedRecords", s.rejected_share, minutes=60, over=0.05,
               message="More than one record in twenty was rejected."),
         Alarm("LearningFailed", s.learning_failed, minutes=5, over=0,
               message="A training run registered no model."),
-        Alarm("LearnDeadLetters", s.learn_dead_letters, minutes=5, over=0,
+        s.learn_dead_letters.alarm("LearnDeadLetters",
               message="A dataset's or the schedule's event started no training run."),
         Alarm("ReleaseFailed", s.release_failed, minutes=5, over=0,
               message="A release did not go out."),
         Alarm("ReleaseStuck", s.release_stuck, minutes=5, over=0,
               message="A release found no end."),
-        Alarm("ReleaseDeadLetters", s.release_dead_letters, minutes=5, over=0,
+        s.release_dead_letters.alarm("ReleaseDeadLetters",
               message="An approval's event started nothing."),
         Alarm("MonitorSilent", m.runs(), minutes=60, under=1, times=3, missing="bad",
               message="No drift check for three hours."),
         Alarm("MonitorFailed", m.failures(), minutes=60, over=0,
               message="A drift check raised an error."),
-        Alarm("MonitorDeadLetters", m.dead_letters.waiting(), minutes=5, over=0,
+        m.dead_letters.alarm("MonitorDeadLetters",
               message="A drift check's event started nothing."),
     ]
     # fmt: on

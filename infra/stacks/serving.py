@@ -6,8 +6,9 @@ import aws_cdk as cdk
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
-from infra.blocks.alarms import Alarm, Alarms
+from infra.blocks.alarms import Alarms
 from infra.blocks.deployment import stack_properties
+from infra.blocks.guardrails import api_alarm
 from infra.constructs.client import Client
 from infra.constructs.firewall import Firewall
 from infra.constructs.observations import ObservationDelivery
@@ -83,15 +84,7 @@ class ServingStack(cdk.Stack):
             "Guardrail",
             stage=stage,
             alert_topic_arn=platform.alerts.arn,
-            alarms=[
-                Alarm(
-                    "ApiErrors",
-                    self.ratings.server_error_share(),
-                    "More than one answer in a hundred is an error of ours.",
-                    minutes=1,
-                    over=0.01,
-                )
-            ],
+            alarms=[api_alarm(self.ratings.server_error_share())],
         )
         for key, value in (
             (outputs.API_ID, api.rest.rest_api_id),

@@ -25,10 +25,10 @@ from lambdas.contract.metrics import (
 )
 from lambdas.ports import delivery, endpoint, parameters
 from lambdas.ports.clients import client
-from lambdas.ratings import observation, rating
+from lambdas.ratings import observation_lines, rating
 from lambdas.ratings.documents import openapi, page
 from lambdas.ratings.live import Live
-from lambdas.ratings.observation import Caller
+from lambdas.ratings.observation_lines import Caller
 from lambdas.ratings.problem import (
     MethodError,
     Response,
@@ -82,7 +82,7 @@ def rate(event: APIGatewayProxyEvent) -> Response:
     body = endpoint.invoke(settings.endpoint_name, rating.to_endpoint(question), request_id)
     answered = rating.from_endpoint(body, question)
     package = live.package(answered.model_version)
-    lines = observation.of_ratings(
+    lines = observation_lines.of_ratings(
         question,
         answered,
         request_id=request_id,
@@ -100,7 +100,7 @@ def rate(event: APIGatewayProxyEvent) -> Response:
 def feedback(event: APIGatewayProxyEvent) -> Response:
     """POST /v1/feedback: the true stars of a review that was rated before."""
     returned = parse_feedback(_body(event))
-    line = observation.of_feedback(returned, _caller(event), datetime.now(UTC))
+    line = observation_lines.of_feedback(returned, _caller(event), datetime.now(UTC))
     delivery.put(settings.feedback_stream, line)
     return answer({"request_id": returned.request_id}, 202)
 

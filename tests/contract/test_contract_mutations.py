@@ -14,7 +14,7 @@ import msgspec
 import pytest
 
 from lambdas.contract import keys
-from lambdas.ratings import documents, observation, rating
+from lambdas.ratings import documents, observation_lines, rating
 from local_cloud.home import RunningCloud
 from reviews import limits
 from tests.contract import shared
@@ -126,11 +126,11 @@ PATCHED: dict[str, tuple[Callable[[pytest.MonkeyPatch], None], str]] = {
         "test_the_functions_read_all_that_the_endpoint_answers",
     ),
     "observation": (
-        patched(observation, "of_ratings", of_other_fields),
+        patched(observation_lines, "of_ratings", of_other_fields),
         "test_the_monitor_reads_every_field_that_is_kept_of_a_prediction",
     ),
     "feedback": (
-        patched(observation, "of_feedback", lambda *_: b'{"request":"r","stars":4}'),
+        patched(observation_lines, "of_feedback", lambda *_: b'{"request":"r","stars":4}'),
         "test_the_monitor_reads_every_field_that_is_kept_of_feedback",
     ),
     "environment of the local cloud": (

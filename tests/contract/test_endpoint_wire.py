@@ -14,7 +14,7 @@ import msgspec
 import numpy as np
 import pytest
 
-from lambdas.ratings import observation, rating
+from lambdas.ratings import observation_lines, rating
 from lambdas.ratings.request import RatingsRequest, RequestedReview, parse_question
 from lambdas.release import golden_set
 from monitoring.observations import ModelObservation, Observation, read_records
@@ -161,11 +161,11 @@ def _rows(words: list[tuple[str, str]]) -> Rows:
 
 
 def _observe(answered: bytes, *, with_text: bool) -> Iterator[bytes]:
-    return observation.of_ratings(
+    return observation_lines.of_ratings(
         ASKED,
         rating.from_endpoint(answered, ASKED),
         request_id="r-1",
-        caller=observation.Caller("1/me", False),
+        caller=observation_lines.Caller("1/me", False),
         time=NOW,
         package_arn=PACKAGE,
         with_text=with_text,

@@ -14,7 +14,7 @@ import pytest
 from infra.pipeline.pipeline import Resources, Steps
 from infra.stage import Stage
 from lambdas.contract import keys, packages
-from lambdas.ratings import observation as lines
+from lambdas.ratings import observation_lines as lines
 from lambdas.ratings import rating as wire
 from lambdas.ratings.documents import openapi
 from lambdas.ratings.request import parse_feedback, parse_question

@@ -18,7 +18,7 @@ import msgspec
 
 from training.model import archive
 from training.tracking import pyfunc
-from training.tracking.mlflow_run import Run, describe
+from training.tracking.finished_run import Run, describe
 
 EXPERIMENT = "review-stars"
 RUN_TAG = "review_stars.digest"  # of a run's files: the same run is sent once

@@ -12,7 +12,7 @@ from msgspec import json as msgjson
 
 from lambdas.ports.endpoint import NotDeployedError
 from lambdas.ratings.live import Live
-from lambdas.ratings.observation import Caller
+from lambdas.ratings.observation_lines import Caller
 from lambdas.ratings.problem import STATUS, TITLES, status_of
 from lambdas.settings import RatingsSettings
 from monitoring.feedback import read_feedback

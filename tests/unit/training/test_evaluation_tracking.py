@@ -15,7 +15,7 @@ import pytest
 from tests.unit.training.evaluations import make_evaluation
 from training.errors import ArtefactError
 from training.evaluation.evaluation import write_evaluation
-from training.tracking.mlflow_run import describe
+from training.tracking.finished_run import describe
 from training.tracking.track import track
 
 SERVER = Path(".local/venvs/tracking/bin/mlflow")
