@@ -12,44 +12,23 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-import numpy as np
 from msgspec import structs
-from numpy.typing import NDArray
 
 from reviews.identity import HOLD_OUT_BUCKETS
 from training import config
 from training.data import dataset
 from training.data.dataset import Rows
-from training.errors import ArtefactError, DatasetError, TrainingError
-from training.evaluation import compare, gate, metrics, parity_checks
-from training.evaluation.evaluation import Champion, Evaluation, Metrics, write_evaluation
+from training.errors import DatasetError, TrainingError
+from training.evaluation import compare, gate, metrics, parity_checks, slices
+from training.evaluation.champion import compare_with_champion
+from training.evaluation.evaluation import Evaluation, write_evaluation
+from training.evaluation.scoring import Scored, score
 from training.evaluation.top_words import TopWord, find_top_words
 from training.model import archive
 from training.model.star_model import StarModel
 from training.report import model_card, package_card, report
 
-CHUNK_ROWS = 4096  # reviews scored at a time: keeps memory flat and progress alive
-LENGTH_EDGES = (100, 300, 1000)  # characters of the cleaned text
-LENGTH_NAMES = ("under 100", "100 to 299", "300 to 999", "1000 and more")
-VERIFIED = {1: "yes", 0: "no", -1: "unknown"}
 SPREAD_METHOD = "standard error, jackknife over the user buckets of the scored rows"
-
-
-@dataclass(frozen=True)
-class Scored:
-    """Rows with a model's answers: probabilities (n, 5) and stars (n,)."""
-
-    rows: Rows
-    probabilities: NDArray[np.float64]
-    stars: NDArray[np.int64]
-
-    def take(self, mask: NDArray[np.bool_]) -> "Scored":
-        """The rows that the mask names."""
-        return Scored(self.rows.take(mask), self.probabilities[mask], self.stars[mask])
-
-    def metrics(self) -> Metrics:
-        """How good the answers are."""
-        return metrics.measure(self.rows.rating, self.stars, self.probabilities)
 
 
 @dataclass(frozen=True)
@@ -97,7 +76,8 @@ def evaluate(
         _check_detector(judged, dataset.detector(data))
         log(f"scoring {len(sample.rows):,} of {sample.total:,} rows")
         everything = score(judged, sample.rows, log)
-        scored = everything.take(sample.rows.in_languages(judged.languages))
+        is_learned = sample.rows.in_languages(judged.languages)
+        scored = everything.take(is_learned)
         if not len(scored.rows):
             raise TrainingError("no row of the hold-out is in a language that the model learned")
         parity = parity_checks.check(judged, folder, scored.rows, scored.probabilities)
@@ -105,16 +85,22 @@ def evaluate(
         training = read_json(folder / "training.json")
         standing = compare_with_champion(champion, scored, log)
         copy_baseline(folder, out)  # the first thing written: by now nothing can be refused
-    figures = scored.metrics()
-    verdict = gate.judge(figures, gate_settings, standing.metrics if standing else None)
+    figures, in_service = scored.metrics(), standing.champion if standing else None
+    of_slices = slices.of_rows(scored, standing.stars if standing else None)
+    verdict = gate.judge(
+        figures, gate_settings, in_service.metrics if in_service else None, of_slices
+    )
     log(verdict.message)
     found = Evaluation(
         **structs.asdict(figures),
-        **describe_rows(everything, scored),
+        **describe_rows(scored),
         scope=sample.scope,
         drawn_from=sample.total if sample.total > len(sample.rows) else 0,
+        other_languages=len(sample.rows) - len(scored.rows),
+        slices=slices.with_other_languages(of_slices, everything.take(~is_learned)),
+        slice_method=slices.METHOD,
         parity_checks=parity,
-        champion=standing,
+        champion=in_service,
         gate=verdict,
         provenance=judged.version_info.get("provenance", {}),
     )
@@ -136,71 +122,15 @@ def _check_detector(model: StarModel, detector: str) -> None:
         )
 
 
-def score(model: StarModel, rows: Rows, log: Callable[[str], None]) -> Scored:
-    """Every row's probabilities and stars, in order."""
-    parts = [np.zeros((0, metrics.CLASSES))]
-    for start in range(0, len(rows), CHUNK_ROWS):
-        end = start + CHUNK_ROWS
-        parts.append(model.probabilities(rows.title[start:end], rows.text[start:end]))
-        if start and start % (CHUNK_ROWS * 8) == 0:
-            log(f"scored {start:,} of {len(rows):,}")
-    probabilities = np.concatenate(parts)  # (n, 5)
-    return Scored(rows, probabilities, np.asarray(model.decide(probabilities), np.int64))
-
-
-def describe_rows(everything: Scored, scored: Scored) -> dict[str, Any]:
-    """What evaluation.json says beside the figures; languages are a slice of every row."""
+def describe_rows(scored: Scored) -> dict[str, Any]:
+    """What evaluation.json says beside the figures."""
     rows, stars, probabilities = scored.rows, scored.stars, scored.probabilities
-    slices = compare.slices(rows.rating, stars, groups(rows))
-    by_length = slices["length"]  # has an order of its own
-    slices["length"] = {name: by_length[name] for name in LENGTH_NAMES if name in by_length}
-    language = {"language": everything.rows.language}
-    slices |= compare.slices(everything.rows.rating, everything.stars, language)
     return {
         "spread": compare.spreads(rows.rating, stars, probabilities, rows.bucket),
         "spread_method": SPREAD_METHOD,
-        "other_languages": len(everything.rows) - len(rows),
-        "slices": slices,
         "calibration": metrics.calibration(rows.rating, probabilities),
         "selective": metrics.selective(rows.rating, stars, probabilities),
     }
-
-
-def groups(rows: Rows) -> dict[str, NDArray[np.str_]]:
-    """Labels of each row by what slices are made of."""
-    length = np.fromiter(map(len, rows.text), np.int64, len(rows))
-    return {
-        "verified_purchase": np.array([VERIFIED[v] for v in rows.verified_purchase.tolist()]),
-        "length": np.array(LENGTH_NAMES)[np.searchsorted(LENGTH_EDGES, length, side="right")],
-    }
-
-
-def compare_with_champion(
-    champion: Path | None, scored: Scored, log: Callable[[str], None]
-) -> Champion | None:
-    """The champion's figures on the same rows and the paired comparison; None: there is none.
-
-    It is asked in every language of the challenger, whatever it learned itself.
-    Raises ArtefactError for a champion that this program cannot read.
-    """
-    if champion is None or not archive.is_model(champion):
-        return None
-    with archive.opened(champion) as folder:
-        try:
-            model = StarModel.load(folder)
-        except ArtefactError as error:  # no model passes unjudged because the other cannot answer
-            raise ArtefactError(
-                f"the champion cannot be asked: {error}; to be judged by the gate alone, while "
-                "it goes on serving: make learn ALONE=1"
-            ) from error
-        log("scoring the champion on the same rows")
-        theirs = score(model, scored.rows, log)
-    compared = compare.compare(scored.rows.rating, scored.stars, theirs.stars, scored.rows.bucket)
-    return Champion(
-        **structs.asdict(compared),
-        metrics=theirs.metrics(),
-        provenance=model.version_info.get("provenance", {}),
-    )
 
 
 def write(out: Path, evaluation: Evaluation, about: Reported) -> None:

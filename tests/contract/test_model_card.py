@@ -120,6 +120,9 @@ def test_a_card_holds_the_figures_the_gate_and_the_origin(place: Path, card: Jso
     assert f"{figures.rows:,} reviews" in judged["evaluation_observation"]
     groups = {group["name"]: group["metric_data"] for group in judged["metric_groups"]}
     assert {"Gate", "By star", "By language", "By length", "Confusion"} <= set(groups)
+    worst = groups["Worst slices, accuracy"]
+    assert 1 <= len(worst) <= 10
+    assert "over its majority" in worst[0]["notes"]
     assert groups["Confusion"][0]["value"] == figures.confusion
     job = card["training_details"]["training_job_details"]
     assert job["training_datasets"] == [ORIGIN["dataset_manifest_uri"]]

@@ -3,13 +3,13 @@
 Rows of one user are not independent, so spreads leave out one bucket of users at a time.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from training.evaluation.evaluation import Comparison, Difference, McNemar, Slice
+from training.evaluation.evaluation import Comparison, Difference, McNemar
 from training.evaluation.metrics import HEADLINE, headline
 
 IntArray = NDArray[np.integer[Any]]
@@ -68,30 +68,6 @@ def mcnemar(only_challenger: int, only_champion: int) -> McNemar:
     smaller = min(only_challenger, only_champion)
     p_value = min(1.0, 2.0 * float(bdtr(smaller, discordant, 0.5))) if discordant else 1.0
     return McNemar(only_challenger, only_champion, p_value)
-
-
-def slices(
-    truth: IntArray, stars: IntArray, groups: Mapping[str, NDArray[Any]]
-) -> dict[str, dict[str, Slice]]:
-    """Figures of each value of each grouping, most rows first.
-
-    groups: grouping to (n,) labels.
-    """
-    found: dict[str, dict[str, Slice]] = {}
-    for grouping, labels in groups.items():
-        values, rows = np.unique(labels, return_counts=True)
-        found[grouping] = {
-            str(values[place]): _slice(truth, stars, labels == values[place])
-            for place in np.argsort(-rows, kind="stable")
-        }
-    return found
-
-
-def _slice(truth: IntArray, stars: IntArray, mask: NDArray[np.bool_]) -> Slice:
-    figures = headline(truth[mask], stars[mask])
-    rows, p = figures["rows"], figures["accuracy"]
-    plain = {name: figures[name] for name in ("rows", "majority", *HEADLINE)}
-    return Slice(**plain, standard_error=float((p * (1 - p) / rows) ** 0.5))
 
 
 def _leaving_out(bucket: IntArray) -> Iterator[NDArray[np.bool_]]:

@@ -43,8 +43,20 @@ class Metrics(msgspec.Struct, frozen=True, kw_only=True):
     confusion: list[list[int]]
 
 
+class PairedGain(msgspec.Struct, frozen=True):
+    """Accuracy less that of another answer to the same rows, and the gain's standard error."""
+
+    gain: float
+    standard_error: float
+
+
 class Slice(msgspec.Struct, frozen=True):
-    """Metrics of some of the rows. standard_error: of accuracy."""
+    """Metrics of some of the rows.
+
+    low, high: of accuracy, see `slice_method`. confidence: mean probability of the decided stars;
+    what it has over accuracy, the model is too sure. over_majority: over always answering the
+    slice's commonest star. over_champion: None where there is none, or it was not asked.
+    """
 
     rows: int
     majority: float
@@ -53,7 +65,12 @@ class Slice(msgspec.Struct, frozen=True):
     mae: float
     qwk: float
     within_one: float
-    standard_error: float
+    low: float
+    high: float
+    ece: float
+    confidence: float
+    over_majority: PairedGain
+    over_champion: PairedGain | None
 
 
 class CalibrationBin(msgspec.Struct, frozen=True):
@@ -163,7 +180,8 @@ class Evaluation(Metrics, frozen=True, kw_only=True):
     provenance: where the model comes from, as its job recorded it; empty for one made by hand.
     scope: `hold-out` or `all rows`. drawn_from: rows that a sample was drawn from, 0 where all
     were scored. other_languages: rows that only count. spread: standard error of each figure,
-    None where there are too few buckets of users. slices: grouping to value to figures.
+    None where there are too few buckets of users. slices: grouping to value to figures; of
+    languages also those that only count. slice_method: of their intervals.
     """
 
     spread: dict[str, float | None]
@@ -172,6 +190,7 @@ class Evaluation(Metrics, frozen=True, kw_only=True):
     drawn_from: int
     other_languages: int
     slices: dict[str, dict[str, Slice]]
+    slice_method: str
     calibration: list[CalibrationBin]
     selective: list[Coverage]
     parity_checks: ParityChecks

@@ -13,6 +13,8 @@ import msgspec
 from reviews.errors import ConfigurationError
 from training.evaluation.evaluation import Bound, Condition, GateVerdict, Metrics
 from training.evaluation.metrics import LOWER_IS_BETTER
+from training.evaluation.slice_gate import SliceLimits, Slices
+from training.evaluation.slice_gate import conditions as slice_conditions
 
 MAX_MESSAGE = 1000  # characters; the pipeline's failure message takes 1,024
 AT_LEAST: Bound = "at_least"
@@ -37,11 +39,13 @@ class GateSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     full_rows: hold-out rows from which `full` applies; below, `smoke` does.
     champion_margin: how much worse than the champion each of `champion_metrics` may be.
+    slices: judged where `full` is.
     """
 
     full_rows: int
     champion_margin: float
     champion_metrics: tuple[str, ...]
+    slices: SliceLimits
     full: tuple[Floor, ...]
     smoke: tuple[Floor, ...]
 
@@ -54,10 +58,16 @@ class GateSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             raise ConfigurationError(f"gate: {error}") from error
 
 
-def judge(figures: Metrics, settings: GateSettings, champion: Metrics | None = None) -> GateVerdict:
+def judge(
+    figures: Metrics,
+    settings: GateSettings,
+    champion: Metrics | None = None,
+    slices: Slices | None = None,
+) -> GateVerdict:
     """Judge the figures of a hold-out.
 
     champion: those of the model in service, on the same rows; None: there is none.
+    slices: of the rows that were judged, see `training.evaluation.slices`.
     A figure that is absent or not finite fails its condition.
     """
     is_full = figures.rows >= settings.full_rows
@@ -68,6 +78,8 @@ def judge(figures: Metrics, settings: GateSettings, champion: Metrics | None = N
             _no_step_back(name, figures, champion, settings.champion_margin)
             for name in settings.champion_metrics
         ]
+    if is_full and slices:
+        conditions += slice_conditions(slices, settings.slices)
     passed = bool(conditions) and all(condition.passed for condition in conditions)
     kind: Literal["full", "smoke"] = "full" if is_full else "smoke"
     scope = f"{kind} floors, {figures.rows} hold-out rows"

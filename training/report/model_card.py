@@ -6,9 +6,16 @@ The sentences stand here once; `package_card` puts the same into the form of Sag
 from collections.abc import Mapping
 from typing import Any
 
-from training.evaluation.evaluation import Evaluation
+from training.evaluation.evaluation import Evaluation, Slice
 from training.evaluation.metrics import HEADLINE
-from training.report.wording import METRIC_NAMES, describe_origin, describe_scope, fold_metrics
+from training.evaluation.slices import MIN_SLICE_ROWS, is_pair
+from training.report.wording import (
+    METRIC_NAMES,
+    describe_origin,
+    describe_scope,
+    describe_slice,
+    fold_metrics,
+)
 
 PURPOSE = (
     "Reads the title and text of a product review and gives a probability for each of 1 to 5 "
@@ -21,7 +28,8 @@ NOT_FOR = (
 )
 METRICS = (*HEADLINE, "ece", "binary_accuracy")
 COMMONEST = "Always the commonest star"
-SLICE_METRICS = ("rows", "majority", "accuracy", "macro_f1", "mae")
+SLICE_METRICS = ("rows", "majority", "accuracy", "macro_f1", "mae", "ece")
+WORST_SLICES = 10  # by gain over their majority, in its standard errors
 
 
 def markdown(
@@ -51,8 +59,22 @@ def markdown(
         ),
         "## By group",
         _table(
-            ["group", "reviews", "majority", "accuracy", "macro F1", "mean error"],
+            ["group", "reviews", "majority", "accuracy", "macro F1", "mean error", "ECE"],
             _slices(evaluation),
+        ),
+        "Worst, next to always answering their commonest star (two things at once among them):",
+        _table(
+            ["group", "reviews", "accuracy", "95 %", "over majority"],
+            [
+                [
+                    name,
+                    f"{one.rows:,}",
+                    f"{one.accuracy:.3f}",
+                    f"{one.low:.3f} to {one.high:.3f}",
+                    f"{one.over_majority.gain:+.3f} ± {one.over_majority.standard_error:.3f}",
+                ]
+                for name, one in worst_slices(evaluation)
+            ],
         ),
         *_folds(training),
         "## Limits",
@@ -88,13 +110,28 @@ def describe_champion(evaluation: Evaluation) -> str:
 def _slices(evaluation: Evaluation) -> list[list[str]]:
     return [
         [
-            f"{grouping.replace('_', ' ')}: {name}",
+            describe_slice(grouping, name),
             f"{entry.rows:,}",
             *(f"{getattr(entry, metric):.3f}" for metric in SLICE_METRICS[1:]),
         ]
         for grouping, values in evaluation.slices.items()
+        if not is_pair(grouping)
         for name, entry in values.items()
     ]
+
+
+def worst_slices(evaluation: Evaluation) -> list[tuple[str, Slice]]:
+    """The slices that gain least on their own majority, of all that are large enough to tell."""
+    found = [
+        (describe_slice(grouping, name), one)
+        for grouping, values in evaluation.slices.items()
+        for name, one in values.items()
+        if one.rows >= MIN_SLICE_ROWS
+    ]
+    found.sort(
+        key=lambda entry: entry[1].over_majority.gain / entry[1].over_majority.standard_error
+    )
+    return found[:WORST_SLICES]
 
 
 def _folds(training: Mapping[str, Any]) -> list[str]:

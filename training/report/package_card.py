@@ -9,8 +9,9 @@ import math
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from training.evaluation.evaluation import Condition, Evaluation
+from training.evaluation.evaluation import Condition, Evaluation, Slice
 from training.evaluation.metrics import HEADLINE
+from training.evaluation.slices import is_pair
 from training.report import model_card
 from training.report.wording import METRIC_NAMES, describe_origin, flatten, fold_metrics
 
@@ -116,6 +117,11 @@ def _evaluation(evaluation: Evaluation, provenance: Mapping[str, Any]) -> dict[s
             *(
                 _group(f"By {grouping.replace('_', ' ')}", _bars(values, model_card.SLICE_METRICS))
                 for grouping, values in evaluation.slices.items()
+                if not is_pair(grouping)
+            ),
+            _group(
+                "Worst slices, accuracy",
+                [_slice(*entry) for entry in model_card.worst_slices(evaluation)],
             ),
             _group("Confusion", [_matrix(evaluation.confusion)]),
         ],
@@ -152,6 +158,15 @@ def _compared(evaluation: Evaluation) -> list[dict[str, Any]]:
         for name, entry in champion.differences.items()
     ]
     return [_group("Less the champion's, on the same rows", differences)]
+
+
+def _slice(name: str, one: Slice) -> dict[str, Any]:
+    gained = one.over_majority
+    notes = (
+        f"{one.rows} reviews, {one.low:.3f} to {one.high:.3f}; over its majority "
+        f"{gained.gain:+.3f}, standard error {gained.standard_error:.3f}"
+    )
+    return _metric(name, one.accuracy, notes)
 
 
 def _group(name: str, metrics: list[dict[str, Any]]) -> dict[str, Any]:

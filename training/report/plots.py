@@ -18,7 +18,9 @@ from training.evaluation.evaluation import (
     Difference,
     Slice,
 )
+from training.evaluation.slices import MIN_SLICE_ROWS, is_pair
 from training.evaluation.top_words import TopWord
+from training.report.wording import describe_slice
 
 INK, SOFT, LINE = "#1c2536", "#5d6980", "#dfe4ec"
 NOW, BEFORE, GOOD, BAD, STAR = "#2f6fde", "#a9b4c6", "#1f8a58", "#c8372d", "#f2a71b"
@@ -33,6 +35,7 @@ THEME = {
     STAR: "var(--star)",
 }
 STARS = ("1", "2", "3", "4", "5")
+MAX_SLICES = 6  # of one grouping that are drawn
 STYLE = {
     "svg.fonttype": "none",  # words stay words: small, sharp, searchable
     "font.size": 10,
@@ -144,25 +147,31 @@ def coverage(curve: Sequence[Coverage], majority: float) -> str:
 
 
 def slices(found: Mapping[str, Mapping[str, Slice]]) -> str:
-    """Accuracy of each slice with its 95 % interval, and what the commonest star would reach."""
+    """Accuracy of each slice with its 95 % interval, confidence, and what the commonest star has.
+
+    Slices by two things at once stand in a table.
+    """
     rows = [
-        (f"{grouping.replace('_', ' ')}: {name}", figures)
+        (describe_slice(grouping, name), figures)
         for grouping, values in found.items()
-        for name, figures in list(values.items())[:6]
-        if figures.rows >= 20  # fewer rows have no accuracy worth a dot
+        if not is_pair(grouping)
+        for name, figures in list(values.items())[:MAX_SLICES]
+        if figures.rows >= MIN_SLICE_ROWS
     ]
 
     def draw(axes: Any) -> None:
         for place, (_, figures) in enumerate(rows):
-            half = 1.96 * figures.standard_error
-            ends = [max(0.0, figures.accuracy - half), min(1.0, figures.accuracy + half)]
+            ends = [figures.low, figures.high]
             axes.plot(ends, [place, place], color=NOW, lw=3, alpha=0.4, solid_capstyle="round")
+            axes.plot(figures.confidence, place, "d", color=STAR, ms=6)
             axes.plot(figures.accuracy, place, "o", color=NOW, ms=7)
-            axes.plot(figures.majority, place, "|", color=SOFT, ms=12, mew=2)
-            axes.text(1.03, place, f"{figures.rows:,}", va="center", color=SOFT, size=9)
-        axes.text(1.03, -0.9, "rows", va="center", color=SOFT, size=9)
+            axes.plot(figures.majority, place, "|", color=SOFT, ms=14, mew=2)
+            axes.text(1.02, place, f"{figures.rows:,}", va="center", color=SOFT, size=9)
+        axes.text(1.02, -0.9, "rows", va="center", color=SOFT, size=9)
         axes.set_yticks(range(len(rows)), [name for name, _ in rows])
-        axes.set(ylim=(len(rows) - 0.4, -0.7), xlim=(0, 1), xlabel="accuracy (tick: majority)")
+        least = min((min(one.low, one.majority, one.confidence) for _, one in rows), default=0.0)
+        axes.set(ylim=(len(rows) - 0.4, -0.7), xlim=(max(0.0, least - 0.05), 1))
+        axes.set_xlabel("dot: accuracy · diamond: confidence · tick: always the commonest star")
         axes.grid(visible=False, axis="y")
 
     return _svg("slices", draw, (9.4, 0.9 + 0.34 * len(rows)))

@@ -5,6 +5,7 @@ from typing import Any
 
 from training.evaluation.evaluation import Evaluation
 from training.evaluation.metrics import HEADLINE
+from training.evaluation.slices import PAIR
 
 METRIC_NAMES = {
     "accuracy": "Accuracy",
@@ -18,6 +19,13 @@ METRIC_NAMES = {
 }
 ORIGIN = ("family", "mode", "format", "text_rules", "token_rules", "detector", "languages")
 SHOWN_LANGUAGES = 6
+SLICE_NAMES = {"length": "", "verified_purchase": "verified: ", "language": "language "}
+
+
+def describe_slice(grouping: str, value: str) -> str:
+    """Who is in a slice, or in two at once."""
+    parts = zip(grouping.split(PAIR), value.split(PAIR), strict=True)
+    return ", ".join(f"{SLICE_NAMES.get(name, name)}{part}" for name, part in parts)
 
 
 def describe_scope(evaluation: Evaluation) -> str:

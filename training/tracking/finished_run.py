@@ -2,7 +2,7 @@
 
 import hashlib
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,10 +12,12 @@ from msgspec import structs
 
 from training.errors import ArtefactError
 from training.evaluation.evaluation import FILE, Evaluation, read_evaluation
+from training.evaluation.slices import MIN_SLICE_ROWS
 from training.report.wording import flatten, fold_metrics
 
 MAX_VALUE = 500  # characters that every MLflow store takes for a parameter
 MAX_TAG = 5000
+SLICE_METRICS = ("rows", "accuracy", "macro_f1", "mae", "ece")
 FROM_MANIFEST = ("family", "text_rules", "token_rules", "detector")  # tags
 PREPROCESSING = ("read", "kept", "duplicates", "rejected", "blank", "languages", "ratings")
 PROVENANCE_TAGS = (
@@ -73,9 +75,19 @@ def _metrics(evaluation: Evaluation) -> dict[str, float]:
     spread = evaluation.spread.items()
     numbers |= {f"spread.{name}": value for name, value in spread if value is not None}
     differences = evaluation.champion.differences if evaluation.champion else {}
-    return numbers | {
-        f"against_champion.{name}": entry.difference for name, entry in differences.items()
-    }
+    numbers |= {f"against_champion.{name}": entry.difference for name, entry in differences.items()}
+    return numbers | dict(_slice_metrics(evaluation))
+
+
+def _slice_metrics(evaluation: Evaluation) -> Iterator[tuple[str, float]]:
+    """Of slices, and pairs of them, that are large enough to tell."""
+    for grouping, values in evaluation.slices.items():
+        for value, one in values.items():
+            if one.rows >= MIN_SLICE_ROWS:
+                name = f"slice.{grouping}.{value}".replace(" ", "_")
+                for metric in SLICE_METRICS:
+                    yield f"{name}.{metric}", float(getattr(one, metric))
+                yield f"{name}.over_majority", one.over_majority.gain
 
 
 def _tags(

@@ -29,6 +29,7 @@ PATIENCE = {  # a server that is down must not hold a pipeline for MLflow's defa
     "MLFLOW_DISABLE_TELEMETRY": "true",
 }
 BATCH = 100  # parameters that one call takes
+METRICS = 1000  # … and metrics: slices of many languages have more
 ARTEFACTS = ("evaluation.json", "report.html", "model_card.md", "model_card.json")
 
 
@@ -113,7 +114,8 @@ def _log(client: Any, run_id: str, run: Run) -> None:
     metrics = [Metric(name, value, now, 0) for name, value in run.metrics.items()]
     for step, fold in enumerate(run.folds):
         metrics += [Metric(f"fold.{name}", value, now, step) for name, value in fold.items()]
-    client.log_batch(run_id, metrics=metrics)
+    for start in range(0, len(metrics), METRICS):
+        client.log_batch(run_id, metrics=metrics[start : start + METRICS])
     uri = run.dataset["uri"]
     kind, source = uri.partition(":")[0] or "local", msgspec.json.encode({"uri": uri}).decode()
     dataset = Dataset(run.dataset["name"], run.dataset["digest"], kind, source)

@@ -4,8 +4,9 @@ from typing import Any
 
 import msgspec
 import numpy as np
+from numpy.typing import NDArray
 
-from training.evaluation import compare, metrics
+from training.evaluation import compare, metrics, slices
 from training.evaluation.evaluation import (
     Champion,
     Evaluation,
@@ -20,6 +21,7 @@ GATE = {
     "full_rows": 10_000,
     "champion_margin": 0.006,
     "champion_metrics": ["accuracy", "macro_f1", "mae", "qwk", "within_one"],
+    "slices": {"min_rows": 400, "majority_errors": 2, "champion_errors": 3},
     "full": [{"metric": "accuracy", "at_least": 0.9}],
     "smoke": [{"metric": "accuracy", "at_least": 0.9}, {"metric": "mae", "at_most": 1.0}],
 }
@@ -41,7 +43,14 @@ def make_evaluation(rows: int = 400) -> Evaluation:
         scope="hold-out",
         drawn_from=0,
         other_languages=7,
-        slices=compare.slices(truth, stars, {"language": np.full(rows, "en")}),
+        slices=slices.measure(
+            truth,
+            stars,
+            sure,
+            {"language": np.full(rows, "en"), "length and language": _halves(rows)},
+            theirs,
+        ),
+        slice_method="made up",
         calibration=metrics.calibration(truth, sure),
         selective=metrics.selective(truth, stars, sure),
         parity_checks=ParityChecks(True, check, check, GoldenCheck(50, 1e-16, 0)),
@@ -53,6 +62,12 @@ def make_evaluation(rows: int = 400) -> Evaluation:
         gate=judge(found, GateSettings.from_mapping(GATE), champion),
         provenance={"dataset_id": "d-1", "git_commit": "0" * 40},
     )
+
+
+def _halves(rows: int) -> NDArray[np.str_]:
+    labels = np.full(rows, "4 to 7 words and en", "U40")
+    labels[: rows // 2] = "8 to 15 words and en"
+    return labels
 
 
 def _answer(rng: np.random.Generator, truth: IntArray, share: float) -> IntArray:

@@ -3,6 +3,7 @@
 import json
 import shutil
 import tarfile
+from itertools import combinations
 from pathlib import Path
 
 import msgspec
@@ -17,8 +18,10 @@ from training import config
 from training.curve import learning_curve
 from training.data.dataset import Rows
 from training.errors import ArtefactError, DatasetError
-from training.evaluate import Scored, compare_with_champion, evaluate
+from training.evaluate import evaluate
+from training.evaluation.champion import compare_with_champion
 from training.evaluation.evaluation import Evaluation, read_evaluation
+from training.evaluation.scoring import Scored
 from training.progress import TrainingProgress
 from training.report import ablations
 from training.train import train
@@ -84,7 +87,9 @@ def test_it_leaves_every_promised_figure(place: Path, figures: Evaluation) -> No
     assert set(written) >= TOP_LEVEL
     assert set(written["gate"]) >= {"passed", "message", "conditions"}
     assert sum(map(sum, figures.confusion)) == figures.rows
-    assert set(figures.slices) == {"language", "verified_purchase", "length"}
+    groupings = ("length", "verified_purchase", "language")
+    pairs = {f"{one} and {other}" for one, other in combinations(groupings, 2)}
+    assert set(figures.slices) == {*groupings, *pairs}
     assert figures.slices["language"]["es"].rows == figures.other_languages
     assert figures.parity_checks.passed
     assert figures.parity_checks.reference.rows > 100

@@ -1,4 +1,4 @@
-"""Spreads, slices and the paired test: as theory says where it says something."""
+"""Spreads and the paired test: as theory says where it says something."""
 
 import numpy as np
 import pytest
@@ -61,10 +61,3 @@ def test_mcnemar_is_the_exact_binomial_test() -> None:
     for ours, theirs in ((3, 9), (10, 10), (0, 5), (200, 260)):
         expected = stats.binomtest(ours, ours + theirs).pvalue
         assert compare.mcnemar(ours, theirs).p_value == pytest.approx(expected, rel=1e-6)
-
-
-def test_slices_cover_every_row_once() -> None:
-    truth, stars, _, bucket = drawn()
-    found = compare.slices(truth, stars, {"side": np.where(bucket < 5, "few", "many")})
-    assert list(found["side"]) == ["many", "few"]
-    assert sum(entry.rows for entry in found["side"].values()) == len(truth)

@@ -9,12 +9,14 @@ from msgspec import structs
 from reviews.errors import ConfigurationError
 from training.evaluation.evaluation import ClassMetrics, Metrics
 from training.evaluation.gate import MAX_MESSAGE, GateSettings, judge
+from training.evaluation.slice_gate import SliceLimits
 
 SETTINGS = GateSettings.from_mapping(
     {
         "full_rows": 10_000,
         "champion_margin": 0.006,
         "champion_metrics": ["accuracy", "macro_f1", "mae", "qwk", "within_one"],
+        "slices": {"min_rows": 400, "majority_errors": 2, "champion_errors": 3},
         "full": [
             {"metric": "gain_over_majority", "at_least": 0.15},
             {"metric": "accuracy", "at_least": 0.69},
@@ -104,19 +106,25 @@ def test_every_failed_condition_is_named_within_the_limit() -> None:
 
 
 def test_a_gate_without_conditions_lets_nothing_through() -> None:
-    empty = GateSettings(10, 0.006, (), (), ())
+    empty = GateSettings(10, 0.006, (), SliceLimits(400, 2, 3), (), ())
     assert not judge(figures(), empty).passed
 
 
 @pytest.mark.parametrize(
     "change",
-    [{"champion_margn": 1}, {"full": [{"metric": "accuracy"}]}, {"full_rows": "many"}],
+    [
+        {"champion_margn": 1},
+        {"full": [{"metric": "accuracy"}]},
+        {"full_rows": "many"},
+        {"slices": {"min_rows": 400}},
+    ],
 )
 def test_a_misspelt_gate_is_refused(change: dict[str, Any]) -> None:
     block: dict[str, Any] = {
         "full_rows": 1,
         "champion_margin": 0.1,
         "champion_metrics": [],
+        "slices": {"min_rows": 400, "majority_errors": 2, "champion_errors": 3},
         "full": [],
         "smoke": [],
     }

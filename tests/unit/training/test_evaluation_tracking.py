@@ -72,6 +72,10 @@ def test_a_run_is_described_by_its_files(run: tuple[Path, Path]) -> None:
     assert described.metrics["spread.accuracy"] == found.spread["accuracy"]
     difference = champion.differences["accuracy"].difference
     assert described.metrics["against_champion.accuracy"] == difference
+    name = "slice.length_and_language.4_to_7_words_and_en"
+    one = found.slices["length and language"]["4 to 7 words and en"]
+    assert described.metrics[f"{name}.accuracy"] == one.accuracy
+    assert described.metrics[f"{name}.over_majority"] == one.over_majority.gain
     assert "spread.ece" not in described.metrics
     assert all(type(value) is float for value in described.metrics.values())
     assert [round(fold["accuracy"], 2) for fold in described.folds] == [0.7, 0.71, 0.72]
