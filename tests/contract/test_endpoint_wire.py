@@ -22,7 +22,7 @@ from tests.contract.structs import differences, field_names, renamed
 from tests.unit.training.conftest import make_parts, write_model
 from training.data.dataset import Rows
 from training.fit.golden import write_golden
-from training.model.answer import Explanation, ExplanationPart, Rating
+from training.model.answer import Explanation, ExplanationPart, Rating, RawReview
 from training.model.star_model import StarModel
 from training.serving import serve
 
@@ -62,14 +62,14 @@ def test_the_endpoint_reads_every_field_that_is_asked() -> None:
     assert set(msgspec.json.decode(rating.to_endpoint(ASKED))) == field_names(
         serve.InvocationRequest
     )
-    assert differences(serve.InvocationReview, RequestedReview) == []
-    assert field_names(serve.InvocationReview) == field_names(RequestedReview)
+    assert differences(RawReview, RequestedReview) == []
+    assert field_names(RawReview) == field_names(RequestedReview)
 
 
-@pytest.mark.parametrize("field", sorted(field_names(serve.InvocationReview)))
+@pytest.mark.parametrize("field", sorted(field_names(RawReview)))
 def test_a_field_of_the_question_renamed_on_one_side_would_be_found(field: str) -> None:
-    assert differences(renamed(serve.InvocationReview, field), RequestedReview) != []
-    assert differences(serve.InvocationReview, renamed(RequestedReview, field)) != []
+    assert differences(renamed(RawReview, field), RequestedReview) != []
+    assert differences(RawReview, renamed(RequestedReview, field)) != []
 
 
 def test_ratings_reads_every_field_that_the_endpoint_answers(answered: bytes) -> None:

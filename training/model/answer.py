@@ -1,21 +1,33 @@
 """From a customer's text to the answer of the endpoint, and what monitoring keeps of it.
 
-Served reviews and predicted files go through here, so they cannot differ.
+Served reviews, predicted files and those asked by hand go through here, so they cannot differ.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import msgspec
 from msgspec import UNSET, UnsetType
 
 from monitoring.observations import ModelObservation
-from reviews.clean import clean
+from reviews.clean import clean, is_empty
 from reviews.language import detect_many
-from training.model.star_model import StarModel
+from training.errors import RequestError
+
+if TYPE_CHECKING:
+    from training.model.star_model import StarModel  # which answers by this
 
 TOPIC_DIGITS = 5  # of coordinates that lie within 1
 MAX_PARTS = 20  # of an explanation; the others are summed under `rest`
+
+
+class RawReview(msgspec.Struct, frozen=True):
+    """One review as a customer wrote it."""
+
+    text: str
+    title: str | None = None
+    verified_purchase: bool | None = None
 
 
 @dataclass(frozen=True)
@@ -71,7 +83,36 @@ def prepare(titles: Sequence[str | None], texts: Sequence[str], detector: str) -
     ]
 
 
-def rate(model: StarModel, reviews: Sequence[Prepared], explain: bool = False) -> list[Rating]:
+def rate_raw(
+    model: "StarModel", reviews: Sequence[RawReview], explain: bool = False
+) -> list[Rating]:
+    """Clean reviews and answer for every one, in order.
+
+    Raises RequestError with a pointer to a text that holds nothing to judge.
+    """
+    prepared = prepare([r.title for r in reviews], [r.text for r in reviews], model.detector)
+    for place, review in enumerate(prepared):
+        if is_empty(review.text):
+            raise RequestError("holds no words", pointer=f"/reviews/{place}/text")
+    return rate(model, prepared, explain)
+
+
+def read_reviews(reviews: Sequence[str | Mapping[str, object]]) -> list[RawReview]:
+    """Reviews as they come to hand: their text alone, or fields of which RawReview has its own.
+
+    Raises RequestError with a pointer to what is none.
+    """
+    found = []
+    for place, review in enumerate(reviews):
+        fields = {"text": review} if isinstance(review, str) else review
+        try:
+            found.append(msgspec.convert(fields, RawReview))
+        except msgspec.ValidationError as error:  # names fields and types, no value
+            raise RequestError(str(error), pointer=f"/reviews/{place}") from None
+    return found
+
+
+def rate(model: "StarModel", reviews: Sequence[Prepared], explain: bool = False) -> list[Rating]:
     """Answer for every review, in order. None may be empty: see `reviews.clean.is_empty`."""
     if not reviews:
         return []
@@ -108,7 +149,7 @@ def rate(model: StarModel, reviews: Sequence[Prepared], explain: bool = False) -
     return ratings
 
 
-def _explain(model: StarModel, review: Prepared, stars: int) -> Explanation:
+def _explain(model: "StarModel", review: Prepared, stars: int) -> Explanation:
     found = model.explain(review.title, review.text, stars)
     parts = [ExplanationPart(c.field, c.words, c.contribution) for c in found[:MAX_PARTS]]
     if rest := found[MAX_PARTS:]:

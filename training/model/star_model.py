@@ -1,9 +1,9 @@
 """A model as the rest of the project sees it: text in, probabilities, stars and reasons out."""
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, overload
 
 import msgspec
 import numpy as np
@@ -14,6 +14,8 @@ from reviews.clean import TEXT_RULES
 from reviews.language import UNDETERMINED
 from training.features.tokens import tokenise
 from training.features.views import unknown_share
+from training.model import archive
+from training.model.answer import Rating, rate_raw, read_reviews
 from training.model.artefact import ModelParts, read_manifest, read_parts
 from training.model.decision import DecisionRule
 from training.model.explain import Contribution, explain
@@ -40,7 +42,7 @@ class JudgedReviews(NamedTuple):
 
 
 class StarModel:
-    """A trained model. Titles and texts must have been cleaned by `reviews.clean`."""
+    """A trained model. Only `rate` takes raw words; all else titles and texts that are clean."""
 
     def __init__(
         self, parts: ModelParts, decision_rule: DecisionRule, version_info: dict[str, Any]
@@ -54,11 +56,40 @@ class StarModel:
         self.scorer = parts.scorer()
 
     @classmethod
-    def load(cls, folder: Path) -> "StarModel":
-        """Read a model folder. Raises ArtefactError with a sentence for anything unsound."""
-        manifest = read_manifest(folder, TEXT_RULES)
-        parts = read_parts(folder, manifest)
+    def load(cls, folder: str | Path) -> "StarModel":
+        """Read a model's folder, or one that holds `model.tar.gz`.
+
+        Raises ArtefactError with a sentence for anything unsound.
+        """
+        with archive.opened(Path(folder)) as place:
+            manifest = read_manifest(place, TEXT_RULES)
+            parts = read_parts(place, manifest)
         return cls(parts, manifest.decision_rule, msgspec.to_builtins(manifest))
+
+    @overload
+    def rate(  # type: ignore[overload-overlap]  # a str is a sequence of them, too
+        self, reviews: str | Mapping[str, object], explain: bool = ...
+    ) -> Rating: ...
+
+    @overload
+    def rate(
+        self, reviews: Sequence[str | Mapping[str, object]], explain: bool = ...
+    ) -> list[Rating]: ...
+
+    def rate(
+        self,
+        reviews: str | Mapping[str, object] | Sequence[str | Mapping[str, object]],
+        explain: bool = False,
+    ) -> Rating | list[Rating]:
+        """What the endpoint answers to raw words: one review, or several in order.
+
+        reviews: texts, or mappings with `text`, and `title` and `verified_purchase` where known;
+        other keys are ignored. explain: with the words that decided.
+        Raises RequestError for what is no review, or holds no words.
+        """
+        if isinstance(reviews, str | Mapping):
+            return rate_raw(self, read_reviews([reviews]), explain)[0]
+        return rate_raw(self, read_reviews(reviews), explain)
 
     def supports(self, language: str) -> bool:
         """Whether stars are shown for a detected language: learned, or too short to tell."""

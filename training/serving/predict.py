@@ -18,7 +18,6 @@ from monitoring.observations import ModelObservation
 from reviews.clean import is_empty
 from reviews.language import find_detector
 from training.errors import ConfigurationError, OutputError, UnreadableSourceError
-from training.model import archive
 from training.model.answer import Prepared, Rating, prepare, rate
 from training.model.star_model import StarModel
 from training.progress import TrainingProgress
@@ -79,8 +78,7 @@ def predict(
     kind = suffix_of(out)
     if kind == "jsonl.gz":
         raise ConfigurationError("predictions are written as .jsonl or .parquet")
-    with archive.opened(model) as folder:
-        stars = StarModel.load(folder)
+    stars = StarModel.load(model)
     find_detector(stars.detector)
     rows = read_rows(source)  # says at once whether it can be read
     lines = out if kind == "jsonl" else out.with_name(out.name + ".rows.jsonl")

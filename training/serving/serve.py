@@ -18,12 +18,10 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from reviews.body import decode_body
-from reviews.clean import is_empty
 from reviews.errors import RequestError, TooLargeError
 from reviews.language import find_detector, identifier
 from training.errors import AddressError
-from training.model import archive
-from training.model.answer import Rating, prepare, rate
+from training.model.answer import Rating, RawReview, rate_raw
 from training.model.star_model import StarModel
 
 logger = logging.getLogger("training.serving.serve")
@@ -36,19 +34,11 @@ DETECTOR_SECONDS = 0.5  # after the start
 JSON = "application/json"
 
 
-class InvocationReview(msgspec.Struct, frozen=True):
-    """One review as a customer wrote it."""
-
-    text: str
-    title: str | None = None
-    verified_purchase: bool | None = None
-
-
 class InvocationRequest(msgspec.Struct, frozen=True):
     """The body of a request."""
 
     reviews: Annotated[
-        list[InvocationReview], msgspec.Meta(min_length=1, max_length=MAX_INVOCATION_REVIEWS)
+        list[RawReview], msgspec.Meta(min_length=1, max_length=MAX_INVOCATION_REVIEWS)
     ]
     explain: bool = False
 
@@ -70,12 +60,7 @@ def parse(body: bytes) -> InvocationRequest:
 
 def answer(model: StarModel, question: InvocationRequest) -> Answer:
     """Answer a request. Raises RequestError where a review holds nothing to judge."""
-    asked = question.reviews
-    prepared = prepare([r.title for r in asked], [r.text for r in asked], model.detector)
-    for place, review in enumerate(prepared):
-        if is_empty(review.text):
-            raise RequestError("holds no words", pointer=f"/reviews/{place}/text")
-    return Answer(model.version, rate(model, prepared, question.explain))
+    return Answer(model.version, rate_raw(model, question.reviews, question.explain))
 
 
 def application(model: StarModel) -> Starlette:
@@ -122,8 +107,7 @@ def serve(folder: Path, port: int, host: str = "127.0.0.1") -> None:
     not installed, AddressError where the address cannot be listened on.
     """
     with bind(host, port) as listener:
-        with archive.opened(folder) as place:
-            model = StarModel.load(place)
+        model = StarModel.load(folder)
         find_detector(model.detector)  # a missing package fails the start, not a request
         # The detector takes as long to load as the model, and few reviews need it: once we listen.
         background = threading.Timer(DETECTOR_SECONDS, identifier, [model.detector])

@@ -23,7 +23,7 @@ from reviews.golden import GOLDEN_TOLERANCE
 from training.__main__ import main
 from training.errors import ConfigurationError, OutputError, UnreadableSourceError
 from training.model import artefact
-from training.model.answer import prepare, rate
+from training.model.answer import RawReview, prepare, rate
 from training.model.star_model import StarModel
 from training.progress import TrainingProgress
 from training.serving import serve
@@ -334,6 +334,6 @@ def test_a_review_s_language_is_told_by_the_model_s_detector(
     predict(model_folder, source, tmp_path / "out.jsonl", progress=QUIET)
     told = {row["language"] for row in read(tmp_path / "out.jsonl") if not row["reason"]}
     assert told == {"tlh", "und", "en"}  # the last stood in a row that was curated already
-    model, review = StarModel.load(model_folder), serve.InvocationReview(GOOD["text"])
+    model, review = StarModel.load(model_folder), RawReview(GOOD["text"])
     answered = serve.answer(model, serve.InvocationRequest([review]))
     assert answered.ratings[0].language == "tlh"

@@ -13,6 +13,7 @@ from lambdas.ratings import rating
 from lambdas.ratings.request import check_words, parse_question
 from reviews.clean import clean
 from reviews.errors import RequestError
+from training.model.answer import RawReview
 from training.model.star_model import StarModel
 from training.progress import TrainingProgress
 from training.serving import serve
@@ -92,9 +93,7 @@ def test_no_way_judges_what_holds_no_words(model: StarModel, model_folder: Path,
     assert [row["reason"] for row in found] == [row["reason"] for row in predicted] == reasons
     assert [pd.isna(row["stars"]) for row in found] == [bool(reason) for reason in reasons]
     for title, text in BLANK:
-        question = serve.InvocationRequest(
-            [serve.InvocationReview("good"), serve.InvocationReview(text, title)]
-        )
+        question = serve.InvocationRequest([RawReview("good"), RawReview(text, title)])
         with pytest.raises(RequestError) as refused:
             serve.answer(model, question)
         assert refused.value.pointer == "/reviews/1/text"
