@@ -17,6 +17,7 @@ from operate.errors import OperateError
 from operate.evaluation import EvaluationSummary, read_evaluation
 from operate.packages import Pointers
 from operate.progress import RunProgress
+from reviews.record import SCHEMA_2023
 
 PREPROCESS_SECONDS = 1800
 LEARN_SECONDS = 3600
@@ -83,6 +84,9 @@ class Journey:
             f"duplicates + {sum(counts['rejected'].values()):,} rejected; "
             f"dataset {self.dataset_id}"
         )
+        if set(schemas := counts.get("schemas", {})) - {SCHEMA_2023}:
+            kept = ", ".join(f"{name} {rows:,}" for name, rows in sorted(schemas.items()))
+            self.progress.log(f"kept by schema: {kept}")
         if reasons := counts["rejected"]:
             counted = ", ".join(f"{reason} {n:,}" for reason, n in sorted(reasons.items()))
             where = f"s3://{self.deployment[outputs.CURATED_BUCKET]}/{keys.REJECTED}"

@@ -177,6 +177,7 @@ def _follow(loop: Loop, journey: Journey, file: Path, *, once: bool) -> None:
         reviews=summary.Reviews(
             **{name: journey.counts[name] for name in ("read", "kept", "duplicates", "rejected")},
             blank=journey.counts.get("blank", 0),
+            schemas=journey.counts.get("schemas", {}),
         ),
         model=summary.Model(
             version=journey.version,

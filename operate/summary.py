@@ -11,13 +11,17 @@ from operate.progress import show_rows
 
 
 class Reviews(msgspec.Struct):
-    """Counts of preprocessing; read = kept + duplicates + the sum of rejected."""
+    """Counts of preprocessing; read = kept + duplicates + the sum of rejected.
+
+    schemas: kept rows by the year of their schema.
+    """
 
     read: int
     kept: int
     duplicates: int
     rejected: dict[str, int]
     blank: int = 0
+    schemas: dict[str, int] = {}
 
 
 class Model(msgspec.Struct):

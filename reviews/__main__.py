@@ -15,6 +15,7 @@ from reviews import files, language
 from reviews.counts import Counts
 from reviews.errors import ConfigurationError, ReviewStarsError, UnreadableSourceError
 from reviews.progress import RefineProgress
+from reviews.record import SCHEMA_2023
 from reviews.refine import Options
 from reviews.schema import OPTIONAL_COLUMNS
 
@@ -68,6 +69,9 @@ def refine(args: argparse.Namespace) -> int:
         f"{counts.read:,} read = {counts.kept:,} kept + {counts.duplicates:,} duplicates + "
         f"{counts.rejected.total():,} rejected; {counts.blank:,} blank lines"
     )
+    if set(counts.schemas) - {SCHEMA_2023}:
+        kept = ", ".join(f"{name} {rows:,}" for name, rows in sorted(counts.schemas.items()))
+        print(f"kept by schema: {kept}")
     for name, reason in outcome.unreadable.items():
         print(f"{name}: {reason}", file=sys.stderr)
     if not outcome.unreadable:

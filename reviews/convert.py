@@ -2,6 +2,7 @@
 
 import re
 
+GROUPED = re.compile(r"[0-9]{1,3}(?:,[0-9]{3})+")
 INTEGER = re.compile(r"[+-]?[0-9]{1,19}(?:\.0+)?")
 EXACT = 2.0**53  # up to here a float holds every integer
 BOOLEANS = {
@@ -30,6 +31,19 @@ def to_integer(value: object, bits: int) -> int | None:
     if isinstance(value, bool) or not isinstance(value, int):
         return None
     return value if -(2 ** (bits - 1)) <= value < 2 ** (bits - 1) else None
+
+
+def to_votes(value: object) -> int | None:
+    """A whole number as `to_integer` takes it, or a text of one with commas: `1,234`."""
+    if isinstance(value, str) and GROUPED.fullmatch(value.strip()):
+        value = value.replace(",", "")
+    return to_integer(value, bits=32)
+
+
+def from_seconds(value: object) -> int | None:
+    """Milliseconds of whole seconds, as `to_integer` takes them."""
+    seconds = to_integer(value, bits=64)
+    return None if seconds is None else to_integer(seconds * 1000, bits=64)
 
 
 def to_boolean(value: object) -> bool | None:

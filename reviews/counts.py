@@ -6,13 +6,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from reviews.errors import CountMismatchError
-from reviews.record import Rejected, rating_of
+from reviews.record import SCHEMA_2023, Rejected, rating_of
 
 # Keys of one run by which duplicates are found: 256 MiB of them, 384 while the table grows.
 REMEMBERED_ROWS = 1 << 24
 
 
-NEEDED = "a line is a JSON object with `rating`, 1 to 5, and `text`"
+NEEDED = "a line is a JSON object with `rating`, 1 to 5, and `text` (or `overall`, `reviewText`)"
 RECODE = "convert it first, from Latin-1 say (iconv -f WINDOWS-1252 -t UTF-8 FILE)"
 RESCALE = "convert its ratings to 1 to 5"
 FAULTY_SHARE = 0.1
@@ -44,6 +44,7 @@ class Counts:
     converted, nulled: by field, values of another type that were converted, or became null. The
     records that held them are read as all others.
     off_scale: ratings that were rejected as out of range, `above` 5 or `below` 1.
+    schemas: kept rows by the schema of their line: 2023, 2018, 2014.
     """
 
     read: int = 0
@@ -58,6 +59,7 @@ class Counts:
     converted: Counter[str] = field(default_factory=Counter)
     nulled: Counter[str] = field(default_factory=Counter)
     off_scale: Counter[str] = field(default_factory=Counter)
+    schemas: Counter[str] = field(default_factory=Counter)
 
     def add_change(self, name: str, value: object) -> None:
         """Count a value that was converted to another one, or to null."""
@@ -95,6 +97,7 @@ class Counts:
         return (
             self.read == self.kept + self.duplicates + self.rejected.total()
             and self.kept == self.languages.total() == self.ratings.total()
+            and self.kept == self.schemas.total()
         )
 
     def check(self) -> None:
@@ -122,10 +125,15 @@ class Counts:
 
     @classmethod
     def from_dict(cls, plain: Mapping[str, Any]) -> "Counts":
-        """Read what `to_dict` gave; unknown names are ignored, absent ones are zero."""
+        """Read what `to_dict` gave; unknown names are ignored, absent ones are zero.
+
+        Counts without `schemas` are of code that read the schema of 2023 alone.
+        """
         counts = cls()
         for name in cls.__slots__:
             if name in plain:
                 kind = type(getattr(counts, name))
                 setattr(counts, name, kind(plain[name]))
+        if "schemas" not in plain and counts.kept:
+            counts.schemas[SCHEMA_2023] = counts.kept
         return counts

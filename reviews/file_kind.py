@@ -87,10 +87,8 @@ BINARY_SHARE = 0.1  # of control characters, which text does not have
 CONTROLS = bytes({*range(32), 127} - set(b"\t\n\v\f\r\x1b"))
 TABLE_LINES, TABLE_SHARE = 20, 0.8
 CR_LINES = re.compile(rb"\}\s*\r\s*\{")
-PYTHON_DICT = re.compile(rb"\{\s*u?'")
 # Names that other sets of reviews have for `rating` and `text`.
 OTHER_NAMES = (
-    ("overall", "reviewText"),
     ("star_rating", "review_body"),
     ("stars", "text"),
     ("stars", "review_body"),
@@ -180,8 +178,6 @@ def _foreign_text(lines: Sequence[bytes]) -> FileKind | None:
         if first[:64].lower().startswith((b"<!doctype html", b"<html", b"<head", b"<body")):
             return FileKind("an HTML page", "get the file itself; this may tell of an error")
         return FileKind("an XML document", "get the file itself; this may tell of an error")
-    if PYTHON_DICT.match(first):
-        return FileKind("lines of Python dictionaries", f"write them as {JSON_LINES} (json.dumps)")
     if first.startswith(b"["):
         is_one_line = _is_json(first) and second.startswith(b"{")
         return None if is_one_line else FileKind("one JSON array", _jq(".[]"))

@@ -1,4 +1,9 @@
-"""Reads one raw line: a review, or a rejected record with the reason."""
+"""Reads one raw line: a review, or a rejected record with the reason.
+
+A line is of the schema whose names it has: Amazon Reviews 2023 where it says `rating` or `text`,
+else 2018 or 2014 where it says `overall` or `reviewText`. Python literals, as the files of 2014
+hold them, are read too.
+"""
 
 import base64
 from collections.abc import Callable
@@ -9,8 +14,8 @@ from typing import Annotated, Any
 
 import msgspec
 
-from reviews.almost_json import BOM, REPLACEMENT, repair
-from reviews.convert import to_boolean, to_integer, to_text
+from reviews.almost_json import BOM, REPLACEMENT, from_literal, is_literal, repair
+from reviews.convert import from_seconds, to_boolean, to_integer, to_text, to_votes
 from reviews.limits import MAX_LINE_BYTES
 
 REASONS = (
@@ -26,12 +31,16 @@ REASONS = (
 
 BLANK = b" \t\r\n"
 
+SCHEMA_2023, SCHEMA_2018, SCHEMA_2014 = "2023", "2018", "2014"
+
 HelpfulVotes = Annotated[int, msgspec.Meta(ge=-(2**31), le=2**31 - 1)]
+VotesText = Annotated[str, msgspec.Meta(pattern=r"\A(?:[0-9]{1,3}(?:,[0-9]{3}){0,2}|[0-9]{1,9})\Z")]
 
 DIGITS = (b"-", *(b"%d" % digit for digit in range(10)))
 
 # Fields that need not be right: their type, and how a value of another type is converted.
-CONVERSIONS: dict[str, tuple[type, Callable[[object], Any]]] = {
+Conversions = dict[str, tuple[type, Callable[[object], Any]]]
+CONVERSIONS: Conversions = {
     "title": (str, to_text),
     "asin": (str, to_text),
     "user_id": (str, to_text),
@@ -41,6 +50,19 @@ CONVERSIONS: dict[str, tuple[type, Callable[[object], Any]]] = {
     "timestamp": (int, partial(to_integer, bits=64)),
 }
 WIDE_FIELDS = ("parent_asin", "timestamp", "images")
+EARLIER_NAMES = {
+    "rating": "overall",
+    "title": "summary",
+    "text": "reviewText",
+    "user_id": "reviewerID",
+    "verified_purchase": "verified",
+    "timestamp": "unixReviewTime",
+    "images": "image",
+}
+EARLIER_CONVERSIONS = CONVERSIONS | {
+    "helpful_vote": (str, to_votes),
+    "timestamp": (int, from_seconds),
+}
 
 # Called with a field whose value was of another type, and what was made of it; None: null.
 OnChange = Callable[[str, object], None]
@@ -70,6 +92,41 @@ class WideReview(Review, gc=False):
     images: msgspec.Raw = msgspec.Raw(b"null")
 
 
+class EarlierReview(
+    Review, gc=False, rename={**EARLIER_NAMES, "newer_rating": "rating", "newer_text": "text"}
+):
+    """A review by the names of 2018 and 2014.
+
+    vote, helpful: of 2018 as a text, of 2014 as (yes, all); `settle` makes `helpful_vote` of them.
+    newer_rating, newer_text: the line is of 2023 where either is there.
+    """
+
+    rating: float | None = None
+    title: str | None = None
+    text: str | None = None
+    user_id: str | None = None
+    verified_purchase: bool | None = None
+    vote: VotesText | None = None
+    helpful: tuple[HelpfulVotes, HelpfulVotes] | None = None
+    newer_rating: msgspec.Raw | None = None
+    newer_text: msgspec.Raw | None = None
+
+    def settle(self) -> None:
+        """Make one number of the votes."""
+        if self.vote is not None:
+            self.helpful_vote = int(self.vote.replace(",", ""))
+        elif self.helpful is not None:
+            self.helpful_vote = self.helpful[0]
+
+
+class WideEarlierReview(EarlierReview, gc=False, rename=EARLIER_NAMES):
+    """An earlier review with the fields that are kept on request only; timestamp: in seconds."""
+
+    parent_asin: msgspec.Raw = msgspec.Raw(b"null")
+    timestamp: msgspec.Raw = msgspec.Raw(b"null")
+    images: msgspec.Raw = msgspec.Raw(b"null")
+
+
 class _RawReview(msgspec.Struct, gc=False):
     """All fields of a WideReview, as they stand in the line; those that are absent are empty."""
 
@@ -83,6 +140,20 @@ class _RawReview(msgspec.Struct, gc=False):
     parent_asin: msgspec.Raw = msgspec.Raw(b"")
     timestamp: msgspec.Raw = msgspec.Raw(b"")
     images: msgspec.Raw = msgspec.Raw(b"")
+
+
+class _RawEarlierReview(_RawReview, gc=False, rename=EARLIER_NAMES):
+    """The same of a WideEarlierReview."""
+
+    rating: msgspec.Raw = msgspec.Raw(b"")
+    title: msgspec.Raw = msgspec.Raw(b"")
+    text: msgspec.Raw = msgspec.Raw(b"")
+    user_id: msgspec.Raw = msgspec.Raw(b"")
+    verified_purchase: msgspec.Raw = msgspec.Raw(b"")
+    timestamp: msgspec.Raw = msgspec.Raw(b"")
+    images: msgspec.Raw = msgspec.Raw(b"")
+    vote: msgspec.Raw = msgspec.Raw(b"")
+    helpful: msgspec.Raw = msgspec.Raw(b"")
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,9 +187,18 @@ class Rejected:
         return msgspec.json.encode(entry) + b"\n"
 
 
-_review = msgspec.json.Decoder(Review)
-_wide = msgspec.json.Decoder(WideReview)
+# By whether the fields that are kept on request are wanted: of a schema the kinds to decode to.
+KINDS: dict[bool, tuple[type[Review], type[EarlierReview]]] = {
+    False: (Review, EarlierReview),
+    True: (WideReview, WideEarlierReview),
+}
+_DECODERS = {
+    wide: (msgspec.json.Decoder(newer), msgspec.json.Decoder(earlier))
+    for wide, (newer, earlier) in KINDS.items()
+}
 _raw = msgspec.json.Decoder(_RawReview)
+_raw_earlier = msgspec.json.Decoder(_RawEarlierReview)
+_helpful = msgspec.json.Decoder(tuple[HelpfulVotes, HelpfulVotes])
 _rating = msgspec.json.Decoder(float | None)
 _text = msgspec.json.Decoder(str | None)
 _syntax = msgspec.json.Decoder(msgspec.Raw)
@@ -152,6 +232,19 @@ def read_record(
     return found
 
 
+def schema_of(review: Review) -> str:
+    """The year of the schema that a review was read by; of 2014 it has `helpful`."""
+    if not isinstance(review, EarlierReview):
+        return SCHEMA_2023
+    return SCHEMA_2018 if review.helpful is None else SCHEMA_2014
+
+
+def is_earlier(newer: Review, earlier: Review) -> bool:
+    """Whether of a line that was read by both kinds of names the earlier ones are its own."""
+    says_newer = newer.rating is not None or newer.text is not None
+    return not says_newer and (earlier.rating is not None or earlier.text is not None)
+
+
 def unusable_reason(review: Review) -> str:
     """Why a parsed record's rating or text cannot be used, or an empty string."""
     rating = review.rating
@@ -167,8 +260,9 @@ def rating_of(line: bytes) -> float | None:
 
     Infinite where no float holds it.
     """
+    line = _without_bom(line)
     try:
-        raw = bytes(_raw.decode(_without_bom(line)).rating)
+        raw = bytes(_raw_fields(from_literal(line) if is_literal(line) else line).rating)
         return float(raw) if raw[:1] in DIGITS else None
     except (msgspec.DecodeError, RecursionError):
         return None
@@ -182,10 +276,19 @@ def _parse(line: bytes, wide: bool, changes: list[tuple[str, object]]) -> Review
     except UnicodeDecodeError:
         return "not_utf8"
     line = _without_bom(line)
+    if is_literal(line):
+        return _parse_loosely(repair(from_literal(line)), wide, changes)
+    decoder, decoder_of_earlier = _DECODERS[wide]
     try:
-        return (_wide if wide else _review).decode(line)
+        review = decoder.decode(line)
+        if review.rating is None and review.text is None:
+            earlier = decoder_of_earlier.decode(line)
+            if is_earlier(review, earlier):
+                earlier.settle()
+                return earlier
     except (msgspec.DecodeError, RecursionError):  # of what comes first, a type or the syntax
         return _parse_loosely(repair(line), wide, changes)
+    return review
 
 
 def _without_bom(line: bytes) -> bytes:
@@ -199,7 +302,7 @@ def _parse_loosely(line: bytes, wide: bool, changes: list[tuple[str, object]]) -
     try:
         if not bytes(_syntax.decode(line)).startswith(b"{"):
             return "not_an_object"
-        raw = _raw.decode(line)
+        raw = _raw_fields(line)
     except (msgspec.DecodeError, RecursionError):
         return "not_json"
     try:
@@ -211,22 +314,61 @@ def _parse_loosely(line: bytes, wide: bool, changes: list[tuple[str, object]]) -
     except msgspec.ValidationError:  # as a type, or as a number that no float holds
         is_number = bytes(raw.rating)[:1] in DIGITS and isinf(float(bytes(raw.rating)))
         return "rating_out_of_range" if is_number else "wrong_type"
-    values = {
+    values: dict[str, Any] = {
         name: convert_raw(name, getattr(raw, name), changes)
         for name in CONVERSIONS
-        if name not in WIDE_FIELDS
+        if name not in (*WIDE_FIELDS, "helpful_vote")
     }
+    if isinstance(raw, _RawEarlierReview):
+        values |= _earlier_values(raw, changes)
+    else:
+        values["helpful_vote"] = convert_raw("helpful_vote", raw.helpful_vote, changes)
     if REPLACEMENT in bytes(raw.text):
         changes.append(("text", text))
-    if not wide:
-        return Review(rating=rating, text=text, **values)
-    extra: dict[str, Any] = {
-        name: getattr(raw, name) or msgspec.Raw(b"null") for name in WIDE_FIELDS
-    }
-    return WideReview(rating=rating, text=text, **values, **extra)
+    if wide:
+        values |= {name: getattr(raw, name) or msgspec.Raw(b"null") for name in WIDE_FIELDS}
+    kind = KINDS[wide][isinstance(raw, _RawEarlierReview)]
+    return kind(rating=rating, text=text, **values)
 
 
-def convert_raw(name: str, raw: msgspec.Raw, changes: list[tuple[str, object]]) -> Any:
+def _raw_fields(line: bytes) -> _RawReview:
+    """The fields of an object by the names of its own schema."""
+    raw = _raw.decode(line)
+    if any(map(_is_said, (raw.rating, raw.text))):
+        return raw
+    earlier = _raw_earlier.decode(line)
+    return earlier if any(map(_is_said, (earlier.rating, earlier.text))) else raw
+
+
+def _is_said(raw: msgspec.Raw) -> bool:
+    return bytes(raw) not in (b"", b"null")
+
+
+def _earlier_values(raw: _RawEarlierReview, changes: list[tuple[str, object]]) -> dict[str, Any]:
+    """`helpful_vote` and `helpful` of a line of 2018 or 2014, as after `settle`."""
+    pair: tuple[int, int] | None = None
+    votes: int | None = None
+    if _is_said(raw.helpful):
+        try:
+            pair = _helpful.decode(raw.helpful)
+            votes = pair[0]
+        except msgspec.ValidationError:
+            pair = (0, 0)  # the line is of 2014 all the same
+            if not _is_said(raw.vote):
+                changes.append(("helpful_vote", None))
+    if _is_said(raw.vote):
+        votes = convert_raw("helpful_vote", raw.vote, changes, EARLIER_CONVERSIONS)
+    elif pair is None:
+        votes = convert_raw("helpful_vote", raw.helpful_vote, changes)
+    return {"helpful_vote": votes, "helpful": pair}
+
+
+def convert_raw(
+    name: str,
+    raw: msgspec.Raw,
+    changes: list[tuple[str, object]],
+    conversions: Conversions = CONVERSIONS,
+) -> Any:
     """The value of a field that need not be right: converted where that is plain, or None.
 
     changes: gets the field and the value where it is not as it stands in the line.
@@ -238,7 +380,7 @@ def convert_raw(name: str, raw: msgspec.Raw, changes: list[tuple[str, object]]) 
         value = msgspec.json.decode(line)
     except (msgspec.DecodeError, RecursionError):  # a number that nothing holds
         value = None
-    kind, convert = CONVERSIONS[name]
+    kind, convert = conversions[name]
     converted = convert(value)
     if type(value) is not kind or converted is None or REPLACEMENT in line:
         changes.append((name, converted))

@@ -10,7 +10,20 @@ from reviews import language
 from reviews.clean import clean, is_empty
 from reviews.counts import Counts
 from reviews.identity import bucket, review_key
-from reviews.record import OnChange, Rejected, WideReview, convert_raw, is_blank, read_record
+from reviews.record import (
+    CONVERSIONS,
+    EARLIER_CONVERSIONS,
+    EarlierReview,
+    OnChange,
+    Rejected,
+    Review,
+    WideEarlierReview,
+    WideReview,
+    convert_raw,
+    is_blank,
+    read_record,
+    schema_of,
+)
 
 Row = dict[str, Any]
 
@@ -26,12 +39,13 @@ def refine_record(
 ) -> Row | Rejected:
     """Make one curated row, or reject the line.
 
-    wide: with parent_asin, images and timestamp, too: all columns of the data dictionary.
+    `schema` is the one that the line had, and no column. wide: with parent_asin, images and
+    timestamp, too: all columns of the data dictionary.
     """
     review = read_record(line, wide=wide, offset=offset, number=number, on_change=on_change)
     if isinstance(review, Rejected):
         return review
-    extra = extra_values(review, on_change) if isinstance(review, WideReview) else {}
+    extra = extra_values(review, on_change) if wide else {}
     assert review.rating is not None
     assert review.text is not None
     cleaned = clean(review.title, review.text)
@@ -52,6 +66,7 @@ def refine_record(
         "review_key": review_key(review.user_id, review.asin, rating, cleaned.title, cleaned.text),
         "asin": review.asin,
         "user_id": review.user_id,
+        "schema": schema_of(review),
     }
     return row | extra
 
@@ -90,17 +105,20 @@ def refine_lines(
             counts.kept += 1
             counts.languages[row["language"]] += 1
             counts.ratings[str(row["rating"])] += 1
+            counts.schemas[row.pop("schema")] += 1
             yield row
 
 
-def extra_values(review: WideReview, on_change: OnChange) -> Row:
-    """The columns of a WideReview that a Review does not have."""
+def extra_values(review: Review, on_change: OnChange) -> Row:
+    """The columns that a wide review has besides those of a Review."""
+    assert isinstance(review, WideReview | WideEarlierReview)
+    conversions = EARLIER_CONVERSIONS if isinstance(review, EarlierReview) else CONVERSIONS
     changes: list[tuple[str, object]] = []
     images = bytes(review.images).decode()
     values = {
         "parent_asin": convert_raw("parent_asin", review.parent_asin, changes),
         "images": None if images == "null" else images,
-        "timestamp": convert_raw("timestamp", review.timestamp, changes),
+        "timestamp": convert_raw("timestamp", review.timestamp, changes, conversions),
     }
     for field, value in changes:
         on_change(field, value)

@@ -24,7 +24,7 @@ from reviews.errors import UnreadableSourceError
 from reviews.identity import BUCKETS
 from reviews.language.english import is_certainly_english, is_too_short
 from reviews.language.scripts import foreign_script
-from reviews.record import Rejected
+from reviews.record import SCHEMA_2023, Rejected
 from reviews.source import Chunk
 
 # Chunks are held until so many rows wait, or so many samples for the detector, which is slow in
@@ -42,7 +42,7 @@ class _Held:
     """A chunk's columns, waiting for the detector.
 
     columns: of n rows each. codes, confidences: n of each. rows: numbers of those that are kept,
-    ascending; None: all. ratings: (n,).
+    ascending; None: all. ratings: (n,). schemas: n; None: all of 2023.
     """
 
     columns: dict[str, Any]
@@ -50,6 +50,7 @@ class _Held:
     confidences: list[float | None]
     rows: NDArray[Any] | None
     ratings: NDArray[np.int8]
+    schemas: list[str] | None
 
 
 class Refinery:
@@ -117,8 +118,9 @@ class Refinery:
     def _hold(self, parsed: Parsed, lines: Lines) -> None:
         """Make every column of a chunk, but for the languages that the detector must predict."""
         n = len(parsed.reviews)
+        # Not strict: kinds of reviews begin with the same fields, and some have more.
         rating, title, text, asin, user, helpful_votes, verified, *_ = zip(
-            *map(columns.FIELDS, parsed.reviews), strict=True
+            *map(columns.FIELDS, parsed.reviews), strict=False
         )
         ratings = np.array(rating, np.int8)  # (n,)
         # Titles and texts are cleaned in one list of 2n strings, so that every byte is looked at
@@ -157,7 +159,7 @@ class Refinery:
             named |= columns.extra_columns(
                 parsed.reviews, self._extra, self.schema, self._counts.add_change
             )
-        held = _Held(named, codes, [None] * n, rows, ratings)
+        held = _Held(named, codes, [None] * n, rows, ratings, parsed.schemas)
         self._held.append(held)
         self._held_rows += n
         kept = None if rows is None else set(rows.tolist())
@@ -231,10 +233,14 @@ class Refinery:
             [held.columns[name] for name in self._names], schema=self.schema
         )
         codes, ratings = held.codes, held.ratings
+        schemas = held.schemas or [SCHEMA_2023] * len(codes)
         if held.rows is not None:
             batch = batch.take(columns.from_numpy(held.rows))
-            codes, ratings = [codes[i] for i in held.rows.tolist()], ratings[held.rows]
+            kept = held.rows.tolist()
+            codes, ratings = [codes[i] for i in kept], ratings[held.rows]
+            schemas = [schemas[i] for i in kept]
         self._counts.languages.update(Counter(codes))
+        self._counts.schemas.update(Counter(schemas))
         for stars, rows in enumerate(np.bincount(ratings, minlength=6).tolist()):
             if rows:
                 self._counts.ratings[str(stars)] += rows

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from reviews.record import EARLIER_NAMES
 from reviews.schema import COLUMNS, Column
 
 README = (Path(__file__).parents[2] / "README.md").read_text()
@@ -26,3 +27,11 @@ def test_every_column_stands_in_the_data_dictionary(column: Column) -> None:
 def test_the_dictionary_has_no_other_column() -> None:
     section = README.split("## Data dictionary")[1].split("\n## ")[0]
     assert sum(line.startswith("| `") for line in section.splitlines()) == len(COLUMNS) == 15
+
+
+def test_every_name_of_the_earlier_schemas_stands_beside_that_of_2023() -> None:
+    section = README.split("## Raw files")[1].split("\n## ")[0]
+    rows = [line.split("|") for line in section.splitlines() if line.startswith("| `")]
+    shown = {name: row[2] for row in rows for name in EARLIER_NAMES if f"`{name}`" in row[1]}
+    assert sorted(shown) == sorted(EARLIER_NAMES)
+    assert [name for name, cell in shown.items() if f"`{EARLIER_NAMES[name]}`" not in cell] == []

@@ -31,7 +31,7 @@ WHEN = datetime(2026, 11, 24, 10, 0, 0, 5, tzinfo=UTC)
 def result(shard: Shard, read: int = 3, kept: int = 2, rows: int | None = None) -> ShardResult:
     counts = Counts(read=read, kept=kept)
     counts.rejected["no_text"] = read - kept
-    counts.languages["en"] = counts.ratings["5"] = kept
+    counts.languages["en"] = counts.ratings["5"] = counts.schemas["2023"] = kept
     written = WrittenShard(f"reviews/{shard.shard}", "v", "sha", kept if rows is None else rows)
     begin, end = shard.start or 0, shard.end or SIZE
     parquet = written if kept else None

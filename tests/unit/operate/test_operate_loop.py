@@ -36,7 +36,13 @@ EVALUATION = {
     "other_languages": 0,
     "gate": {"passed": True, "message": "all 3 conditions hold"},
 }
-COUNTS = {"read": 10, "kept": 8, "duplicates": 1, "rejected": {"no_text": 1}}
+COUNTS = {
+    "read": 10,
+    "kept": 8,
+    "duplicates": 1,
+    "rejected": {"no_text": 1},
+    "schemas": {"2023": 6, "2018": 2},
+}
 
 
 @pytest.fixture
@@ -88,6 +94,7 @@ def test_preprocessing_is_told_in_counts_that_add_up(
     journey.preprocess()
     assert journey.dataset_id == "d1"
     assert "10 read = 8 kept + 1 duplicates + 1 rejected; dataset d1" in said.getvalue()
+    assert "kept by schema: 2018 2, 2023 6" in said.getvalue()
     assert "s3://curated/rejected/: no_text 1" in said.getvalue()
 
 

@@ -9,7 +9,7 @@ import pyarrow as pa
 from hypothesis import strategies as st
 
 from reviews.counts import Counts
-from reviews.record import Rejected
+from reviews.record import EARLIER_NAMES, Rejected
 from reviews.refine import DEFAULT, Options, Refiner
 from reviews.rules import refine_lines
 
@@ -91,7 +91,28 @@ def records(draw: st.DrawFn) -> bytes:
     for name in draw(st.sets(st.sampled_from(sorted(record)), max_size=1)):
         if draw(st.booleans()):
             del record[name]
+    match draw(st.integers(0, 7)):
+        case 0 | 1:
+            record = earlier(record, draw(st.sampled_from([2014, 2018])))
+        case 2:  # as pandas joins files of both
+            record = dict.fromkeys(record) | earlier(record, 2018)
+        case 3:
+            return repr(earlier(record, 2014)).encode("utf-8", "surrogatepass")
     return _encode(record, ascii=draw(st.booleans()))
+
+
+def earlier(record: dict[str, Any], year: int) -> dict[str, Any]:
+    """A record of 2023 by the names and forms of 2018 or 2014, as far as it has the fields."""
+    made = {EARLIER_NAMES.get(name, name): value for name, value in record.items()}
+    if isinstance(seconds := made.get("unixReviewTime"), int):
+        made["unixReviewTime"] = seconds // 1000
+    if "helpful_vote" in made:
+        votes = made.pop("helpful_vote")
+        if year == 2014:
+            made["helpful"] = [votes, 9] if isinstance(votes, int) else votes
+        elif votes is not None:
+            made["vote"] = f"{votes:,}" if type(votes) is int else votes
+    return made
 
 
 def _encode(record: dict[str, Any], *, ascii: bool) -> bytes:
@@ -106,6 +127,14 @@ DAMAGED = [
     b'{"rating": 5, "text": "\xed\xa0\x80"}', b'{"rating": 5, "text": "a", "b": "\xff"}',
     b'{"rating": 5, "rating": "x", "text": "a"}', b'{"rating": 5, "text": "a" } ',
     b'{"rating": 5, "text": "' + b"long " * 220_000 + b'"}',
+    b'{"overall": 5, "reviewText": "a", "vote": "1,234", "unixReviewTime": 1588687728}',
+    b'{"overall": 5, "reviewText": "a", "rating": null, "vote": 3, "helpful": [1, 2]}',
+    b'{"overall": 5, "reviewText": "a", "vote": "12\\n", "unixReviewTime": 9e18}',
+    b'{"overall": 5, "reviewText": "a", "text": "b"}', b'{"overall": 5}', b'{"reviewText": 5}',
+    b'{"overall": 9, "reviewText": "a"}', b'{"overall": 9, "reviewText": "a", "asin": 7}',
+    b"{'overall': 5.0, 'reviewText': u'it\\'s \\xe9 \\ud83d', 'helpful': [2, 3]}",
+    b"{'rating': 5, 'text': \"it's\", 'verified_purchase': True, 'title': None}",
+    b"{'overall': 5, 'reviewText': 'a", b"{'overall': " + b"\\'" * 300_000,
 ]  # fmt: skip
 # A line for each bit of words, and the damaged ones: as strange as what is drawn, and cheap.
 WRITTEN = [

@@ -117,7 +117,7 @@ def test_values_of_another_type_are_converted_or_null_and_counted(tmp_path, refi
     ("lines", "words"),
     [
         (b"Hello.\nAnd more.\n", r"none of 2 lines is a review \(not_json 2\): a line is a JSON"),
-        (b'{"overall": 5, "reviewText": "a"}\n' * 2, "are to be called `rating` and `text`"),
+        (b'{"stars": 5, "review_body": "a"}\n' * 2, "are to be called `rating` and `text`"),
         (b'{"main_category": "x", "average_rating": 4.5}\n', "products, not reviews"),
         (b'{"rating": 5, "text": "caf\xe9"}\n', "none of 1 lines is a review"),
         (b'{"rating": 5, "text": "caf\xe9"}\n' * 3, "3 of 3 lines are not UTF-8.*WINDOWS-1252"),

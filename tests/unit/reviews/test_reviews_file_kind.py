@@ -73,7 +73,6 @@ OTHERS = {
     "array over lines": (b"[\n" + b",\n".join(LINES.splitlines()) + b"\n]\n", "one JSON array"),
     "pretty": (PRETTY, r"one JSON document over several lines.*jq -c '\.'"),
     "document": (json.dumps({"reviews": ROWS}, indent=1).encode(), "one JSON document"),
-    "python": (PYTHON, "Python dictionaries"),
     "cr": (LINES.replace(b"\n", b"\r"), "CR alone"),
     "tar": (tar(mode="w"), r"tar -xf"),
     "tar.gz": (tar(mode="w:gz"), r"gzip, and inside it is a tar archive.*tar -xf"),
@@ -88,6 +87,10 @@ OTHERS = {
     "zeros": (bytes(5_000), "binary"),
     "twice": (gzip.compress(gzip.compress(LINES)), "gzip inside gzip"),
     "1 to 10": (rated(*range(1, 11)), "45 of 90 ratings are above 5"),
+    "1 to 10, of 2018": (
+        rated(*range(1, 11)).replace(b"rating", b"overall").replace(b"text", b"reviewText"),
+        "45 of 90 ratings are above 5",
+    ),
     "0 and 1": (rated(0, 1), "9 of 18 ratings are below 1"),
 }
 
@@ -119,6 +122,7 @@ def test_a_file_that_is_something_else_is_named_with_a_remedy(name, tmp_path, ca
         LINES[:20] + b"\n" + LINES,
         b"<br>\n" + LINES,
         b"\xff\xff\n" + LINES,
+        PYTHON,
         rated(5, 4, 3, 5, 4, 2, 1, 5, 5, 5, 4, 6),
         gzip.compress(LINES),
         b"".join(gzip.compress(line + b"\n") for line in LINES.splitlines()),
