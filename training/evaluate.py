@@ -19,7 +19,7 @@ from training import config
 from training.data import dataset
 from training.data.dataset import Rows
 from training.errors import DatasetError, TrainingError
-from training.evaluation import compare, gate, metrics, parity_checks, slices
+from training.evaluation import behaviour, compare, gate, metrics, parity_checks, slices
 from training.evaluation.champion import compare_with_champion
 from training.evaluation.evaluation import Evaluation, write_evaluation
 from training.evaluation.scoring import Scored, score
@@ -83,12 +83,14 @@ def evaluate(
         parity = parity_checks.check(judged, folder, scored.rows, scored.probabilities)
         words = find_top_words(judged, scored.rows, scored.stars)
         training = read_json(folder / "training.json")
-        standing = compare_with_champion(champion, scored, log)
+        floors = gate_settings.behaviour
+        standing = compare_with_champion(champion, scored, floors, log)
         copy_baseline(folder, out)  # the first thing written: by now nothing can be refused
     figures, in_service = scored.metrics(), standing.champion if standing else None
     of_slices = slices.of_rows(scored, standing.stars if standing else None)
+    behaves = behaviour.describe(judged, floors, standing.behaviour if standing else {})
     verdict = gate.judge(
-        figures, gate_settings, in_service.metrics if in_service else None, of_slices
+        figures, gate_settings, in_service.metrics if in_service else None, of_slices, behaves
     )
     log(verdict.message)
     found = Evaluation(
@@ -99,6 +101,7 @@ def evaluate(
         other_languages=len(sample.rows) - len(scored.rows),
         slices=slices.with_other_languages(of_slices, everything.take(~is_learned)),
         slice_method=slices.METHOD,
+        behaviour=behaves,
         parity_checks=parity,
         champion=in_service,
         gate=verdict,

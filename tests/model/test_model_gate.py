@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -32,12 +33,11 @@ def settings(tmp_path: Path) -> Path:
     return tmp_path / "model.yaml"
 
 
-def worse_on_short_reviews(folder: Path, out: Path) -> Path:
-    """The same model, its nets pulled towards 2 stars where a text has fewer than SHORT letters."""
+def write_changed(folder: Path, out: Path, **changes: Any) -> Path:
+    """A sound model folder with some parts of another one changed."""
     manifest = artefact.read_manifest(folder, TEXT_RULES)
     parts = artefact.read_parts(folder, manifest)
-    assert parts.stack
-    artefact.write_parts(out, replace(parts, stack=_pulled(parts.stack)))
+    artefact.write_parts(out, replace(parts, **changes))
     for name in artefact.FILES:
         if not (out / name).is_file():
             (out / name).parent.mkdir(exist_ok=True)
@@ -47,6 +47,17 @@ def worse_on_short_reviews(folder: Path, out: Path) -> Path:
         del about[name]
     artefact.write_manifest(out, about, 40)
     return out
+
+
+def read_parts(folder: Path) -> artefact.ModelParts:
+    return artefact.read_parts(folder, artefact.read_manifest(folder, TEXT_RULES))
+
+
+def worse_on_short_reviews(folder: Path, out: Path) -> Path:
+    """The same model, its nets pulled towards 2 stars where a text has fewer than SHORT letters."""
+    stack = read_parts(folder).stack
+    assert stack
+    return write_changed(folder, out, stack=_pulled(stack))
 
 
 def _pulled(stack: Stack) -> Stack:

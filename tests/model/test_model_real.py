@@ -1,6 +1,8 @@
 """The figures that we promise, on real reviews. Needs ../shared/data; by `make test`."""
 
 import gzip
+import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +13,7 @@ import pytest
 from reviews import parquet
 from reviews.clean import TEXT_RULES
 from reviews.refine import refine_stream
+from tests.model.test_model_gate import read_parts, write_changed
 from training import config
 from training.data import dataset
 from training.evaluate import evaluate
@@ -22,6 +25,7 @@ from training.train import train
 
 pytestmark = pytest.mark.slow
 
+NEGATION = re.compile(r"(\b(not?|never|none|nothing)|n't)\b")
 DATA = Path(__file__).resolve().parents[3] / "shared" / "data"
 
 
@@ -98,6 +102,23 @@ def test_the_model_in_service_passes_the_full_gate(trained, electronics: Path, t
     assert found.gate.passed, found.gate.message
     assert found.gate.floors == "full"
     assert found.parity_checks.passed
+
+
+def test_a_model_that_breaks_negation_is_refused(trained, electronics: Path, tmp_path: Path):
+    """Every n-gram that holds a negation is forgotten; most reviews are read as before."""
+    parts = read_parts(trained)
+    negates = [NEGATION.search(ngram) is not None for ngram in parts.ngrams]
+    forgetful = {
+        view: replace(c, weights=c.weights * ~np.array(negates)[c.ngrams][:, None])
+        for view, c in parts.classifiers.items()
+    }
+    broken = write_changed(trained, tmp_path / "broken", classifiers=forgetful)
+    found = evaluate(broken, electronics, tmp_path / "out", trained)
+    assert "behaviour negation" in found.gate.message
+    (negation,) = [one for one in found.behaviour if one.name == "negation"]
+    assert negation.champion is not None
+    assert negation.champion >= 0.75 > negation.rate
+    assert "How it behaves" in (tmp_path / "out" / "report.html").read_text()
 
 
 def test_streaming_costs_little_accuracy(trained, electronics: Path, tmp_path: Path):

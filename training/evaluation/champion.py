@@ -1,6 +1,6 @@
 """The model in service, asked about the same rows."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,7 +9,8 @@ from msgspec import structs
 from numpy.typing import NDArray
 
 from training.errors import ArtefactError
-from training.evaluation import compare
+from training.evaluation import behaviour, compare
+from training.evaluation.behaviour import BehaviourFloor
 from training.evaluation.evaluation import Champion
 from training.evaluation.scoring import Scored, score
 from training.model import archive
@@ -18,16 +19,23 @@ from training.model.star_model import StarModel
 
 @dataclass(frozen=True)
 class Standing:
-    """What a champion answered. champion: its part of evaluation.json. stars: (n,)."""
+    """What a champion answered.
+
+    champion: its part of evaluation.json. stars: (n,). behaviour: the cases that it passes.
+    """
 
     champion: Champion
     stars: NDArray[np.int64]
+    behaviour: Mapping[str, NDArray[np.bool_]]
 
 
 def compare_with_champion(
-    champion: Path | None, scored: Scored, log: Callable[[str], None]
+    champion: Path | None,
+    scored: Scored,
+    floors: Sequence[BehaviourFloor],
+    log: Callable[[str], None],
 ) -> Standing | None:
-    """Ask the champion about the same rows, and compare; None: there is none.
+    """Ask the champion the same, rows and behaviour tests, and compare; None: there is none.
 
     It is asked in every language of the challenger, whatever it learned itself.
     Raises ArtefactError for a champion that this program cannot read.
@@ -50,4 +58,4 @@ def compare_with_champion(
         metrics=theirs.metrics(),
         provenance=model.version_info.get("provenance", {}),
     )
-    return Standing(found, theirs.stars)
+    return Standing(found, theirs.stars, behaviour.ask(model, floors))

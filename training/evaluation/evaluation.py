@@ -148,6 +148,23 @@ class ParityChecks(msgspec.Struct, frozen=True):
     golden: GoldenCheck
 
 
+class BehaviourResult(msgspec.Struct, frozen=True):
+    """How many cases of one behaviour test pass (0 to 1), see `training.evaluation.behaviour`.
+
+    champion: the same of the model in service, None where there is none or it was not asked.
+    at_least: what the gate asks of a model of so many training rows, None where it asks nothing.
+    failed: some cases that fail, made from templates.
+    """
+
+    name: str
+    asks: str
+    cases: int
+    rate: float
+    champion: float | None
+    at_least: float | None
+    failed: list[str]
+
+
 Bound = Literal["at_least", "at_most"]
 
 
@@ -181,7 +198,8 @@ class Evaluation(Metrics, frozen=True, kw_only=True):
     scope: `hold-out` or `all rows`. drawn_from: rows that a sample was drawn from, 0 where all
     were scored. other_languages: rows that only count. spread: standard error of each figure,
     None where there are too few buckets of users. slices: grouping to value to figures; of
-    languages also those that only count. slice_method: of their intervals.
+    languages also those that only count. slice_method: of their intervals. behaviour: empty where
+    the model has not learned the language of the tests.
     """
 
     spread: dict[str, float | None]
@@ -191,6 +209,7 @@ class Evaluation(Metrics, frozen=True, kw_only=True):
     other_languages: int
     slices: dict[str, dict[str, Slice]]
     slice_method: str
+    behaviour: list[BehaviourResult]
     calibration: list[CalibrationBin]
     selective: list[Coverage]
     parity_checks: ParityChecks

@@ -11,7 +11,15 @@ from typing import Any, Literal
 import msgspec
 
 from reviews.errors import ConfigurationError
-from training.evaluation.evaluation import Bound, Condition, GateVerdict, Metrics
+from training.evaluation import behaviour
+from training.evaluation.behaviour import BehaviourFloor
+from training.evaluation.evaluation import (
+    BehaviourResult,
+    Bound,
+    Condition,
+    GateVerdict,
+    Metrics,
+)
 from training.evaluation.metrics import LOWER_IS_BETTER
 from training.evaluation.slice_gate import SliceLimits, Slices
 from training.evaluation.slice_gate import conditions as slice_conditions
@@ -39,7 +47,7 @@ class GateSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     full_rows: hold-out rows from which `full` applies; below, `smoke` does.
     champion_margin: how much worse than the champion each of `champion_metrics` may be.
-    slices: judged where `full` is.
+    slices: judged where `full` is. behaviour: judged by the rows that a model learned from.
     """
 
     full_rows: int
@@ -48,6 +56,7 @@ class GateSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     slices: SliceLimits
     full: tuple[Floor, ...]
     smoke: tuple[Floor, ...]
+    behaviour: tuple[BehaviourFloor, ...]
 
     @classmethod
     def from_mapping(cls, block: Mapping[str, Any]) -> "GateSettings":
@@ -63,11 +72,12 @@ def judge(
     settings: GateSettings,
     champion: Metrics | None = None,
     slices: Slices | None = None,
+    behaviour_results: Sequence[BehaviourResult] = (),
 ) -> GateVerdict:
     """Judge the figures of a hold-out.
 
     champion: those of the model in service, on the same rows; None: there is none.
-    slices: of the rows that were judged, see `training.evaluation.slices`.
+    slices, behaviour_results: of the model, see `training.evaluation.slices` and `behaviour`.
     A figure that is absent or not finite fails its condition.
     """
     is_full = figures.rows >= settings.full_rows
@@ -80,6 +90,7 @@ def judge(
         ]
     if is_full and slices:
         conditions += slice_conditions(slices, settings.slices)
+    conditions += behaviour.conditions(behaviour_results)
     passed = bool(conditions) and all(condition.passed for condition in conditions)
     kind: Literal["full", "smoke"] = "full" if is_full else "smoke"
     scope = f"{kind} floors, {figures.rows} hold-out rows"

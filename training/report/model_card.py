@@ -76,6 +76,7 @@ def markdown(
                 for name, one in worst_slices(evaluation)
             ],
         ),
+        *_behaviour(evaluation),
         *_folds(training),
         "## Limits",
         "\n".join(f"- {limit}" for limit in limits(evaluation)),
@@ -132,6 +133,21 @@ def worst_slices(evaluation: Evaluation) -> list[tuple[str, Slice]]:
         key=lambda entry: entry[1].over_majority.gain / entry[1].over_majority.standard_error
     )
     return found[:WORST_SLICES]
+
+
+def _behaviour(evaluation: Evaluation) -> list[str]:
+    rows = [
+        [
+            f"{one.name.replace('_', ' ')}: {one.asks}",
+            str(one.cases),
+            "" if one.champion is None else f"{one.champion:.2f}",
+            f"{one.rate:.2f}",
+            "" if one.at_least is None else f"{one.at_least:g}",
+        ]
+        for one in evaluation.behaviour
+    ]
+    head = ["test", "cases", "champion", "share that holds", "floor"]
+    return ["## Behaviour", _table(head, rows)] if rows else []
 
 
 def _folds(training: Mapping[str, Any]) -> list[str]:

@@ -123,6 +123,7 @@ def _evaluation(evaluation: Evaluation, provenance: Mapping[str, Any]) -> dict[s
                 "Worst slices, accuracy",
                 [_slice(*entry) for entry in model_card.worst_slices(evaluation)],
             ),
+            *_behaviour(evaluation),
             _group("Confusion", [_matrix(evaluation.confusion)]),
         ],
     }
@@ -158,6 +159,16 @@ def _compared(evaluation: Evaluation) -> list[dict[str, Any]]:
         for name, entry in champion.differences.items()
     ]
     return [_group("Less the champion's, on the same rows", differences)]
+
+
+def _behaviour(evaluation: Evaluation) -> list[dict[str, Any]]:
+    tests = [
+        _metric(
+            one.name.replace("_", " "), one.rate, f"share of {one.cases} cases where {one.asks}"
+        )
+        for one in evaluation.behaviour
+    ]
+    return [_group("Behaviour", tests)] if tests else []
 
 
 def _slice(name: str, one: Slice) -> dict[str, Any]:

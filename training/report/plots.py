@@ -6,6 +6,7 @@ are those of `monitoring.page`, so that `themed` can hand them to the page's sty
 
 import io
 import re
+import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -247,13 +248,18 @@ def _svg(name: str, draw: Any, size: tuple[float, float], names: float | None = 
     from matplotlib.backends.backend_svg import FigureCanvasSVG
     from matplotlib.figure import Figure
 
-    with mpl.rc_context({**STYLE, "svg.hashsalt": name}):  # ids differ between drawings of a page
+    with (
+        mpl.rc_context({**STYLE, "svg.hashsalt": name}),  # ids differ between drawings of a page
+        warnings.catch_warnings(),
+    ):
         figure = Figure(figsize=size)
         FigureCanvasSVG(figure)
         draw(figure.add_subplot())
         if names is not None:
             figure.subplots_adjust(names, 0.55 / size[1], 0.98, 0.99)
         content = io.StringIO()
+        # Words stay text that a browser draws: a font that lacks them here is no fault.
+        warnings.filterwarnings("ignore", "Glyph .* missing from font", UserWarning)
         figure.savefig(
             content,
             format="svg",

@@ -92,6 +92,7 @@ def html(
             _slices(evaluation),
         ),
     ]
+    parts.append(_behaviour(evaluation))
     if any(name.startswith("words_") for name in shown):
         parts.append(_top_words(shown))
     if "learning_curve" in shown:
@@ -145,7 +146,8 @@ def _gate(verdict: GateVerdict) -> str:
     ]
     lead = (
         f"The {verdict.floors} floors of configs/model.yaml. “Against champion” is the gain on "
-        "the model in service, on the same rows."
+        "the model in service, on the same rows; “over” one of the two is a slice's gain, in its "
+        "standard errors."
     )
     return page.section(
         "The gate", lead, page.table(["Condition", "Value", "Limit", ""], rows, numbers=(1, 2))
@@ -203,6 +205,30 @@ def _gain(found: PairedGain) -> str:
     if abs(found.gain) <= 2 * found.standard_error:
         return text
     return f"{'good' if found.gain > 0 else 'bad'}:{text}"
+
+
+def _behaviour(evaluation: Evaluation) -> str:
+    lead = (
+        "Small tests made from templates: the share of cases that hold, of the champion and of "
+        "this model. A floor is asked of a model that learned from enough rows; where none stands, "
+        "the test informs."
+    )
+    if not evaluation.behaviour:
+        lead = "The tests are in English, which this model has not learned: it was asked none."
+        return page.section("How it behaves", lead)
+    rows = []
+    for one in evaluation.behaviour:
+        before = "–" if one.champion is None else f"{one.champion:.0%}"
+        floor = "–" if one.at_least is None else f"≥ {one.at_least:.0%}"
+        rate = f"{one.rate:.0%}"
+        if one.at_least is not None:
+            rate = f"{'good' if one.rate >= one.at_least else 'bad'}:{rate}"
+        failed = one.failed[0] if one.failed else ""
+        rows.append(
+            [one.name.replace("_", " "), one.asks, str(one.cases), before, rate, floor, failed]
+        )
+    head = ["Test", "What holds", "Cases", "Champion", "This model", "Floor", "A case that fails"]
+    return page.section("How it behaves", lead, page.table(head, rows, numbers=(2, 3, 4, 5)))
 
 
 def _top_words(shown: Mapping[str, str]) -> str:

@@ -76,6 +76,7 @@ def _metrics(evaluation: Evaluation) -> dict[str, float]:
     numbers |= {f"spread.{name}": value for name, value in spread if value is not None}
     differences = evaluation.champion.differences if evaluation.champion else {}
     numbers |= {f"against_champion.{name}": entry.difference for name, entry in differences.items()}
+    numbers |= {f"behaviour.{one.name}": one.rate for one in evaluation.behaviour}
     return numbers | dict(_slice_metrics(evaluation))
 
 

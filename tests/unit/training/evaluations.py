@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from training.evaluation import compare, metrics, slices
 from training.evaluation.evaluation import (
+    BehaviourResult,
     Champion,
     Evaluation,
     GoldenCheck,
@@ -24,6 +25,7 @@ GATE = {
     "slices": {"min_rows": 400, "majority_errors": 2, "champion_errors": 3},
     "full": [{"metric": "accuracy", "at_least": 0.9}],
     "smoke": [{"metric": "accuracy", "at_least": 0.9}, {"metric": "mae", "at_most": 1.0}],
+    "behaviour": [],
 }
 
 
@@ -51,6 +53,7 @@ def make_evaluation(rows: int = 400) -> Evaluation:
             theirs,
         ),
         slice_method="made up",
+        behaviour=[BehaviourResult("negation", "it falls", 40, 0.9, 0.8, 0.5, ["a | b"])],
         calibration=metrics.calibration(truth, sure),
         selective=metrics.selective(truth, stars, sure),
         parity_checks=ParityChecks(True, check, check, GoldenCheck(50, 1e-16, 0)),

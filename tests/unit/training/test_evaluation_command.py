@@ -120,8 +120,8 @@ def test_a_folder_without_a_model_is_no_champion(tmp_path: Path) -> None:
     (tmp_path / "README").write_text("nothing is in service")
     rows = Rows(*(np.zeros(0) for _ in range(8)))
     nobody = Scored(rows, np.zeros((0, 5)), np.zeros(0, np.int64))
-    assert compare_with_champion(tmp_path, nobody, print) is None
-    assert compare_with_champion(None, nobody, print) is None
+    assert compare_with_champion(tmp_path, nobody, (), print) is None
+    assert compare_with_champion(None, nobody, (), print) is None
 
 
 def test_a_packed_model_gives_the_same_bytes(place: Path, tmp_path: Path) -> None:

@@ -25,6 +25,7 @@ SETTINGS = GateSettings.from_mapping(
             {"metric": "f1_of_2", "at_least": 0.2},
         ],
         "smoke": [{"metric": "accuracy", "at_least": 0.58}],
+        "behaviour": [],
     }
 )
 
@@ -106,7 +107,7 @@ def test_every_failed_condition_is_named_within_the_limit() -> None:
 
 
 def test_a_gate_without_conditions_lets_nothing_through() -> None:
-    empty = GateSettings(10, 0.006, (), SliceLimits(400, 2, 3), (), ())
+    empty = GateSettings(10, 0.006, (), SliceLimits(400, 2, 3), (), (), ())
     assert not judge(figures(), empty).passed
 
 
@@ -117,6 +118,10 @@ def test_a_gate_without_conditions_lets_nothing_through() -> None:
         {"full": [{"metric": "accuracy"}]},
         {"full_rows": "many"},
         {"slices": {"min_rows": 400}},
+        {"behaviour": [{"test": "negatoin", "change": 0.3}]},
+        {"behaviour": [{"test": "negation"}]},
+        {"behaviour": [{"test": "typos", "change": 0.3}]},
+        {"behaviour": [{"test": "plain_words", "at_least": {100: 2}}]},
     ],
 )
 def test_a_misspelt_gate_is_refused(change: dict[str, Any]) -> None:
@@ -127,6 +132,7 @@ def test_a_misspelt_gate_is_refused(change: dict[str, Any]) -> None:
         "slices": {"min_rows": 400, "majority_errors": 2, "champion_errors": 3},
         "full": [],
         "smoke": [],
+        "behaviour": [],
     }
     with pytest.raises(ConfigurationError, match="gate"):
         GateSettings.from_mapping(block | change)
