@@ -122,7 +122,7 @@ def training_rows(model: StarModel) -> int:
     """
     rows = model.version_info["rows"]
     learned = {code: rows["languages"].get(code, 0) for code in model.languages}
-    return int(rows["training"] * learned[LANGUAGE] / max(1, sum(learned.values())))
+    return int(rows["training"] * learned.get(LANGUAGE, 0) / max(1, sum(learned.values())))
 
 
 def conditions(results: Sequence[BehaviourResult]) -> list[Condition]:

@@ -166,6 +166,7 @@ class BehaviourResult(msgspec.Struct, frozen=True):
 
 
 Bound = Literal["at_least", "at_most"]
+Floors = Literal["full", "relative", "smoke"]
 
 
 class Condition(msgspec.Struct, frozen=True):
@@ -186,7 +187,7 @@ class GateVerdict(msgspec.Struct, frozen=True):
     """The gate's answer."""
 
     passed: bool
-    floors: Literal["full", "smoke"]
+    floors: Floors
     message: str
     conditions: tuple[Condition, ...]
 

@@ -6,9 +6,10 @@ the pipeline's failure message, after "Refused:", so it stays under 1,000 charac
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Literal
+from typing import Any
 
 import msgspec
+import numpy as np
 
 from reviews.errors import ConfigurationError
 from training.evaluation import behaviour
@@ -17,10 +18,11 @@ from training.evaluation.evaluation import (
     BehaviourResult,
     Bound,
     Condition,
+    Floors,
     GateVerdict,
     Metrics,
 )
-from training.evaluation.metrics import LOWER_IS_BETTER
+from training.evaluation.metrics import LOWER_IS_BETTER, constant_mae
 from training.evaluation.slice_gate import SliceLimits, Slices
 from training.evaluation.slice_gate import conditions as slice_conditions
 
@@ -31,30 +33,45 @@ EXACT = 1e-9  # two sums of the same rows may differ by so much
 
 
 class Floor(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One absolute condition: the figure called `metric` is at least, or at most, so much."""
+    """One absolute condition: the figure called `metric` is at least, or at most, so much.
+
+    falls: where the majority is over one half, the floor falls in proportion to what it leaves.
+    """
 
     metric: str
     at_least: float | None = None
     at_most: float | None = None
+    falls: bool = False
 
     def __post_init__(self) -> None:
         if (self.at_least is None) == (self.at_most is None):
             raise ValueError(f"gate: {self.metric} needs either at_least or at_most")
+        if self.falls and self.at_least is None:
+            raise ValueError(f"gate: {self.metric} needs at_least, for only floors fall")
+
+    def threshold(self, majority: float) -> float:
+        """What is asked where the commonest star has this share."""
+        bound = self.at_most if self.at_least is None else self.at_least
+        assert bound is not None  # one of the two is given: checked above
+        return bound * min(1.0, 2.0 * (1.0 - majority)) if self.falls else bound
 
 
 class GateSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The `gate:` block of `configs/model.yaml`.
 
-    full_rows: hold-out rows from which `full` applies; below, `smoke` does.
+    full_rows: hold-out rows from which `full` applies, where the share of the commonest star lies
+    within `usual_majorities`, else `relative`; below, `smoke` does.
     champion_margin: how much worse than the champion each of `champion_metrics` may be.
-    slices: judged where `full` is. behaviour: judged by the rows that a model learned from.
+    slices: not judged with `smoke`. behaviour: judged by the rows that a model learned from.
     """
 
     full_rows: int
     champion_margin: float
     champion_metrics: tuple[str, ...]
     slices: SliceLimits
+    usual_majorities: tuple[float, float]
     full: tuple[Floor, ...]
+    relative: tuple[Floor, ...]
     smoke: tuple[Floor, ...]
     behaviour: tuple[BehaviourFloor, ...]
 
@@ -65,6 +82,13 @@ class GateSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             return msgspec.convert(block, cls)
         except msgspec.ValidationError as error:
             raise ConfigurationError(f"gate: {error}") from error
+
+    def kind(self, figures: Metrics) -> Floors:
+        """Which floors apply to such a hold-out."""
+        if figures.rows < self.full_rows:
+            return "smoke"
+        low, high = self.usual_majorities
+        return "full" if low <= figures.majority <= high else "relative"
 
 
 def judge(
@@ -80,30 +104,37 @@ def judge(
     slices, behaviour_results: of the model, see `training.evaluation.slices` and `behaviour`.
     A figure that is absent or not finite fails its condition.
     """
-    is_full = figures.rows >= settings.full_rows
-    floors = settings.full if is_full else settings.smoke
+    kind = settings.kind(figures)
+    floors: tuple[Floor, ...] = getattr(settings, kind)
     conditions = [_floor(figures, floor) for floor in floors]
     if champion is not None:
         conditions += [
             _no_step_back(name, figures, champion, settings.champion_margin)
             for name in settings.champion_metrics
         ]
-    if is_full and slices:
+    if kind != "smoke" and slices:
         conditions += slice_conditions(slices, settings.slices)
     conditions += behaviour.conditions(behaviour_results)
     passed = bool(conditions) and all(condition.passed for condition in conditions)
-    kind: Literal["full", "smoke"] = "full" if is_full else "smoke"
     scope = f"{kind} floors, {figures.rows} hold-out rows"
     message = _message(passed, conditions, scope, champion is not None)
     return GateVerdict(passed, kind, message, tuple(conditions))
 
 
 def find(figures: Metrics, name: str) -> float | None:
-    """The figure called so: a metric, `gain_over_majority`, `recall_of_1` or `f1_of_2`."""
+    """The figure called so: a metric, or `recall_of_1`, `f1_of_2`, or one of the next three.
+
+    gain_over_majority: of accuracy. error_reduction, mae_reduction: the share of errors, and of
+    the mean error, that is left out of what the best constant answer has.
+    """
     kind, _, star = name.partition("_of_")
     value: object
     if name == "gain_over_majority":
         value = figures.accuracy - figures.majority
+    elif name == "error_reduction":
+        value = _reduction(1.0 - figures.accuracy, 1.0 - figures.majority)
+    elif name == "mae_reduction":
+        value = _reduction(figures.mae, constant_mae(np.array(figures.confusion)))
     elif star:
         value = getattr(figures.per_class.get(star), kind, None)
     else:
@@ -113,16 +144,19 @@ def find(figures: Metrics, name: str) -> float | None:
     return float(value)
 
 
+def _reduction(value: float, without: float) -> float | None:
+    return 1.0 - value / without if without > 0 else None
+
+
 def _floor(figures: Metrics, floor: Floor) -> Condition:
-    value = find(figures, floor.metric)
+    value, threshold = find(figures, floor.metric), floor.threshold(figures.majority)
     if floor.at_least is not None:
-        threshold, sign, bound = floor.at_least, "below", AT_LEAST
+        sign, bound = "below", AT_LEAST
         passed = value is not None and value >= threshold - EXACT
     else:
-        assert floor.at_most is not None  # one of the two is given: Floor checks it
-        threshold, sign, bound = floor.at_most, "above", AT_MOST
+        sign, bound = "above", AT_MOST
         passed = value is not None and value <= threshold + EXACT
-    message = f"{floor.metric} {_figure(value)} is {sign} {threshold:g}"
+    message = f"{floor.metric} {_figure(value)} is {sign} {threshold:.4g}"
     return Condition(floor.metric, value, threshold, passed, "" if passed else message, bound)
 
 

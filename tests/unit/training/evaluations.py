@@ -24,6 +24,8 @@ GATE = {
     "champion_metrics": ["accuracy", "macro_f1", "mae", "qwk", "within_one"],
     "slices": {"min_rows": 400, "majority_errors": 2, "champion_errors": 3},
     "full": [{"metric": "accuracy", "at_least": 0.9}],
+    "usual_majorities": [0, 1],
+    "relative": [],
     "smoke": [{"metric": "accuracy", "at_least": 0.9}, {"metric": "mae", "at_most": 1.0}],
     "behaviour": [],
 }

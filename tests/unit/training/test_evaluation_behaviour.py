@@ -101,6 +101,7 @@ def test_a_model_of_another_language_is_asked_none() -> None:
     reader = Reader(reads_negation)
     reader.languages = ("es",)
     assert behaviour.ask(reader, [NEGATION]) == {}  # type: ignore[arg-type]
+    assert behaviour.describe(reader, [NEGATION], {}) == []  # type: ignore[arg-type]
 
 
 def test_rows_of_other_languages_teach_no_english() -> None:

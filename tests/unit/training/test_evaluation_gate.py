@@ -24,6 +24,12 @@ SETTINGS = GateSettings.from_mapping(
             {"metric": "recall_of_1", "at_least": 0.75},
             {"metric": "f1_of_2", "at_least": 0.2},
         ],
+        "usual_majorities": [0.45, 0.62],
+        "relative": [
+            {"metric": "error_reduction", "at_least": 0.34, "falls": True},
+            {"metric": "mae_reduction", "at_least": 0.4, "falls": True},
+            {"metric": "ece", "at_most": 0.05},
+        ],
         "smoke": [{"metric": "accuracy", "at_least": 0.58}],
         "behaviour": [],
     }
@@ -42,7 +48,7 @@ GOOD = Metrics(
     log_loss=0.7,
     binary_accuracy=0.95,
     per_class={"1": ClassMetrics(0.77, 0.8, 0.78, 1), "2": ClassMetrics(0.3, 0.3, 0.3, 1)},
-    confusion=[],
+    confusion=[[0] * 5] * 5,
 )
 
 
@@ -61,6 +67,7 @@ def test_a_good_first_model_passes_and_says_that_it_is_the_first() -> None:
     [
         ({"accuracy": 0.689}, "accuracy"),
         ({"majority": 0.6}, "gain_over_majority"),
+        ({"majority": 0.7, "accuracy": 0.69}, "error_reduction"),
         ({"mae": 0.41}, "mae"),
         ({"mae": float("nan")}, "mae"),
         ({"accuracy": float("nan")}, "gain_over_majority"),
@@ -73,6 +80,38 @@ def test_a_failed_floor_is_named(changes: dict[str, Any], named: str) -> None:
     assert not verdict.passed
     assert named in [c.name for c in verdict.conditions if not c.passed]
     assert named in verdict.message
+
+
+def spread_out(shares: list[float], rows: int = 20_000) -> list[list[int]]:
+    """A table of rows with those shares of true stars."""
+    return [[int(share * rows), 0, 0, 0, 0] for share in shares]
+
+
+BALANCED: dict[str, Any] = {"majority": 0.2, "confusion": spread_out([0.2] * 5)}
+SKEWED: dict[str, Any] = {"majority": 0.8, "confusion": spread_out([0.05, 0.05, 0.05, 0.05, 0.8])}
+
+
+@pytest.mark.parametrize(
+    ("changes", "failed"),
+    [
+        # .8 of balanced stars are the majority's errors: .34 of them is .272 accuracy above it.
+        ({**BALANCED, "accuracy": 0.51, "mae": 0.6}, set()),
+        ({**BALANCED, "accuracy": 0.47, "mae": 0.6}, {"error_reduction"}),
+        ({**BALANCED, "accuracy": 0.51, "mae": 0.75}, {"mae_reduction"}),
+        # Of skewed stars 2 * .2 of each floor is asked; always 5 stars is .5 stars off.
+        ({**SKEWED, "accuracy": 0.84, "mae": 0.3}, set()),
+        ({**SKEWED, "accuracy": 0.82, "mae": 0.3}, {"error_reduction"}),
+        ({**SKEWED, "accuracy": 0.84, "mae": 0.45}, {"mae_reduction"}),
+        ({"majority": 1.0, "accuracy": 1.0}, {"error_reduction", "mae_reduction"}),
+    ],
+)
+def test_other_shares_of_stars_are_held_against_their_own_majority(
+    changes: dict[str, Any], failed: set[str]
+) -> None:
+    verdict = judge(figures(**changes), SETTINGS)
+    assert verdict.floors == "relative"
+    assert {c.name for c in verdict.conditions if not c.passed} == failed
+    assert verdict.passed == (not failed)
 
 
 def test_smoke_floors_apply_only_below_the_stated_rows() -> None:
@@ -107,7 +146,7 @@ def test_every_failed_condition_is_named_within_the_limit() -> None:
 
 
 def test_a_gate_without_conditions_lets_nothing_through() -> None:
-    empty = GateSettings(10, 0.006, (), SliceLimits(400, 2, 3), (), (), ())
+    empty = GateSettings(10, 0.006, (), SliceLimits(400, 2, 3), (0.45, 0.62), (), (), (), ())
     assert not judge(figures(), empty).passed
 
 
@@ -117,6 +156,7 @@ def test_a_gate_without_conditions_lets_nothing_through() -> None:
         {"champion_margn": 1},
         {"full": [{"metric": "accuracy"}]},
         {"full_rows": "many"},
+        {"relative": [{"metric": "mae", "at_most": 0.5, "falls": True}]},
         {"slices": {"min_rows": 400}},
         {"behaviour": [{"test": "negatoin", "change": 0.3}]},
         {"behaviour": [{"test": "negation"}]},
@@ -131,6 +171,8 @@ def test_a_misspelt_gate_is_refused(change: dict[str, Any]) -> None:
         "champion_metrics": [],
         "slices": {"min_rows": 400, "majority_errors": 2, "champion_errors": 3},
         "full": [],
+        "usual_majorities": [0.45, 0.62],
+        "relative": [],
         "smoke": [],
         "behaviour": [],
     }
