@@ -99,7 +99,7 @@ def test_it_still_knows_what_it_never_read(streamed: Path):
 def test_the_manifest_says_how_it_was_trained(streamed: Path, folder: Path):
     manifests = [msgspec.json.decode((f / "model.json").read_bytes()) for f in (streamed, folder)]
     assert [manifest["mode"] for manifest in manifests] == ["streaming", "memory"]
-    assert [manifest["hash_bits"] for manifest in manifests] == [20, 0]
+    assert [manifest["hash_bits"] for manifest in manifests] == [21, 0]
     assert manifests[0]["rows"] == manifests[1]["rows"]
     assert (streamed / "vocabulary.txt").read_bytes() == b""
 
@@ -155,7 +155,7 @@ def test_plain_does_not_stream_and_says_so(data: Path, tmp_path: Path, fit_model
         fit_model(data, tmp_path, mode="streaming", family="plain")
 
 
-@pytest.mark.parametrize("hash_bits", [-1, 3, 19, 21, 40, 10**9])
+@pytest.mark.parametrize("hash_bits", [-1, 3, 20, 22, 40, 10**9])
 def test_another_number_of_buckets_is_refused(streamed: Path, tmp_path: Path, hash_bits):
     for name in (*FILES, "model.json"):
         (tmp_path / name).parent.mkdir(exist_ok=True)

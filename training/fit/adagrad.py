@@ -1,26 +1,53 @@
 """Ordinal classifiers that learn from a stream, by AdaGrad over hashed n-grams.
 
 The classifiers of all rows, and beside them those of all rows but each fold's, are columns of one
-matrix: a row is counted once for all of them. Rates of their own do for each n-gram what the
-log-count ratios do in memory, without any statistics of the labels.
+matrix: a row is counted once for all of them. Each n-gram learns at a rate of its own, times the
+log-count ratio that scales its feature in memory.
 Source: Duchi, Hazan and Singer (2011).
 """
 
+from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
-from training.config import ModelConfig
+from training.config import ModelConfig, ViewsSettings
 from training.data.dataset import Rows
 from training.features.tokens import FloatArray, IntArray
 from training.fit.hashed_features import FeatureBatch, HashedFeatures
-from training.fit.ordinal import LEVELS
+from training.fit.ordinal import LEVELS, ratio_scale
 from training.fit.vocabulary import Matrix
 from training.model.scorer import Classifiers, Float32Array
 
 L = len(LEVELS)
 FIRST_SQUARES = 0.01  # of a gradient, before any was seen: bounds the first steps
+
+Float16Array = NDArray[np.float16]
+
+
+def rate_scale(
+    occurs: NDArray[np.int32], ends: Sequence[int], settings: ViewsSettings
+) -> Float16Array:
+    """(m, L * (1 + folds)) how much each n-gram says of each column's question.
+
+    occurs: (m, folds, 5) rows of each fold and star that hold an n-gram; a column's scale knows
+    no row that the column may not learn from. ends: where the n-grams of each view begin and end.
+    A feature times s learns as if its rate were s times as high: AdaGrad divides by the root of
+    the squared slopes, so one of the two factors s is lost, and the weight's own stays.
+    """
+    folds = occurs.shape[1]
+    total = occurs.sum(axis=1, dtype=np.int32)  # (m, 5)
+    scale = np.empty((len(total), L * (1 + folds)), np.float16)
+    for group in range(1 + folds):
+        known = total - occurs[:, group - 1] if group else total  # (m, 5)
+        for begin, end in pairwise(ends):
+            rows = known[begin:end].astype(np.float64)
+            for i, level in enumerate(LEVELS):
+                scale[begin:end, group * L + i] = ratio_scale(rows, level, settings)
+    return scale
 
 
 class Learner:
@@ -30,8 +57,14 @@ class Learner:
     first L columns learn from all rows; each L further ones from all rows but one fold's.
     """
 
-    def __init__(self, features: HashedFeatures, config: ModelConfig, by_star: FloatArray) -> None:
-        """by_star: (5,) weights of all rows."""
+    def __init__(
+        self,
+        features: HashedFeatures,
+        config: ModelConfig,
+        by_star: FloatArray,
+        scale: Float16Array,
+    ) -> None:
+        """by_star: (5,) weights of all rows. scale: (m, L * (1 + folds)), see `rate_scale`."""
         self.features, self.views, self.ends = features, len(features.chosen), features.ends
         self.folds, self.rate = config.folds, np.float32(config.streaming.learning_rate)
         width = L * (1 + config.folds)
@@ -41,13 +74,13 @@ class Learner:
         odds = np.log((above + 1) / (by_star.sum() - above + 1)).astype(np.float32)
         self.bias = np.tile(odds, (self.views, 1 + config.folds))  # (views, width)
         self.bias_squares = np.ones((self.views, L), np.float32)
+        self.scale = scale
         # (width,) the fold that a column never sees; -1: it sees all.
         self.excluded_fold = np.repeat(np.arange(-1, config.folds), L)
 
-    def learn(self, rows: Rows, row_weights: FloatArray) -> None:
-        """One step on n rows."""
+    def learn(self, x: Matrix, rows: Rows, row_weights: FloatArray) -> None:
+        """One step on n rows. x: (v * n, m) their features, view by view."""
         n, views = len(rows), self.views
-        x = self.features.count(rows).matrix  # (v * n, m)
         scores = (x @ self.weights).reshape(views, n, -1) + self.bias[:, None, :]  # (v, n, width)
         above = np.tile(rows.rating[:, None] > np.array(LEVELS), 1 + self.folds)  # (n, width)
         seen = rows.folds(self.folds)[:, None] != self.excluded_fold  # (n, width)
@@ -75,7 +108,7 @@ class Learner:
         # Squares of the columns of all rows set the rates of every fold's columns too.
         squares = self.squares[columns] + slope[:, :L] ** 2  # (k, L)
         self.squares[columns] = squares
-        self.weights[columns] -= self._rates(squares) * slope
+        self.weights[columns] -= self._rates(squares) * self.scale[columns] * slope
 
     def _rates(self, squares: Float32Array) -> Float32Array:
         """(k, width) step sizes from (k, L) sums of squared slopes."""

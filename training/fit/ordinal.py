@@ -72,7 +72,7 @@ def _fit_levels(
             # Of all rows, not of these: the nets must see in service what they saw of each fold.
             bias[i] = np.log(len(examples.ratings) + 1.0) * (1 if above.all() else -1)
             continue
-        scale = _scale(occurs, level, settings)
+        scale = ratio_scale(occurs, level, settings)
         x.data = unscaled * scale[x.indices]
         classifier = LogisticRegression(
             C=c,
@@ -98,7 +98,7 @@ def _rows_by_star(x: Matrix, ratings: IntArray) -> FloatArray:
     return cells.reshape(-1, 5).astype(np.float64)
 
 
-def _scale(occurs: FloatArray, level: int, settings: ViewsSettings) -> FloatArray:
+def ratio_scale(occurs: FloatArray, level: int, settings: ViewsSettings) -> FloatArray:
     """(m,) how much each n-gram says of [stars > level]; mean square 1 over occurrences."""
     total = occurs.sum(axis=1)  # (m,) rows with each n-gram, one more on either side below
     above = occurs[:, level:].sum(axis=1) + 1

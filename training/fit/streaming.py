@@ -6,7 +6,9 @@ golden set.
 """
 
 import math
+from collections import deque
 from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -23,9 +25,9 @@ from training.errors import TrainingError
 from training.features.tokens import FloatArray, IntArray, tokenise
 from training.features.views import VIEWS, HashBuckets, count
 from training.fit import row_counts
-from training.fit.adagrad import Learner
+from training.fit.adagrad import Learner, rate_scale
 from training.fit.balance import star_weights, streamed_weights
-from training.fit.hashed_features import HashedFeatures
+from training.fit.hashed_features import FeatureBatch, HashedFeatures
 from training.fit.projection import fit_projection
 from training.fit.row_counts import RowCounts
 from training.fit.training_set import FittedClassifiers, TrainingSet
@@ -92,18 +94,21 @@ class StreamingTrainingSet(TrainingSet):
         return self._weights(self.sample, balance)
 
     def fit(self, balance: Balance) -> FittedClassifiers:
-        """Fit in one pass over all rows, each fold's classifiers beside those of all rows."""
+        """Fit in two passes over all rows: what n-grams say of the stars, and the classifiers.
+
+        Each fold's classifiers learn beside those of all rows.
+        """
         by_star = self.row_counts.by_star * star_weights(self.row_counts.by_star, balance)
-        learner = Learner(self.features, self.config, by_star)
+        scale = rate_scale(self._count_stars(balance), self.features.ends, self.config.views)
+        learner = Learner(self.features, self.config, by_star, scale)
         learned = 0
-        for rows in batches(self._training_rows(), self.settings.batch_rows):
-            learner.learn(rows, self._weights(rows, balance))
+        for rows, (x, _) in self._counted(self._training_rows()):
+            learner.learn(x, rows, self._weights(rows, balance))
             learned += len(rows)
             if learned % LOG_EVERY_ROWS < len(rows):
                 self.progress.log(f"learned from {learned:,} of {self.row_counts.training:,} rows")
         scores, counts = [], []
-        for rows in batches([self.sample], self.settings.batch_rows):
-            batch = self.features.count(rows)
+        for rows, batch in self._counted([self.sample]):
             scores.append(learner.scores(batch, rows.folds(self.config.folds)))
             counts.append(batch.counts)
         self.progress.log(f"scored {len(self.sample):,} rows out of fold")
@@ -139,6 +144,35 @@ class StreamingTrainingSet(TrainingSet):
             self.base_rates,
             self.seen_buckets,
         )
+
+    def _count_stars(self, balance: Balance) -> NDArray[np.int32]:
+        """(m, folds, 5) of the first rows: those of each fold and star that hold an n-gram."""
+        folds = self.config.folds
+        found = np.zeros((self.features.ends[-1], folds * 5), np.int32)
+        rows_by_key = self._training_rows()
+        for rows, (x, _) in self._counted(rows_by_key, self.settings.vocabulary_rows):
+            column = rows.folds(folds) * 5 + rows.rating - 1  # (n,)
+            columns = np.repeat(np.tile(column, len(self.views)), np.diff(x.indptr))  # (nnz,)
+            # Rows without weight teach nothing, so they say nothing of an n-gram either.
+            counted = self._weights(rows, balance) > 0  # (n,)
+            cells = np.repeat(np.tile(counted, len(self.views)), np.diff(x.indptr))  # (nnz,)
+            np.add.at(found, (x.indices[cells], columns[cells]), 1)
+        self.progress.log(f"counted the stars of {len(found):,} n-grams")
+        return found.reshape(-1, folds, 5)
+
+    def _counted(
+        self, parts: Iterable[Rows], max_rows: int | None = None
+    ) -> Iterator[tuple[Rows, FeatureBatch]]:
+        """Batches of rows and their features: the next ones are counted on a second core."""
+        with ThreadPoolExecutor(1, "features") as pool:
+            counting: deque[tuple[Rows, Future[FeatureBatch]]] = deque()
+            for rows in batches(parts, self.settings.batch_rows, max_rows):
+                counting.append((rows, pool.submit(self.features.count, rows)))
+                if len(counting) > 2:
+                    done, batch = counting.popleft()
+                    yield done, batch.result()
+            for done, batch in counting:
+                yield done, batch.result()
 
     def _training_rows(self) -> Iterator[Rows]:
         for rows in partitions.read(self.paths):

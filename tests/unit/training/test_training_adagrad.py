@@ -9,8 +9,9 @@ from training.data.dataset import Rows
 from training.evaluation import reference
 from training.features.tokens import keys_of
 from training.features.views import VIEWS, HashBuckets
-from training.fit.adagrad import FIRST_SQUARES, Learner
+from training.fit.adagrad import FIRST_SQUARES, Learner, rate_scale
 from training.fit.hashed_features import HashedFeatures
+from training.fit.ordinal import LEVELS, ratio_scale
 from training.model.artefact import ModelParts
 from training.model.scorer import softmax
 from training.model.topics import Projection
@@ -49,14 +50,19 @@ def learner() -> Learner:
         chosen[view] = buckets, (1 + random.random(len(buckets))).astype(np.float32)
     lookup = HashBuckets(BITS, np.full(SIZE // 8, 255, np.uint8))
     features = HashedFeatures(lookup, SIZE, chosen, settings.views.edge_tokens)
-    return Learner(features, settings, np.array([10.0, 5, 5, 10, 30]))
+    scale = (0.5 + random.random((features.ends[-1], 4 * (1 + FOLDS)))).astype(np.float16)
+    return Learner(features, settings, np.array([10.0, 5, 5, 10, 30]), scale)
+
+
+def learn(learner: Learner, rows: Rows, weights) -> None:
+    learner.learn(learner.features.count(rows).matrix, rows, weights)
 
 
 def test_a_step_is_adagrad_on_the_log_loss(learner: Learner):
     rows, weights = make_rows(20, 0), np.linspace(0, 2, 20)
     x = learner.features.count(rows).matrix.toarray().reshape(len(VIEWS), 20, -1)
     bias = learner.bias.copy()
-    learner.learn(rows, weights)
+    learn(learner, rows, weights)
     above = rows.rating[:, None] > np.arange(1, 5)
     folds = rows.folds(FOLDS)
     for view in range(len(VIEWS)):
@@ -67,8 +73,24 @@ def test_a_step_is_adagrad_on_the_log_loss(learner: Learner):
         for model in range(1 + FOLDS):
             error = whole * (folds != model - 1)[:, None]
             expected = -rates * (x[view].T @ error)[columns]
+            expected *= learner.scale[columns, 4 * model : 4 * model + 4]
             found = learner.weights[columns, 4 * model : 4 * model + 4]
             assert found == pytest.approx(expected, abs=1e-5)
+
+
+def test_rates_follow_the_rows_that_a_column_may_learn_from():
+    occurs = np.random.default_rng(3).integers(0, 9, (7, FOLDS, 5)).astype(np.int32)
+    settings = config.load().views
+    found = rate_scale(occurs, [0, 4, 7], settings)
+    others = occurs.copy()
+    others[:, 1] += 5  # rows of the second fold alone
+    changed = rate_scale(others, [0, 4, 7], settings) != found
+    assert changed[:, :4].any()
+    assert not changed[:, 4 * 2 : 4 * 3].any()  # never saw that fold
+    for view in (slice(0, 4), slice(4, 7)):
+        for i, level in enumerate(LEVELS):
+            expected = ratio_scale(occurs[view].sum(axis=1).astype(float), level, settings)
+            assert found[view, i] == pytest.approx(expected, rel=1e-3)  # float16
 
 
 def test_no_row_reaches_the_classifiers_that_leave_its_fold_out(learner: Learner):
@@ -76,7 +98,7 @@ def test_no_row_reaches_the_classifiers_that_leave_its_fold_out(learner: Learner
     only = rows.take(rows.folds(FOLDS) == 1)
     before = learner.weights.copy()
     for _ in range(3):
-        learner.learn(only, np.ones(len(only)))
+        learn(learner, only, np.ones(len(only)))
     left_out = slice(4 * 2, 4 * 3)
     assert (learner.weights[:, left_out] == before[:, left_out]).all()
     assert (learner.weights[:, :4] != before[:, :4]).any()
@@ -84,13 +106,13 @@ def test_no_row_reaches_the_classifiers_that_leave_its_fold_out(learner: Learner
 
 
 def test_a_row_without_weight_moves_nothing(learner: Learner):
-    learner.learn(make_rows(30, 2), np.zeros(30))
+    learn(learner, make_rows(30, 2), np.zeros(30))
     assert not learner.weights.any()
 
 
 def test_the_classifiers_score_as_the_scorer_and_the_plain_pipeline_do(learner: Learner):
     for seed in range(5):
-        learner.learn(make_rows(64, seed), np.ones(64))
+        learn(learner, make_rows(64, seed), np.ones(64))
     classifiers, rows = learner.classifiers(), make_rows(40, 9)
     nothing = Projection(np.zeros(0, np.int32), np.zeros((0, 2), np.float32))
     seen, rates = np.full(SIZE // 8, 255, np.uint8), np.full(5, 0.2)
