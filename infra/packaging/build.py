@@ -2,17 +2,19 @@
 
 Each stage has its own under `.build/lambdas/<stage>/`, so that going from one to another and back
 builds nothing anew. Binary wheels for the stage's runtime, and the modules of ours that the
-function imports; the same bytes twice; left alone where nothing has changed.
+function imports; left alone where nothing has changed. A zip is the same bytes on every machine:
+it holds no byte code, which only an interpreter of the stage's own version could make, and is not
+compressed, which each build of zlib does in its own way.
 """
 
 from __future__ import annotations
 
 import argparse
-import gzip
 import hashlib
 import os
 import platform
 import shutil
+import stat
 import subprocess
 import sys
 import tempfile
@@ -29,8 +31,8 @@ from infra.stage import Stage, StageError
 ROOT = Path(__file__).resolve().parents[2]
 OUT = ROOT / ".build" / "lambdas"
 LANGUAGE = Path("reviews/language")
-HERE = f"{sys.version_info.major}.{sys.version_info.minor}"
 LIMIT_BYTES = 250_000_000  # unzipped, of Lambda
+UNIX = 3  # of a zip entry: where its mode means something
 ZIP_EPOCH = 315_532_800  # 1980-01-01, the first time that a zip can hold
 PLATFORMS = {"x86_64": "x86_64-manylinux_2_28", "arm64": "aarch64-manylinux_2_28"}
 
@@ -70,16 +72,6 @@ class Target:
             flags += ["--python-version", self.python, "--python-platform", wheels]
         return flags
 
-    def compiler(self) -> str | None:
-        """An interpreter of its version on this machine; byte code of another is worthless."""
-        if self.python == HERE:
-            return sys.executable
-        name = f"python{self.python}"
-        if shutil.which(name) is None:
-            return None
-        tried = subprocess.run([name, "-c", ""], capture_output=True, check=False)
-        return name if tried.returncode == 0 else None
-
 
 @dataclass(frozen=True)
 class Built:
@@ -90,16 +82,14 @@ class Built:
     fresh: bool
 
 
-def build(
-    function: str, files: list[Path], target: Target, compiler: str | None, out: Path
-) -> Built:
+def build(function: str, files: list[Path], target: Target, out: Path) -> Built:
     """Make one package, unless its inputs are those of the folder that is there.
 
     files: ours. Raises PackageError where uv cannot install or the folder is larger than Lambda
     takes.
     """
     locks = target.locks(function, files)
-    digest = _digest([*(ROOT / path for path in files), *locks], repr((target, compiler)))
+    digest = _digest([*(ROOT / path for path in files), *locks], repr(target))
     folder, stamp = out / function, out / f"{function}.stamp"
     zipped = out / f"{function}.zip"
     if all(path.exists() for path in (folder, zipped, stamp)) and stamp.read_text() == digest:
@@ -110,12 +100,9 @@ def build(
         made = Path(place) / function
         _install(locks, target, made)
         _prune(made, Uses.of(files, ROOT, scipy=(made / "scipy").is_dir()))
-        _squeeze(made)
         for path in files:
             (made / path).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(ROOT / path, made / path)
-        if compiler:
-            _compile(made, compiler)
         _settle(made)
         size = size_bytes(made)
         if size > LIMIT_BYTES:
@@ -169,21 +156,6 @@ def _prune(folder: Path, uses: Uses) -> None:
             path.unlink()
 
 
-def _squeeze(folder: Path) -> None:
-    """botocore reads its data packed, too; of its files one comes unpacked, a whole megabyte."""
-    plain = folder / "botocore/data/endpoints.json"
-    plain.with_suffix(".json.gz").write_bytes(gzip.compress(plain.read_bytes(), mtime=0))
-    plain.unlink()
-
-
-def _compile(folder: Path, compiler: str) -> None:
-    """Byte code that no time stamp can make stale, with the paths that it has in Lambda."""
-    command = [compiler, "-m", "compileall", "-q", "--invalidation-mode", "unchecked-hash"]
-    command += ["-s", str(folder), "-p", "/var/task", str(folder)]
-    environment = {**os.environ, "PYTHONHASHSEED": "0"}  # sets of constants keep their order
-    subprocess.run(command, env=environment, capture_output=True, check=False)
-
-
 def _settle(folder: Path) -> None:
     """One time and one mode for everything: only content makes a package differ."""
     for path in [folder, *folder.rglob("*")]:
@@ -192,12 +164,15 @@ def _settle(folder: Path) -> None:
 
 
 def _zip(folder: Path, file: Path) -> None:
-    """The folder as Lambda takes it. Here, so that a deploy need not do it again each time."""
-    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, compresslevel=3) as made:
-        for path in sorted(path for path in folder.rglob("*") if path.is_file()):
-            entry = zipfile.ZipInfo(str(path.relative_to(folder)), time.gmtime(ZIP_EPOCH)[:6])
-            entry.external_attr = path.stat().st_mode << 16
-            entry.compress_type = zipfile.ZIP_DEFLATED
+    """The folder as Lambda takes it: entries in one order, with one time, nothing compressed."""
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as made:
+        for path in sorted(folder.rglob("*"), key=Path.as_posix):
+            if not path.is_file():
+                continue
+            name = path.relative_to(folder).as_posix()
+            entry = zipfile.ZipInfo(name, time.gmtime(ZIP_EPOCH)[:6])
+            entry.create_system = UNIX
+            entry.external_attr = (stat.S_IFREG | stat.S_IMODE(path.stat().st_mode)) << 16
             made.writestr(entry, path.read_bytes())
 
 
@@ -222,14 +197,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"package: {error}", file=sys.stderr)
         return 2
     out = options.out or folder(options.stage)
-    compiler = target.compiler()
-    if compiler is None:
-        print(f"package: no Python {target.python} here, so no byte code: cold starts take longer")
     # Not in the threads: until 3.13 the parser counts its depth for all of them together.
     files = {function: modules(function, ROOT) for function in FUNCTIONS}
     try:
         with ThreadPoolExecutor(2) as pool:
-            made = pool.map(lambda name: build(name, files[name], target, compiler, out), FUNCTIONS)
+            made = pool.map(lambda name: build(name, files[name], target, out), FUNCTIONS)
             for built in made:
                 state = "built" if built.fresh else "up to date"
                 print(f"package: {built.function:<10} {built.size / 1e6:6.1f} MB  {state}")

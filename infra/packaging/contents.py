@@ -11,7 +11,7 @@ from pathlib import Path
 
 FUNCTIONS = ("preprocess", "ratings", "learn", "release", "monitor")
 ROOMS = ("lambdas", "reviews", "monitoring")
-NOT_CODE = {"requirements.txt"}
+DATA = ".json"  # beside the code; whatever else lies there (an editor's copy) is nobody's
 SERVICE = re.compile(r"client(?:_within)?\(\s*\"([a-z0-9-]+)\"")
 
 # Folders and files of libraries that nothing at run time reads. numpy.testing reaches into
@@ -44,11 +44,7 @@ def modules(function: str, root: Path) -> list[Path]:
         open_ones += [Path(*path.parts[:n], "__init__.py") for n in range(1, len(path.parts))]
         for name in _imports(root / path, (root / path).stat().st_mtime_ns):
             open_ones += _files(name, root)
-    found |= {
-        path.relative_to(root)
-        for path in own.iterdir()
-        if path.is_file() and path.suffix != ".py" and path.name not in NOT_CODE
-    }
+    found |= {path.relative_to(root) for path in own.iterdir() if path.suffix == DATA}
     return sorted(found)
 
 

@@ -143,7 +143,7 @@ def test_the_same_inputs_give_the_same_bytes_and_are_not_built_twice(
     assert capsys.readouterr().out.count("up to date") == len(FUNCTIONS)
     target = Target.of(Stage.read("local"))
     files = modules("preprocess", ROOT)
-    assert build("preprocess", files, target, target.compiler(), tmp_path).fresh
+    assert build("preprocess", files, target, tmp_path).fresh
     assert digests(tmp_path / "preprocess") == digests(built / "preprocess")
 
 

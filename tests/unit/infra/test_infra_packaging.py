@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
+import sys
+import time
+import zipfile
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from infra.packaging import build
-from infra.packaging.build import HERE, ROOT, Target, main
+from infra.packaging.build import ROOT, Target, main
 from infra.packaging.contents import FUNCTIONS, Uses, is_useless, modules
 from infra.packaging.packages import Packages
 from infra.stage import Stage
@@ -136,7 +140,8 @@ def test_what_the_cache_holds_is_installed_without_the_registry(
 
 def test_a_stage_names_its_runtime_or_takes_ours() -> None:
     assert Target.of(Stage.read("local")).native
-    assert Target.of(Stage.read("local")).python == HERE
+    here = f"{sys.version_info.major}.{sys.version_info.minor}"
+    assert Target.of(Stage.read("local")).python == here
     wanted = Target.of(Stage.read("prod"))
     assert not wanted.native
     flags = wanted.uv_flags()
@@ -144,10 +149,81 @@ def test_a_stage_names_its_runtime_or_takes_ours() -> None:
     assert "x86_64-manylinux_2_28" in flags
 
 
-def test_byte_code_is_made_by_the_same_version_or_not_at_all() -> None:
-    ours = Target.of(Stage.read("prod"))
-    assert replace(ours, python="3.99").compiler() is None
-    assert replace(ours, python=HERE).compiler()
+def a_library(folder: Path, *, masked: int, order: int) -> None:
+    """What an installation leaves, under one umask, in one order, at one time."""
+    files = {
+        "library/__init__.py": b"import this\n",
+        "library/core.so": b"\x7fELF",
+        "library/__pycache__/__init__.cpython-313.pyc": b"byte code of whoever installed it",
+        "library-1.0.dist-info/METADATA": b"Name: library\n",
+        "botocore/data/endpoints.json": b"{}",
+    }
+    before = os.umask(masked)
+    try:
+        for name in list(files)[::order]:
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            (folder / name).write_bytes(files[name])
+            os.utime(folder / name, (order, order))
+    finally:
+        os.umask(before)
+
+
+def zipped(
+    monkeypatch: pytest.MonkeyPatch, out: Path, *, masked: int = 0o022, order: int = 1
+) -> bytes:
+    """The zip of one function of prod, from one machine."""
+    monkeypatch.setattr(
+        build, "_install", lambda locks, target, to: a_library(to, masked=masked, order=order)
+    )
+    target = Target.of(Stage.read("prod"))
+    build.build("release", modules("release", ROOT), target, out)
+    return (out / "release.zip").read_bytes()
+
+
+def test_a_zip_is_the_same_bytes_whoever_makes_it(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    ours = zipped(monkeypatch, tmp_path / "ours")
+    python = tmp_path / "bin" / "python3.13"  # the stage's own, which leaves byte code
+    python.parent.mkdir()
+    python.write_text('#!/bin/sh\nfor last; do :; done\n[ ! -d "$last" ] || date > "$last/a.pyc"\n')
+    python.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{python.parent}:{os.environ['PATH']}")
+    monkeypatch.setenv("TZ", "Asia/Tokyo")
+    time.tzset()
+    try:
+        theirs = zipped(monkeypatch, tmp_path / "theirs", masked=0o077, order=-1)
+    finally:
+        monkeypatch.delenv("TZ")
+        time.tzset()
+    assert theirs == ours
+
+
+def test_a_zip_holds_nothing_that_depends_on_who_made_it(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """No byte code, and no compression: libraries of zlib differ in their bytes."""
+    zipped(monkeypatch, tmp_path)
+    with zipfile.ZipFile(tmp_path / "release.zip") as made:
+        entries = made.infolist()
+    assert {entry.compress_type for entry in entries} == {zipfile.ZIP_STORED}
+    assert {entry.date_time for entry in entries} == {(1980, 1, 1, 0, 0, 0)}
+    assert {entry.create_system for entry in entries} == {3}
+    assert {oct(entry.external_attr >> 16) for entry in entries} == {"0o100644", "0o100755"}
+    names = [entry.filename for entry in entries]
+    assert names == sorted(names)
+    assert "library/core.so" in names
+    assert not [name for name in names if name.endswith(".pyc")]
+
+
+def test_what_an_editor_leaves_beside_the_code_is_not_shipped(tmp_path: Path) -> None:
+    own = tmp_path / "lambdas" / "ratings"
+    own.mkdir(parents=True)
+    (own.parent / "__init__.py").write_text("")
+    for name in ("__init__.py", "rate.py", "openapi.json", "rate.py~", ".DS_Store", "notes.txt"):
+        (own / name).write_text("")
+    found = [path.name for path in modules("ratings", tmp_path)]
+    assert found == ["__init__.py", "__init__.py", "openapi.json", "rate.py"]
 
 
 def test_a_detector_s_own_packages_go_where_languages_are_told() -> None:
