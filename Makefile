@@ -218,7 +218,7 @@ diff: package ## What a deploy would change (STAGE=)
 
 deploy: package ## Deploy every stack; asks before rights change (STAGE= CI=1)
 	@$(call note,CI) $(PYTHON) -m operate cdk --stage $(stage) deploy --all \
-	  $(if $(call yes,CI),--require-approval never)
+	  --import-existing-resources $(if $(call yes,CI),--require-approval never)
 
 destroy: setup ## Empty and delete every stack (STAGE= CONFIRM=its name)
 	@$(call operate,CONFIRM,destroy --stage $(stage) $(call given,CONFIRM,--confirm))

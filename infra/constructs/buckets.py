@@ -12,6 +12,8 @@ from lambdas.contract.keys import WORK
 
 ACCESS_LOG_DAYS = 365
 UNFINISHED_UPLOAD_DAYS = 7
+# Kept, but not by a first deploy that failed: its bucket's name would block the second.
+KEPT = RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE
 
 
 class Buckets(Construct):
@@ -82,4 +84,4 @@ class Buckets(Construct):
 
 def removal(stage: Stage) -> RemovalPolicy:
     """What becomes of a stage's data when its stack goes."""
-    return RemovalPolicy.DESTROY if stage.data.remove_on_destroy else RemovalPolicy.RETAIN
+    return RemovalPolicy.DESTROY if stage.data.remove_on_destroy else KEPT

@@ -33,7 +33,9 @@ class Keys(Construct):
             alias=f"alias/{stage.name(id.lower())}",
             enable_key_rotation=True,
             removal_policy=(
-                RemovalPolicy.DESTROY if stage.data.remove_on_destroy else RemovalPolicy.RETAIN
+                RemovalPolicy.DESTROY
+                if stage.data.remove_on_destroy
+                else RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE
             ),
         )
 
