@@ -76,6 +76,12 @@ WILDCARDS = (
         "one file of each run: runs are named at run time",
     ),
     Wildcard(
+        r"(<|\$\{)[^*>}]+\.Arn(>|\}):\*",
+        "versions of one function: they are numbered as they come, and running executions name "
+        "older ones",
+        actions=("lambda:InvokeFunction",),
+    ),
+    Wildcard(
         r"arn:aws:states:[^*]+:execution:review-stars-[^*]+[:/]\*",
         "executions of one machine: their ids are made at run time",
     ),

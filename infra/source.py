@@ -1,4 +1,4 @@
-"""What is deployed: the commit, and the digests of the model's settings and program."""
+"""What is deployed: the program that jobs run, its settings, and a commit that holds them."""
 
 from __future__ import annotations
 
@@ -11,19 +11,17 @@ from pathlib import Path
 import msgspec
 
 from lambdas.contract.packages import UNKNOWN
-from reviews.digest import PROGRAM, digest_program, mark_dirty
+from reviews.digest import PROGRAM, digest_program, is_dirty, mark_dirty
 
 ROOT = Path(__file__).resolve().parent.parent
 SETTINGS = "configs/model.yaml"
-# A new file elsewhere (a note, a data set) is in nothing that is deployed.
-DEPLOYED = (*PROGRAM, "app.py", "cdk.json", "configs", "infra", "lambdas")
 
 
 @dataclass(frozen=True)
 class DeployedSource:
-    """Where a template comes from; part of every dataset's and model's record.
+    """Where a model comes from; templates hold its digests alone, never the commit.
 
-    commit: the git commit, marked where it does not hold the tree as it is, `unknown` outside a
+    commit: the git commit, marked where it does not hold the program as it is, `unknown` outside a
     repository of ours; configuration_digest: sha256 (hex) of configs/model.yaml; program_digest:
     of what jobs run; languages: those that the model learns.
     """
@@ -45,18 +43,24 @@ class DeployedSource:
             languages=tuple(msgspec.yaml.decode(model)["languages"]),
         )
 
+    @property
+    def is_edited(self) -> bool:
+        """Whether the program differs from its commit's."""
+        return is_dirty(self.commit)
+
 
 def read_commit(root: Path) -> str:
     """The commit of a tree: `<commit>`, or `<commit>-dirty.<digest of what differs from it>`.
 
+    Only what a job runs counts: another document or template makes no other model.
     Of a repository that only encloses ours the commit is not ours: it holds none of our files.
     """
     head = _git(root, "rev-parse", "--verify", "HEAD")
     if head is None or _git(root, "cat-file", "-e", f"HEAD:./{SETTINGS}") is None:
         return UNKNOWN
     commit = head.decode().strip()
-    changed = _git(root, "diff", "--binary", "--no-color", "--no-ext-diff", "HEAD", "--", ".")
-    listed = _git(root, "ls-files", "-z", "--others", "--exclude-standard", "--", *DEPLOYED)
+    changed = _git(root, "diff", "--binary", "--no-color", "--no-ext-diff", "HEAD", "--", *PROGRAM)
+    listed = _git(root, "ls-files", "-z", "--others", "--exclude-standard", "--", *PROGRAM)
     if changed is None or listed is None:
         return UNKNOWN
     added = [name for name in listed.split(b"\0") if name]

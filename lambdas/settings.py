@@ -62,7 +62,8 @@ class Settings:
 class PreprocessSettings(Settings):
     """Plan, worker and finish; `languages` and `keep_columns` are comma-separated.
 
-    detector: how workers detect languages, a name in `reviews.language.DETECTORS`.
+    detector: how workers detect languages, a name in `reviews.language.DETECTORS`; code_version:
+    the digest of the package that runs.
     """
 
     curated_bucket: str
@@ -75,7 +76,10 @@ class PreprocessSettings(Settings):
 
 @dataclass(frozen=True, kw_only=True)
 class LearnSettings(Settings):
-    """Prepare and conclude a run of the pipeline."""
+    """Prepare and conclude a run of the pipeline.
+
+    commit_keys: comma-separated, where a commit that holds the program is said, if it is.
+    """
 
     curated_bucket: str
     models_bucket: str
@@ -84,7 +88,8 @@ class LearnSettings(Settings):
     model_package_group: str
     configuration_digest: str
     image_uri: str
-    git_commit: str
+    commit_bucket: str
+    commit_keys: str
     program_digest: str
 
 

@@ -177,7 +177,21 @@ def run_cdk(asked: argparse.Namespace) -> int:
     else:
         place.enter()
         variables = place.environment()
-    return cdk.run(variables, asked.stage, *asked.argv)
+    status = cdk.run(variables, asked.stage, *asked.argv)
+    if status == 0 and asked.argv[:1] == ["deploy"]:
+        _sweep_versions(place)
+    return status
+
+
+def _sweep_versions(place: Place) -> None:
+    """Whoever may deploy may not always delete: a deploy is done whether this is or not."""
+    from operate.versions import sweep
+
+    try:
+        if swept := sweep(deployment.read(place)):
+            print(f"deleted {swept} versions of functions that nothing runs any more")
+    except AWS_ERRORS as error:
+        print(f"old versions of functions were left where they are: {describe(error)}")
 
 
 def _deployed(asked: argparse.Namespace) -> Deployment:

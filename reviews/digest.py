@@ -34,6 +34,11 @@ def mark_dirty(commit: str, digest: str) -> str:
     return f"{commit.partition(DIRTY)[0]}{DIRTY}{digest[:DIGITS]}"
 
 
+def is_dirty(commit: str) -> bool:
+    """Whether a commit is marked as one that does not hold what was used."""
+    return DIRTY in commit
+
+
 def _sources(root: Path) -> Iterator[Path]:
     for name in PROGRAM:
         place = root / name

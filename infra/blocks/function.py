@@ -16,6 +16,9 @@ from infra.platform import Platform
 
 FULL_CPU_MB = 1_769  # the memory at which Lambda gives one whole vCPU
 MIN_DISK_MB = 512  # of /tmp, which Lambda gives to every function
+# A version that was replaced still runs for executions that began with it; the function's deletion
+# takes it along. One of a deploy that failed goes at once: Lambda publishes nothing twice.
+KEPT_FOR_RUNNING = RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE
 
 
 class Function(Construct):
@@ -66,6 +69,7 @@ class Function(Construct):
             timeout=Duration.seconds(timeout_seconds),
             memory_size=memory_mb,
             ephemeral_storage_size=Size.mebibytes(disk_mb),
+            current_version_options=lambda_.VersionOptions(removal_policy=KEPT_FOR_RUNNING),
         )
         Validations.of(self.function).acknowledge(
             Acknowledgment(
@@ -79,7 +83,21 @@ class Function(Construct):
         """The function's ARN."""
         return self.function.function_arn
 
+    @property
+    def published(self) -> str:
+        """The ARN of the version that has this code and these settings, which never changes.
+
+        A state machine that names it ends with the code it began with, whatever is deployed
+        meanwhile.
+        """
+        return self.function.current_version.function_arn
+
     def allow(self, *statements: Iterable[iam.PolicyStatement]) -> None:
         """Add groups of statements, as the builders of `infra.blocks.statements` return them."""
         for statement in (s for group in statements for s in group):
             self.role.add_to_policy(statement)
+
+
+def may_invoke(*functions: Function) -> list[iam.PolicyStatement]:
+    """Call any published version of these functions: running executions name older ones."""
+    return [allow(["lambda:InvokeFunction"], *(f"{function.arn}:*" for function in functions))]

@@ -75,11 +75,6 @@ def may_put_events(stage: Stage) -> list[iam.PolicyStatement]:
     ]
 
 
-def may_invoke(*function_arns: str) -> list[iam.PolicyStatement]:
-    """Call these functions."""
-    return [allow(["lambda:InvokeFunction"], *function_arns)]
-
-
 def may_log_jobs(stage: Stage, *kinds: str) -> list[iam.PolicyStatement]:
     """Write the log that SageMaker keeps of a job (`ProcessingJobs`), made if it is absent."""
     actions = ["CreateLogGroup", "CreateLogStream", "DescribeLogStreams", "PutLogEvents"]

@@ -10,11 +10,10 @@ from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
 from infra.blocks.dead_letters import DeadLetters
-from infra.blocks.function import Function
+from infra.blocks.function import Function, may_invoke
 from infra.blocks.machine import Machine, machine_arn
 from infra.blocks.statements import (
     allow,
-    may_invoke,
     may_list,
     may_publish,
     may_put_events,
@@ -45,7 +44,9 @@ class Learning(Construct):
         settings: LearnSettings,
         curated: s3.IBucket,
         models: s3.IBucket,
+        may_read_commit: list[iam.PolicyStatement],
     ) -> None:
+        """may_read_commit: which commit holds the program."""
         super().__init__(scope, id)
         stage, alerts = platform.stage, platform.alerts
         self._stage = stage
@@ -62,6 +63,7 @@ class Learning(Construct):
                 may_list(models, NO_CHAMPION),
                 may_write(models, NO_CHAMPION),
                 self._may_look(),
+                may_read_commit,
             ],
         )
         self.conclude = Function(
@@ -84,8 +86,8 @@ class Learning(Construct):
             name=LEARN,
             definition=learning.definition(
                 learning.LearningParts(
-                    prepare=self.prepare.arn,
-                    conclude=self.conclude.arn,
+                    prepare=self.prepare.published,
+                    conclude=self.conclude.published,
                     pipeline_name=stage.name(),
                     topic_arn=alerts.arn,
                     subject=stage.name(),
@@ -95,7 +97,7 @@ class Learning(Construct):
                 )
             ),
             may=[
-                may_invoke(self.prepare.arn, self.conclude.arn),
+                may_invoke(self.prepare, self.conclude),
                 may_publish(alerts),
                 may_put_events(stage),
                 self._may_run(),

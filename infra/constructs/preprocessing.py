@@ -12,11 +12,10 @@ from constructs import Construct
 
 from infra.blocks.alarms import own_metric
 from infra.blocks.dead_letters import DeadLetters
-from infra.blocks.function import Function
+from infra.blocks.function import Function, may_invoke
 from infra.blocks.machine import Machine, machine_arn
 from infra.blocks.statements import (
     allow,
-    may_invoke,
     may_list,
     may_publish,
     may_put_events,
@@ -121,17 +120,17 @@ class Preprocessing(Construct):
             name=PREPROCESS,
             definition=preprocessing.definition(
                 preprocessing.PreprocessingParts(
-                    plan=self.plan.arn,
-                    worker=self.worker.arn,
-                    finish=self.finish.arn,
-                    remove=self.remove.arn,
+                    plan=self.plan.published,
+                    worker=self.worker.published,
+                    finish=self.finish.published,
+                    remove=self.remove.published,
                     topic_arn=alerts.arn,
                     subject=stage.name(),
                     max_concurrency=stage.data.max_concurrency,
                 )
             ),
             may=[
-                may_invoke(self.plan.arn, self.worker.arn, self.finish.arn, self.remove.arn),
+                may_invoke(self.plan, self.worker, self.finish, self.remove),
                 may_read(curated, WORK),
                 may_publish(alerts),
                 _may_run_children(stage),

@@ -10,10 +10,10 @@ from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
 from infra.blocks.dead_letters import DeadLetters
-from infra.blocks.function import Function
+from infra.blocks.function import Function, may_invoke
 from infra.blocks.machine import Machine
 from infra.blocks.narrow_role import NarrowRole
-from infra.blocks.statements import allow, may_invoke, may_pass, may_publish, may_read, may_write
+from infra.blocks.statements import allow, may_pass, may_publish, may_read, may_write
 from infra.machines import release
 from infra.platform import Platform
 from lambdas.contract import keys, packages
@@ -83,7 +83,7 @@ class Release(Construct):
 
     def _machine(self) -> Machine:
         functions = (self.validate, self.verify, self.golden, self.record)
-        validate, verify, golden, record = (function.arn for function in functions)
+        validate, verify, golden, record = (function.published for function in functions)
         parts = release.ReleaseParts(
             stack_name=self._stage.stack_name("Endpoint"),
             role_arn=self.role.role_arn,
@@ -101,7 +101,7 @@ class Release(Construct):
             name=RELEASE,
             definition=release.definition(parts),
             may=[
-                may_invoke(validate, verify, golden, record),
+                may_invoke(*functions),
                 may_publish(self._platform.alerts),
                 self._may_update(),
             ],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 
 from aws_cdk import aws_lambda as lambda_
@@ -23,12 +24,26 @@ class Packages:
         self.folder = folder
 
     def code(self, package: str) -> lambda_.Code:
-        """The code of one package. Raises PackageError where it has not been built."""
+        """The code of one package. Raises MissingPackageError where it has not been built."""
         if self.folder is None:
             return lambda_.Code.from_inline(PLACEHOLDER)
-        path = self.folder / f"{package}.zip"
-        if not path.is_file():
-            raise MissingPackageError(
-                f"{path} is missing: run `make package STAGE={path.parent.name}` first"
-            )
-        return lambda_.Code.from_asset(str(path))
+        return lambda_.Code.from_asset(str(_built(self.folder, package)))
+
+    def digest(self, package: str) -> str:
+        """sha256 (hex) of a package: names the code that runs, whatever commit it came from.
+
+        Raises MissingPackageError where it has not been built.
+        """
+        if self.folder is None:
+            return hashlib.sha256(PLACEHOLDER.encode()).hexdigest()
+        with _built(self.folder, package).open("rb") as body:
+            return hashlib.file_digest(body, "sha256").hexdigest()
+
+
+def _built(folder: Path, package: str) -> Path:
+    path = folder / f"{package}.zip"
+    if not path.is_file():
+        raise MissingPackageError(
+            f"{path} is missing: run `make package STAGE={folder.name}` first"
+        )
+    return path

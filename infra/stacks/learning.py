@@ -8,6 +8,7 @@ from constructs import Construct
 
 from infra.blocks.deployment import stack_properties
 from infra.constructs.batch import Batch
+from infra.constructs.commit_record import CommitRecord
 from infra.constructs.image import Image
 from infra.constructs.learning import Learning
 from infra.constructs.model_role import ModelRole
@@ -54,6 +55,7 @@ class LearningStack(cdk.Stack):
             models=models,
             may_pull=image.may_pull(),
         )
+        commits = CommitRecord(self, "Commit", stage=stage, source=source)
         self.learning = Learning(
             self,
             "Learning",
@@ -67,9 +69,11 @@ class LearningStack(cdk.Stack):
                 model_package_group=stage.name(),
                 configuration_digest=source.configuration_digest,
                 image_uri=image.uri,
-                git_commit=source.commit,
+                commit_bucket=commits.bucket,
+                commit_keys=",".join(commits.keys),
                 program_digest=source.program_digest,
             ),
+            may_read_commit=commits.may_read(),
             curated=curated,
             models=models,
         )

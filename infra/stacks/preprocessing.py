@@ -45,7 +45,7 @@ class PreprocessingStack(cdk.Stack):
                 languages=",".join(source.languages),
                 detector=stage.data.detector,
                 keep_columns=",".join(stage.data.keep_columns),
-                code_version=source.commit,
+                code_version=platform.packages.digest("preprocess"),
             ),
             raw=raw,
             curated=curated,

@@ -10,7 +10,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from lambdas.contract import keys, learning, pipeline
 from lambdas.contract.live import NONE
-from lambdas.contract.packages import PENDING
+from lambdas.contract.packages import GIT_COMMIT, PENDING, UNKNOWN
 from lambdas.learn.plan import (
     DatasetRecord,
     is_earliest,
@@ -75,7 +75,7 @@ def _parameters(
         champion_uri,
         {
             pipeline.CONFIGURATION_DIGEST: settings.configuration_digest,
-            pipeline.GIT_COMMIT: settings.git_commit,
+            pipeline.GIT_COMMIT: _commit(),
             pipeline.PROGRAM_DIGEST: settings.program_digest,
         },
         # What was not compared with the live model goes live by a person alone.
@@ -95,6 +95,18 @@ def _live() -> models.Package | None:
     """The package that is live; None where nothing is."""
     arn = live.read(settings.live_parameter)
     return None if arn == NONE else models.describe_package(arn)
+
+
+def _commit() -> str:
+    """A commit that holds the deployed program, as its deploy has said; unknown where none has."""
+    for key in settings.commit_keys.split(","):
+        try:
+            said = json.loads(objects.read(settings.commit_bucket, key))
+        except (FileNotFoundError, PermissionError):  # S3 tells who may not list no more than that
+            continue
+        return str(said[GIT_COMMIT])
+    logger.warning("no deploy has said which commit holds the program")
+    return UNKNOWN
 
 
 def _no_champion() -> str:

@@ -29,6 +29,7 @@ MAX_SECONDS = {
     "lambdas.monitor.check.handler": 300,
 }
 FUNCTION, MACHINE = "AWS::Lambda::Function", "AWS::StepFunctions::StateMachine"
+VERSION = "AWS::Lambda::Version"
 
 
 def settings_of(function: Resource) -> type[Settings]:
@@ -173,14 +174,62 @@ def test_machines_log_every_step(templates: Templates) -> None:
         assert name.startswith("/aws/vendedlogs/states/")
 
 
+def unpublished(templates: Templates) -> list[str]:
+    """What machines call, other than a published version that outlives its replacement."""
+    kept = {
+        f"${{{version.id}}}"
+        for version in templates.resources(VERSION)
+        if (version.body["DeletionPolicy"], version.body["UpdateReplacePolicy"])
+        == ("RetainExceptOnCreate", "Retain")
+    }
+    return [
+        f"{machine.where}: {name}"
+        for machine in templates.resources(MACHINE)
+        for name in called(json.loads(text(machine.properties["DefinitionString"])))
+        if name not in kept
+    ]
+
+
+def called(states: object) -> list[str]:
+    """The functions that a definition calls, wherever in it."""
+    match states:
+        case {"Type": "Task", "Resource": str(resource)} if not resource.startswith("arn:"):
+            return [resource]
+        case dict():
+            return [name for state in states.values() for name in called(state)]
+        case list():
+            return [name for state in states for name in called(state)]
+    return []
+
+
+def test_machines_call_published_versions_that_stay(templates: Templates) -> None:
+    """An execution ends with the code it began with, and a version of a failed deploy goes."""
+    assert unpublished(templates) == []
+
+
+def test_a_function_that_is_called_as_it_is_now_would_be_found(prod: Templates) -> None:
+    state = {"Type": "Task", "Resource": "${Worker.Arn}", "End": True}
+    states = {"Map": {"Type": "Map", "ItemProcessor": {"States": {"A": state}}, "End": True}}
+    definition = json.dumps({"StartAt": "Map", "States": states})
+    added = prod.having("Learning", "Added", MACHINE, DefinitionString=definition)
+    assert unpublished(added) == ["Learning/Added: ${Worker.Arn}"]
+
+    def forget(resources: Json) -> None:
+        for body in resources.values():
+            if body["Type"] == VERSION:
+                body["DeletionPolicy"] = body["UpdateReplacePolicy"] = "Delete"
+
+    assert len(unpublished(prod.broken("Preprocessing", forget))) == 4
+
+
 def test_a_machine_may_start_and_use_what_it_names(templates: Templates) -> None:
-    """The functions of a definition are those that its role may call."""
+    """The functions of a definition are those that its role may call, in every version."""
     for machine in templates.resources(MACHINE):
         definition = text(machine.properties["DefinitionString"])
         functions = {
-            f"${{{function.id}.Arn}}"
-            for function in templates.resources(FUNCTION)
-            if function.stack == machine.stack and f"${{{function.id}.Arn}}" in definition
+            f"{text(version.properties['FunctionName']).replace('}', '.Arn}')}:*"
+            for version in templates.resources(VERSION)
+            if version.stack == machine.stack and f"${{{version.id}}}" in definition
         }
         role = machine.properties["RoleArn"]["Fn::GetAtt"][0]
         callable_ = {

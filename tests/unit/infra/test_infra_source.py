@@ -86,14 +86,24 @@ def document(project: Path) -> None:
     (project / "README.md").write_text("other words\n")
 
 
-@pytest.mark.parametrize("change", [edit, stage, add, delete, document])
+@pytest.mark.parametrize("change", [edit, stage, add, delete])
 def test_a_changed_tree_is_marked_with_what_differs(project: Path, change) -> None:
     head = git(project, "rev-parse", "HEAD")
     change(project)
-    marked = DeployedSource.read(project).commit
+    read = DeployedSource.read(project)
+    marked = read.commit
+    assert read.is_edited
     assert DIRTY.fullmatch(marked)
     assert marked.startswith(head)
     assert read_commit(project) == marked  # the same difference, the same mark
+
+
+def test_what_no_job_runs_marks_nothing(project: Path) -> None:
+    document(project)
+    (project / "lambdas").mkdir()
+    (project / "lambdas" / "new.py").write_text("pass\n")
+    read = DeployedSource.read(project)
+    assert (read.commit, read.is_edited) == (git(project, "rev-parse", "HEAD"), False)
 
 
 def test_two_differences_have_two_marks(project: Path) -> None:

@@ -29,7 +29,8 @@ SETTINGS = LearnSettings(
     model_package_group="review-stars-local",
     configuration_digest="digest",
     image_uri="image",
-    git_commit="commit",
+    commit_bucket=CURATED,
+    commit_keys="committed.json,edited.json",
     program_digest="program",
 )
 
@@ -119,6 +120,25 @@ def test_the_newest_dataset_is_taken_and_the_first_model_has_no_champion(
         "GitCommit",
         "ProgramDigest",
     }
+
+
+@pytest.mark.parametrize(
+    ("said", "commit"),
+    [
+        ({}, "unknown"),
+        ({"edited": "c1-dirty.0"}, "c1-dirty.0"),
+        ({"committed": "c2", "edited": "c1-dirty.0"}, "c2"),
+    ],
+)
+def test_a_run_names_the_commit_that_its_program_s_deploy_has_said(
+    prepare: Prepare, s3: Any, said: dict[str, str], commit: str
+) -> None:
+    put_dataset(s3, NEW)
+    for state, name in said.items():
+        body = json.dumps({"git_commit": name, "program_digest": "program"})
+        s3.put_object(Bucket=CURATED, Key=f"{state}.json", Body=body)
+    parameters = prepare.parameters()
+    assert (parameters["GitCommit"], parameters["ProgramDigest"]) == (commit, "program")
 
 
 def test_the_live_model_is_the_champion(prepare: Prepare, s3: Any) -> None:
@@ -290,7 +310,6 @@ def test_a_package_has_the_origin_that_its_job_found_not_the_one_that_was_deploy
 ) -> None:
     conclude()
     assert conclude.added.items() >= ORIGIN.items()
-    assert conclude.added["git_commit"] != SETTINGS.git_commit
 
 
 def test_an_origin_that_no_job_recorded_is_unknown(conclude: Conclude, s3: Any) -> None:
