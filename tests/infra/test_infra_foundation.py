@@ -135,7 +135,8 @@ def test_data_outlives_its_stack_where_the_stage_says_so(
     every_stage: dict[str, Templates],
 ) -> None:
     for templates in every_stage.values():
-        wanted = "Delete" if templates.stage.data.remove_on_destroy else "Retain"
+        goes = templates.stage.data.remove_on_destroy
+        wanted = "Delete" if goes else "RetainExceptOnCreate"
         for kind in ("AWS::S3::Bucket", "AWS::KMS::Key"):
             templates.of("Foundation").all_resources(kind, {"DeletionPolicy": wanted})
     assert not every_stage["prod"].stage.data.remove_on_destroy
