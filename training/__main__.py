@@ -1,4 +1,4 @@
-"""`python -m training COMMAND`: train, evaluate, predict, serve, track.
+"""`python -m training COMMAND`: train, evaluate, audit, predict, serve, track.
 
 Exit 0: the output is written, whatever it says. 2: bad arguments, or input that cannot be read.
 1: anything else. `train` and `serve` without flags follow SageMaker's contract.
@@ -90,6 +90,22 @@ def evaluate(options: argparse.Namespace) -> None:
         )
 
 
+def audit(options: argparse.Namespace) -> None:
+    """List what may be wrong in curated or raw data, and drop nothing."""
+    from training import config
+    from training.audit.audit import audit as look
+
+    if (options.data is None) == (not options.raw):
+        raise ConfigurationError("audit needs either --data or --raw")
+    look(
+        options.out,
+        config.load(options.config),
+        data=options.data,
+        raw=options.raw,
+        max_rows=options.max_rows,
+    )
+
+
 def predict(options: argparse.Namespace) -> None:
     """Answer for every row of a file, or of every file of a folder."""
     from training.serving.predict import predict as answer
@@ -157,6 +173,18 @@ def _parser() -> argparse.ArgumentParser:
     one.add_argument("--all-rows", action="store_true", help="every bucket, not the hold-out alone")
     one.add_argument("--config", type=Path, help="another configs/model.yaml, for its gate")
     one.add_argument("--curve", type=Path, help="a learning_curve.json to show in the report")
+
+    one = command(audit)
+    one.add_argument("--data", type=Path, help="folder of curated Parquet, of any depth")
+    one.add_argument("--raw", type=Path, nargs="+", default=[], help="or raw files, as they are")
+    one.add_argument("--out", type=Path, required=True)
+    one.add_argument("--config", type=Path, help="another configs/model.yaml")
+    one.add_argument(
+        "--max-rows",
+        type=int,
+        default=2_000_000,
+        help="of more, so many are drawn (120 bytes each)",
+    )
 
     one = command(predict)
     one.add_argument("--model", type=Path, required=True, help="folder, or one with model.tar.gz")

@@ -104,7 +104,7 @@ def _fit(
     training_set: TrainingSet, config: ModelConfig, balance: Balance, progress: TrainingProgress
 ) -> Fit:
     fitted = training_set.fit(balance)
-    nets, probabilities = _fit_nets(fitted, training_set, config, balance)
+    nets, probabilities = fit_out_of_fold(fitted, training_set, config, balance)
     ratings = training_set.sample.rating
     rules = candidates(config.decision_rules, ratings)
     rule = choose(rules, ratings, probabilities, config.accuracy_slack)
@@ -117,10 +117,13 @@ def _fit(
     return Fit(fitted.by_view, nets, rule, metrics)
 
 
-def _fit_nets(
+def fit_out_of_fold(
     fitted: FittedClassifiers, training_set: TrainingSet, config: ModelConfig, balance: Balance
 ) -> tuple[Stack | None, FloatArray]:
-    """The nets, if the family has any, and (n, 5) out-of-fold probabilities of the sample."""
+    """The nets, if the family has any, and (n, 5) out-of-fold probabilities of the sample.
+
+    They are in the order of its rows.
+    """
     if config.family == "plain":
         return None, softmax(fitted.scores)
     return fit_nets(fitted, training_set.examples(balance), config.stacking, config.seed)

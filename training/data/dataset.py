@@ -184,10 +184,11 @@ def batches(folder: Path, batch_rows: int = BATCH_ROWS) -> Iterator[Rows]:
     """The rows of every file in turn, in constant memory, copies included."""
     for path in files(folder):
         for batch in read_batches(path, batch_rows):
-            yield _columns(batch, path)
+            yield to_rows(batch, path)
 
 
-def _columns(batch: Any, path: Path) -> Rows:
+def to_rows(batch: Any, path: Path) -> Rows:
+    """The columns of an arro3 batch. Raises DatasetError, naming its file, where one is unsound."""
     names = set(batch.schema.names)
     if missing := sorted({item.name for item in fields(Rows)} - names):
         raise DatasetError(f"{path.name} has no column {', '.join(missing)}")
