@@ -121,7 +121,7 @@ WILDCARDS = (
         actions=API_LOGS,
     ),
     Wildcard(
-        r"arn:aws:logs:[^*]+:log-group:/aws/sagemaker/Endpoints/review-stars-[^/*]+:log-stream:\*",
+        r"arn:aws:logs:[^*]+:log-group:/aws/sagemaker/Endpoints/review-stars-[^/*]+:\*",
         "the log of one endpoint: its streams are named after instances",
     ),
     Wildcard(

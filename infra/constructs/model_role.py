@@ -12,6 +12,8 @@ from infra.blocks.statements import allow, may_read
 from infra.stage import Stage
 from lambdas.contract import keys
 
+LOG_ACTIONS = ("CreateLogGroup", "CreateLogStream", "DescribeLogStreams", "PutLogEvents")
+
 
 class ModelRole(Construct):
     """Known by its name: the Endpoint stack, which uses it, holds no role of its own."""
@@ -39,12 +41,7 @@ class ModelRole(Construct):
             *may_read(models, keys.anything(keys.RUNS)),
             *may_pull,
             allow(["cloudwatch:DescribeAlarms"], *alarms),
-            allow(["logs:CreateLogGroup"], log),
-            allow(
-                ["logs:CreateLogStream", "logs:DescribeLogStreams", "logs:PutLogEvents"],
-                log,
-                f"{log}:log-stream:*",
-            ),
+            allow([f"logs:{action}" for action in LOG_ACTIONS], f"{log}:*"),
             _may_measure(),
         ):
             role.add_to_policy(statement)
