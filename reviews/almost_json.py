@@ -54,14 +54,15 @@ _LITERAL_TOKEN = re.compile(
     rb"|\"(?P<double>(?:[^\"\\\n]++|\\.)*+)(?:\"|\\?(?=\n|\Z)))"
     rb"|\b(?P<name>True|False|None)\b"
 )
-# Each alternative begins with a literal byte, which is many times as fast.
-_LITERAL_CHARACTER = re.compile(
-    rb"\\(?:x(?P<byte>[0-9a-fA-F]{2})|u[0-9a-fA-F]{4}|U(?P<code>[0-9a-fA-F]{8})"
-    rb"|(?P<octal>[0-7]{1,3})|(?P<other>.))"
-    rb'|"'
+# What JSON has too goes by in one piece, however long: a call for each escape would cost as much as
+# all the rest of a line that is all escapes.
+_LITERAL_CHARACTERS = re.compile(
+    rb"(?P<same>(?:[^\\\"]++|\\(?:u[0-9a-fA-F]{4}|[\\\"nrtbf]))*+)"
+    rb"(?:\\(?:x(?P<byte>[0-9a-fA-F]{2})|U(?P<code>[0-9a-fA-F]{8})"
+    rb"|(?P<octal>[0-7]{1,3})|(?P<other>.))|(?P<quote>\")|$)",
+    re.DOTALL,
 )
 _NAMES = {b"True": b"true", b"False": b"false", b"None": b"null"}
-_SAME = b'\\"nrtbf'  # escapes that JSON has too
 _OTHERS = {b"'": b"'", b"a": b"\\u0007", b"v": b"\\u000b"}
 
 
@@ -83,12 +84,17 @@ def _json_token(found: re.Match[bytes]) -> bytes:
         return _NAMES[name]
     inside = found["single"] if found["double"] is None else found["double"]
     if b"\\" in inside:
-        return b'"' + _LITERAL_CHARACTER.sub(_json_character, inside) + b'"'
+        return b'"' + _LITERAL_CHARACTERS.sub(_json_characters, inside) + b'"'
     return b'"' + inside.replace(b'"', b'\\"') + b'"'
 
 
+def _json_characters(found: re.Match[bytes]) -> bytes:
+    return found["same"] + _json_character(found)
+
+
 def _json_character(found: re.Match[bytes]) -> bytes:
-    if found[0] == b'"':
+    """What stands behind the part that is the same, as JSON."""
+    if found["quote"]:
         return b'\\"'
     if found["byte"]:
         return b"\\u00" + found["byte"]
@@ -97,9 +103,7 @@ def _json_character(found: re.Match[bytes]) -> bytes:
     if found["code"]:
         code = int(found["code"], 16)
         if code > 0x10FFFF:
-            return found[0]
+            return b"\\U" + found["code"]
         return b"\\u%04x" % code if code < 0x10000 else chr(code).encode()
     other = found["other"]
-    if other is None or other in _SAME:
-        return found[0]
-    return _OTHERS.get(other, b"\\\\" + other)
+    return b"" if other is None else _OTHERS.get(other, b"\\\\" + other)
