@@ -160,7 +160,7 @@ setup: $(STAMPS)/dev-$(PY_VERSION) $(STAMPS)/node cloud history ## Install every
 	@true
 
 # --- the loop -------------------------------------------------------------------------------
-run: setup ## The loop, then serve (DATA=file ONCE=1 PORT= TRACKING_PORT=)
+run: setup ## The loop, then serve (DATA="files" ONCE=1 PORT= TRACKING_PORT=)
 	@$(call note,DATA ONCE PORT TRACKING_PORT) exec $(PYTHON) -m operate run \
 	  --stage $(stage) $(call given,DATA,--data) $(if $(call yes,ONCE),--once) \
 	  $(call given,PORT,--port) $(call given,TRACKING_PORT,--tracking-port)

@@ -74,10 +74,15 @@ def status(asked: argparse.Namespace) -> None:
 
 
 def upload(asked: argparse.Namespace) -> None:
-    """Put a raw file into the stage's raw bucket; preprocessing starts by itself."""
+    """Put files of reviews into the stage's raw bucket; preprocessing starts by itself."""
+    from operate.source import check
     from operate.upload import upload as put
 
-    print(put(_deployed(asked), asked.file))
+    for file in asked.files:
+        check(str(file))
+    deployed = _deployed(asked)
+    for file in asked.files:
+        print(put(deployed, file, print))
 
 
 def remove(asked: argparse.Namespace) -> None:
@@ -220,13 +225,15 @@ def _parser() -> argparse.ArgumentParser:
         return added
 
     one = command(run)
-    one.add_argument("--data", help="a .jsonl or .jsonl.gz of raw reviews; default: our sample")
+    one.add_argument(
+        "--data", help="files of reviews: JSON Lines, CSV, Parquet; default: our sample"
+    )
     one.add_argument("--once", action="store_true", help="stop after the summary")
     one.add_argument("--port", type=_port, help="of the local cloud; default: 4566, or a free one")
     one.add_argument("--tracking-port", type=_port, help="of MLflow; default: 5566, or a free one")
     one.set_defaults(when_stopped="no model was released, and nothing of it is left running")
     command(status)
-    command(upload).add_argument("file", type=Path)
+    command(upload).add_argument("files", type=Path, nargs="+", metavar="FILE")
     command(refine)
     command(remove).add_argument("name", help=f"below {INCOMING}, or the whole key")
     one = command(learn)

@@ -6,7 +6,7 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from http.client import HTTPException
@@ -91,7 +91,7 @@ def run(data: str | None, *, once: bool, place: Place, cloud: LocalCloud) -> Non
     Raises OperateError where no model could be released, Stopped where a signal came before;
     everything is stopped before. What is refused has changed nothing.
     """
-    file = source.check(data) if data is not None else None
+    files = source.check_all(data) if data is not None else []
     if not EMULATOR.exists():
         raise OperateError("nothing is installed here yet: run `make setup`, or `make run`")
     loop = Loop(place, cloud, RunProgress())
@@ -99,9 +99,10 @@ def run(data: str | None, *, once: bool, place: Place, cloud: LocalCloud) -> Non
         _log_what_is_replaced(loop)
         if problem := doctor.disk_problem(cloud.home, doctor.RUN_BYTES):
             raise OperateError(problem)
+        raw = _raw_file(loop, files)
         try:
             journey = _bring_up(loop)
-            _follow(loop, journey, file or source.sample(cloud.home), once=once)
+            _follow(loop, journey, raw, once=once)
             if not once:
                 _serve(loop, journey)
         except FAILURES as error:
@@ -128,6 +129,14 @@ def _log_what_is_replaced(loop: Loop) -> None:
             f"not taken from the shell: {', '.join(names)}; the local stage talks to the local "
             "cloud alone"
         )
+
+
+def _raw_file(loop: Loop, files: Sequence[Path]) -> Path:
+    """The one object that goes up: a named file, several as one, or our sample."""
+    if not files:
+        return source.sample(loop.home)
+    folder, log = loop.home / source.CONVERTED, loop.progress.log
+    return source.joined([source.as_lines(file, folder, log) for file in files], folder, log)
 
 
 def _bring_up(loop: Loop) -> Journey:

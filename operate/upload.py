@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from pathlib import Path
 
 from lambdas.contract import outputs
@@ -9,17 +10,19 @@ from lambdas.contract.keys import INCOMING
 from lambdas.ports import objects
 from operate.deployment import Deployment
 from operate.errors import InputError
-from operate.source import check
+from operate.source import Log, as_lines, check
 
 
-def upload(deployment: Deployment, file: Path) -> str:
-    """Upload a raw file and return its address; preprocessing starts by itself.
+def upload(deployment: Deployment, file: Path, log: Log) -> str:
+    """Upload a file of reviews and return its address; preprocessing starts by itself.
 
-    Raises InputError where the file cannot be one of raw reviews.
+    What the worker does not read as it is goes up converted, and `log` says so.
+    Raises InputError where the file cannot be one of reviews.
     """
-    path = check(str(file))
-    key = f"{INCOMING}{path.name}"
-    objects.put_file(deployment[outputs.RAW_BUCKET], key, path)
+    with tempfile.TemporaryDirectory() as folder:
+        path = as_lines(check(str(file)), Path(folder), log)
+        key = f"{INCOMING}{path.name}"
+        objects.put_file(deployment[outputs.RAW_BUCKET], key, path)
     return f"s3://{deployment[outputs.RAW_BUCKET]}/{key}"
 
 

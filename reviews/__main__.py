@@ -1,4 +1,4 @@
-"""`python -m reviews COMMAND`: refine, sample, download.
+"""`python -m reviews COMMAND`: refine, convert, sample, download.
 
 Exit 0: the output is written, whatever it says. 2: bad arguments, or input that cannot be read at
 all. 1: anything else, such as a file that breaks off half-way (the rows before that place are
@@ -79,6 +79,24 @@ def refine(args: argparse.Namespace) -> int:
     return 1 if counts.kept or counts.duplicates else 2
 
 
+def convert(args: argparse.Namespace) -> int:
+    """Write CSV, TSV, Parquet or JSON as JSON Lines of the 2023 schema; gzip if named .gz."""
+    from reviews.tables.convert import convert_file
+    from reviews.tables.mapping import read_mapping
+
+    mapping = read_mapping(args.mapping) if args.mapping else {}
+    made = convert_file(
+        args.source,
+        args.out,
+        mapping=mapping,
+        separator=args.separator or "",
+        encoding=args.encoding,
+    )
+    for line in made.lines():
+        print(f"{args.source}: {line}")
+    return 0
+
+
 def sample(args: argparse.Namespace) -> int:
     """Write made-up raw reviews, the same for the same seed; gzip if the name ends in .gz."""
     from reviews.synthetic import write_sample
@@ -138,6 +156,16 @@ def _parser() -> argparse.ArgumentParser:
         help=f"how languages are detected: {', '.join(language.DETECTORS)}",
     )  # fmt: skip
 
+    one = command(convert)
+    one.add_argument("source", type=Path, metavar="IN")
+    one.add_argument("out", type=Path, metavar="OUT", help=".jsonl or .jsonl.gz")
+    one.add_argument("--mapping", type=Path, metavar="FILE", help="YAML: lines of `field: column`")
+    one.add_argument(
+        "--separator", type=_separator, metavar="SIGN",
+        help="what separates columns, where it is none of , ; | and tab",
+    )  # fmt: skip
+    one.add_argument("--encoding", metavar="NAME", help="of text that is not UTF-8")
+
     one = command(sample)
     one.add_argument("--rows", type=_count, required=True, metavar="N")
     one.add_argument("--seed", type=int, required=True, metavar="S")
@@ -148,6 +176,13 @@ def _parser() -> argparse.ArgumentParser:
     one.add_argument("--out", type=Path, required=True, metavar="DIR")
     one.add_argument("--server", metavar="URL", help="instead of the data set's authors")
     return parser
+
+
+def _separator(text: str) -> str:
+    sign = text.encode().decode("unicode_escape") if text.startswith("\\") else text
+    if len(sign) != 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not one sign")
+    return sign
 
 
 def _count(text: str) -> int:

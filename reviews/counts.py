@@ -19,16 +19,16 @@ FAULTY_SHARE = 0.1
 FAULTY_ROWS = 2
 
 
-def _faulty(rows: int) -> float:
-    """From how many on that are wrong in one way the whole is wrong, and not some rows."""
-    return max(FAULTY_ROWS, FAULTY_SHARE * rows)
+def is_fault(wrong: int, rows: int) -> bool:
+    """Whether so many that are wrong in one way show that the whole is wrong, and not some rows."""
+    return wrong >= max(FAULTY_ROWS, FAULTY_SHARE * rows)
 
 
 def off_scale(inside: int, *, above: int, below: int) -> str:
     """How many ratings lie on one side of 1 to 5, if that shows another scale; else nothing."""
     ratings = inside + above + below
     for count, place in ((above, "above 5"), (below, "below 1")):
-        if count >= _faulty(ratings):
+        if is_fault(count, ratings):
             return f"{count:,} of {ratings:,} ratings are {place}"
     return ""
 
@@ -77,7 +77,7 @@ class Counts:
         rejected = self.rejected.total()
         if not self.read:
             return "holds no line but blank ones"
-        if (undecodable := self.rejected["not_utf8"]) >= _faulty(self.read):
+        if is_fault(undecodable := self.rejected["not_utf8"], self.read):
             return f"{undecodable:,} of {self.read:,} lines are not UTF-8: {RECODE}"
         if rejected == self.read:
             reasons = ", ".join(f"{name} {n:,}" for name, n in self.rejected.most_common())

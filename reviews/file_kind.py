@@ -4,12 +4,11 @@ Line by line such a file gives thousands of rejected records and no reason; a ta
 reviews but the first.
 """
 
-import csv
 import re
 import zlib
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import Enum
 from pathlib import Path
 
 import msgspec
@@ -19,30 +18,44 @@ from reviews.counts import RESCALE, off_scale
 from reviews.errors import UnreadableSourceError
 from reviews.gunzip import GZIP_MAGIC, is_damaged_start
 from reviews.record import is_blank, rating_of
+from reviews.tables.delimited import is_table
 
 HEAD_BYTES = 1 << 18  # some hundred reviews: enough to know a scale of ratings by
 JSON_LINES = "lines of JSON, plain or gzip"
 
 
+class Form(Enum):
+    """A form that `reviews.tables` can convert."""
+
+    PARQUET = "Parquet"
+    DELIMITED = "a table"
+    JSON = "JSON of more lines than one an object"
+    TEXT = "lines of another encoding, or with other ends"
+
+
 @dataclass(frozen=True, slots=True)
 class FileKind:
-    """What a file is, as in "is a zip archive", and what to do."""
+    """What a file is, as in "is a zip archive", and what to do. form: if it can be converted."""
 
     description: str
     remedy: str
+    form: Form | None = None
 
 
 def _unpack(command: str) -> str:
     return f"unpack it first ({command})"
 
 
+CONVERT = "convert it first (python -m reviews convert FILE reviews.jsonl.gz)"
 ANNEX = "get its content first (git annex get)"
-CONVERT = f"write its rows as {JSON_LINES}, each with `rating` and `text`"
-PICKLE = FileKind("a Python pickle", CONVERT)
+EXPORT = f"write its rows as CSV, Parquet or {JSON_LINES}, each with `rating` and `text`"
+SHEET = "save its sheet as CSV"
+PICKLE = FileKind("a Python pickle", EXPORT)
 
 # By the first bytes. Gzip is not among them: it is read.
+ZIP = b"PK\x03\x04"
 MAGIC = {
-    b"PK\x03\x04": FileKind("a zip archive", _unpack("unzip FILE")),
+    ZIP: FileKind("a zip archive", _unpack("unzip FILE")),
     b"PK\x05\x06": FileKind("an empty zip archive", "name another file"),
     b"BZh": FileKind("compressed by bzip2", _unpack("bunzip2 FILE")),
     b"\xfd7zXZ": FileKind("compressed by xz", _unpack("unxz FILE")),
@@ -52,14 +65,14 @@ MAGIC = {
     b"\x1f\x9d": FileKind("compressed by compress", _unpack("gunzip FILE")),
     b"7z\xbc\xaf\x27\x1c": FileKind("a 7-Zip archive", _unpack("7z x FILE")),
     b"Rar!": FileKind("a RAR archive", _unpack("unrar x FILE")),
-    b"PAR1": FileKind("a Parquet file", CONVERT),
-    b"ARROW1": FileKind("an Arrow file", CONVERT),
-    b"ORC": FileKind("an ORC file", CONVERT),
-    b"Obj\x01": FileKind("an Avro file", CONVERT),
-    b"\x89HDF": FileKind("an HDF5 file", CONVERT),
-    b"\x93NUMPY": FileKind("a NumPy array", CONVERT),
-    b"SQLite format 3\x00": FileKind("an SQLite database", CONVERT),
-    b"\xd0\xcf\x11\xe0": FileKind("an Office document", CONVERT),
+    b"PAR1": FileKind("a Parquet file", CONVERT, Form.PARQUET),
+    b"ARROW1": FileKind("an Arrow file", EXPORT),
+    b"ORC": FileKind("an ORC file", EXPORT),
+    b"Obj\x01": FileKind("an Avro file", EXPORT),
+    b"\x89HDF": FileKind("an HDF5 file", EXPORT),
+    b"\x93NUMPY": FileKind("a NumPy array", EXPORT),
+    b"SQLite format 3\x00": FileKind("an SQLite database", EXPORT),
+    b"\xd0\xcf\x11\xe0": FileKind("an Office document", SHEET),
     b"%PDF": FileKind("a PDF document", "name another file"),
     b"(lp0": PICKLE,
     b"\x80\x02": PICKLE,
@@ -85,7 +98,11 @@ MAGIC_BYTES = max(map(len, MAGIC))
 TAR_BLOCK_BYTES = 512
 BINARY_SHARE = 0.1  # of control characters, which text does not have
 CONTROLS = bytes({*range(32), 127} - set(b"\t\n\v\f\r\x1b"))
-TABLE_LINES, TABLE_SHARE = 20, 0.8
+TABLE_LINES = 20
+OFFICE = {  # what stands early in the zip archive that such a file is
+    b"xl/": "an Excel workbook",
+    b"application/vnd.oasis.opendocument.spreadsheet": "an OpenDocument spreadsheet",
+}
 CR_LINES = re.compile(rb"\}\s*\r\s*\{")
 # Names that other sets of reviews have for `rating` and `text`.
 OTHER_NAMES = (
@@ -99,12 +116,18 @@ OTHER_NAMES = (
 
 def check_file(path: Path, name: str = "") -> None:
     """Raise UnreadableSourceError, with its name or path, where a file holds no reviews."""
+    if kind := kind_of_file(path):
+        raise UnreadableSourceError(f"{name or path} is {kind.description}: {kind.remedy}")
+
+
+def kind_of_file(path: Path) -> FileKind | None:
+    """What a file is, see `kind_of`. Raises UnreadableSourceError where it cannot be read."""
     try:
         with path.open("rb") as file:
             head = file.read(HEAD_BYTES + 1)
     except OSError as error:
         raise UnreadableSourceError(f"{path} cannot be read: {error.strerror}") from None
-    check_head(head[:HEAD_BYTES], name or str(path), is_whole=len(head) <= HEAD_BYTES)
+    return kind_of(head[:HEAD_BYTES], is_whole=len(head) <= HEAD_BYTES)
 
 
 def check_head(head: bytes, name: str, *, is_whole: bool = False) -> None:
@@ -133,7 +156,12 @@ def kind_of(head: bytes, *, is_whole: bool = False) -> FileKind | None:
     if inside.startswith(GZIP_MAGIC):
         return FileKind("gzip inside gzip", _unpack("gunzip FILE"))
     kind = binary_kind(inside) or _text_kind(inside, is_whole)
-    return kind and FileKind(f"gzip, and inside it is {kind.description}", kind.remedy)
+    if kind is None:
+        return None
+    remedy, form = kind.remedy, kind.form
+    if form is Form.PARQUET:  # whose end is read first
+        remedy, form = f"{_unpack('gunzip FILE')}, then {CONVERT}", None
+    return FileKind(f"gzip, and inside it is {kind.description}", remedy, form)
 
 
 def binary_kind(head: bytes) -> FileKind | None:
@@ -142,17 +170,23 @@ def binary_kind(head: bytes) -> FileKind | None:
         return FileKind("gzip whose first bytes are damaged", "get the whole file again")
     for magic, kind in MAGIC.items():
         if head.startswith(magic):
-            return kind
+            return _office_kind(head) or kind if magic == ZIP else kind
+    return None
+
+
+def _office_kind(head: bytes) -> FileKind | None:
+    """What a zip archive is that an office program has made."""
+    for sign, description in OFFICE.items():
+        if sign in head:
+            return FileKind(description, SHEET)
     return None
 
 
 def _text_kind(head: bytes, is_whole: bool) -> FileKind | None:
     if not head:
         return FileKind("empty", "it holds no review; name another file")
-    if encoding := _wide_encoding(head):
-        return FileKind(
-            f"text in {encoding}", f"convert it first (iconv -f {encoding} -t UTF-8 FILE)"
-        )
+    if encoding := wide_encoding(head):
+        return FileKind(f"text in {encoding}", CONVERT, Form.TEXT)
     if _is_tar(head):
         return FileKind("a tar archive", _unpack("tar -xf FILE"))
     start = head[:4096]
@@ -180,28 +214,27 @@ def _foreign_text(lines: Sequence[bytes]) -> FileKind | None:
         return FileKind("an XML document", "get the file itself; this may tell of an error")
     if first.startswith(b"["):
         is_one_line = _is_json(first) and second.startswith(b"{")
-        return None if is_one_line else FileKind("one JSON array", _jq(".[]"))
+        return None if is_one_line else FileKind("one JSON array", CONVERT, Form.JSON)
     if first.startswith(b"{") and not _is_json(first):
         if CR_LINES.search(first):
-            return FileKind("lines that end in CR alone", r"convert it first (tr '\r' '\n' < FILE)")
-        if first.endswith((b"{", b"[")) or second.startswith(b'"'):
-            return FileKind("one JSON document over several lines", _jq("."))
+            return FileKind("lines that end in CR alone", CONVERT, Form.TEXT)
+        if is_document(first, second):
+            return FileKind("one JSON document over several lines", _jq("."), Form.JSON)
     return None
+
+
+def is_document(first: bytes, second: bytes) -> bool:
+    """Whether lines that begin so are parts of one JSON object, and not one object each."""
+    return first.endswith((b"{", b"[")) or second.startswith(b'"')
 
 
 def _table_kind(lines: Sequence[bytes]) -> FileKind | None:
     """Comma, semicolon, bar or tab separated values: nearly all rows have as many fields."""
-    few = [line.decode("utf-8", "replace") for line in lines[:TABLE_LINES]]
-    if any(line.lstrip().startswith(("{", "[")) for line in few):
+    few = lines[:TABLE_LINES]
+    if any(line.lstrip().startswith((b"{", b"[")) for line in few):
         return None
-    for separator, name in (("\t", "TSV"), (",", "CSV"), (";", "CSV"), ("|", "CSV")):
-        try:
-            widths = Counter(map(len, csv.reader(few, delimiter=separator)))
-        except csv.Error:
-            continue
-        width, rows = widths.most_common(1)[0]
-        if width > 1 and widths.total() > 1 and rows >= TABLE_SHARE * widths.total():
-            return FileKind(f"a table ({name})", CONVERT)
+    if dialect := is_table(b"\n".join(few)):
+        return FileKind(f"a table ({dialect.kind})", CONVERT, Form.DELIMITED)
     return None
 
 
@@ -245,7 +278,7 @@ def _single(values: bytes) -> list[bytes]:
     return [bytes([value]) for value in values]
 
 
-def _wide_encoding(head: bytes) -> str:
+def wide_encoding(head: bytes) -> str:
     """UTF-16 or UTF-32, by its mark or by the zero bytes that ASCII has in it."""
     for mark, encoding in MARKS.items():
         if head.startswith(mark):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gzip
+from pathlib import Path
 from typing import Any
 
 import boto3
@@ -11,7 +13,7 @@ from moto import mock_aws
 from operate.deployment import Deployment
 from operate.errors import InputError
 from operate.place import Place
-from operate.upload import refine_again
+from operate.upload import refine_again, upload
 
 DEPLOYED = Deployment(Place("local"), {"RawBucket": "raw"})
 
@@ -44,3 +46,17 @@ def test_every_raw_file_becomes_a_new_version_of_itself(s3: Any) -> None:
 def test_where_nothing_was_uploaded_it_says_so(s3: Any) -> None:
     with pytest.raises(InputError, match="holds no raw file: upload one first"):
         refine_again(DEPLOYED)
+
+
+def test_a_file_goes_up_as_it_is_and_a_table_as_lines_under_its_own_name(
+    s3: Any, tmp_path: Path
+) -> None:
+    lines, table, said = tmp_path / "a.jsonl", tmp_path / "b.csv", list[str]()
+    lines.write_bytes(b'{"rating": 5, "text": "a"}\n')
+    table.write_bytes(b"stars,review\n5,a\n")
+    assert upload(DEPLOYED, lines, said.append) == "s3://raw/incoming/a.jsonl"
+    assert said == []
+    assert upload(DEPLOYED, table, said.append) == "s3://raw/incoming/b.csv.jsonl.gz"
+    assert "b.csv → b.csv.jsonl.gz: CSV: comma" in said[0]
+    body = s3.get_object(Bucket="raw", Key="incoming/b.csv.jsonl.gz")["Body"].read()
+    assert b'"rating":5.0' in gzip.decompress(body)
