@@ -121,10 +121,6 @@ WILDCARDS = (
         actions=API_LOGS,
     ),
     Wildcard(
-        r"arn:aws:logs:[^*]+:log-group:/aws/sagemaker/Endpoints/review-stars-[^/*]+:\*",
-        "the log of one endpoint: its streams are named after instances",
-    ),
-    Wildcard(
         r"arn:aws:logs:[^*]+:log-group:/aws/sagemaker/(Training|Processing)Jobs\*",
         "SageMaker makes these two log groups itself",
     ),

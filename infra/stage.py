@@ -24,6 +24,7 @@ TRACKING = re.compile(
     rf"|{OWN_TRACKING}|https?://\S+"
     r"|arn:aws:sagemaker:[a-z0-9-]+:\d{12}:mlflow-(app|tracking-server)/\S+"
 )
+MIN_UNRESERVED = 100  # executions that Lambda lets nobody reserve
 GUARDRAILS = ("endpoint-errors", "endpoint-latency", "api-errors")
 
 
@@ -40,14 +41,20 @@ class RuntimeSettings(StagePart, frozen=True, kw_only=True):
 
     python: str
     architecture: Literal["x86_64", "arm64"]
+    account_concurrency: int
 
 
 class DataSettings(StagePart, frozen=True, kw_only=True):
     """How reviews are kept and refined."""
 
     retention_days: int
+    raw_days: int
+    observations_days: int
+    audit_days: int
+    access_log_days: int
     remove_on_destroy: bool
     max_concurrency: int
+    worker_concurrency: int
     max_shard_bytes: int
     keep_columns: list[str]
     detector: str
@@ -96,6 +103,7 @@ class ApiSettings(StagePart, frozen=True, kw_only=True):
 
     throttle_rate: int
     throttle_burst: int
+    reserved_concurrency: int
     waf: bool
     capture_words: bool
     client_principals: list[str]
@@ -139,6 +147,21 @@ class Stage(StagePart, frozen=True, kw_only=True):
     alerts: AlertSettings
     audit: AuditSettings
     tags: dict[str, str]
+
+    def __post_init__(self) -> None:
+        reserved = self.api.reserved_concurrency + self.data.worker_concurrency
+        free = self.runtime.account_concurrency - MIN_UNRESERVED
+        if reserved > max(free, 0):
+            raise ValueError(
+                f"api.reserved_concurrency and data.worker_concurrency are {reserved} together; an "
+                f"account with runtime.account_concurrency {self.runtime.account_concurrency} lets "
+                f"{max(free, 0)} be reserved: Lambda keeps {MIN_UNRESERVED} for all other functions"
+            )
+        if 0 < self.data.worker_concurrency < self.data.max_concurrency:
+            raise ValueError(
+                f"data.max_concurrency {self.data.max_concurrency} is more workers for one file "
+                f"than data.worker_concurrency {self.data.worker_concurrency} lets all files have"
+            )
 
     @classmethod
     def read(cls, label: str, folder: Path = CONFIGS) -> Stage:

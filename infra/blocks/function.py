@@ -37,6 +37,7 @@ class Function(Construct):
         memory_mb: int = FULL_CPU_MB,
         disk_mb: int = MIN_DISK_MB,
         role_name: str | None = None,
+        reserved_concurrency: int = 0,
     ) -> None:
         """handler: `lambdas.<package>.<module>.handler`; may: groups of statements; role_name:
         for a role that others know by its name."""
@@ -69,6 +70,7 @@ class Function(Construct):
             timeout=Duration.seconds(timeout_seconds),
             memory_size=memory_mb,
             ephemeral_storage_size=Size.mebibytes(disk_mb),
+            reserved_concurrent_executions=reserved_concurrency or None,
             current_version_options=lambda_.VersionOptions(removal_policy=KEPT_FOR_RUNNING),
         )
         Validations.of(self.function).acknowledge(

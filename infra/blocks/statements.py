@@ -76,10 +76,29 @@ def may_put_events(stage: Stage) -> list[iam.PolicyStatement]:
 
 
 def may_log_jobs(stage: Stage, *kinds: str) -> list[iam.PolicyStatement]:
-    """Write the log that SageMaker keeps of a job (`ProcessingJobs`), made if it is absent."""
+    """Write the log that SageMaker keeps of a job (`ProcessingJobs`), made if it is absent.
+
+    Not made by a stack: all jobs of the account share it, and where one ever ran it is there.
+    """
     actions = ["CreateLogGroup", "CreateLogStream", "DescribeLogStreams", "PutLogEvents"]
     groups = (stage.arn("logs", f"log-group:/aws/sagemaker/{kind}*") for kind in kinds)
     return [allow([f"logs:{action}" for action in actions], *groups)]
+
+
+def may_count(namespace: str) -> list[iam.PolicyStatement]:
+    """Write metrics of one namespace; a metric has no ARN."""
+    conditions = {"StringEquals": {"cloudwatch:namespace": namespace}}
+    return [allow(["cloudwatch:PutMetricData"], "*", conditions=conditions)]
+
+
+def may_count_jobs(*kinds: str) -> list[iam.PolicyStatement]:
+    """Processor, memory and disk of jobs (`ProcessingJobs`), which SageMaker writes for them."""
+    return [s for kind in kinds for s in may_count(f"/aws/sagemaker/{kind}")]
+
+
+def may_encrypt_outputs(key_arn: str) -> list[iam.PolicyStatement]:
+    """What SageMaker asks of a role whose job names a key for its outputs."""
+    return [allow(["kms:Decrypt", "kms:Encrypt", "kms:GenerateDataKey"], key_arn)]
 
 
 def may_encrypt_volume(key_arn: str) -> list[iam.PolicyStatement]:

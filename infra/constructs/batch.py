@@ -9,7 +9,8 @@ from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
 from infra.blocks.statements import (
-    may_encrypt_volume,
+    may_count_jobs,
+    may_encrypt_outputs,
     may_list,
     may_log_jobs,
     may_read,
@@ -52,9 +53,10 @@ class Batch(Construct):
             *may_write(curated, OUTPUTS, in_parts=True),
             *may_list(models, MODELS),
             *may_read(models, MODELS),
-            *(may_encrypt_volume(key.key_arn) if key else []),
+            *(may_encrypt_outputs(key.key_arn) if key else []),
             *(may_use_key(key, "kms:DescribeKey") if key else []),
             *may_log_jobs(stage, "ProcessingJobs"),
+            *may_count_jobs("ProcessingJobs"),
             *may_pull,
         ):
             self.role.add_to_policy(statement)

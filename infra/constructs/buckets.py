@@ -10,7 +10,6 @@ from constructs import Construct
 from infra.stage import Stage
 from lambdas.contract.keys import WORK
 
-ACCESS_LOG_DAYS = 365
 UNFINISHED_UPLOAD_DAYS = 7
 # Kept, but not by a first deploy that failed: its bucket's name would block the second.
 KEPT = RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE
@@ -24,18 +23,20 @@ class Buckets(Construct):
         self._stage = stage
         self._key = key
         self.logs = self._access_logs()
-        self.raw = self.add("Raw")
+        kept = stage.data
+        self.raw = self.add("Raw", kept_days=kept.raw_days)
         self.curated = self.add("Curated", expiring=(WORK,))
         self.models = self.add("Models")
-        self.observations = self.add("Observations")
+        self.observations = self.add("Observations", kept_days=kept.observations_days)
         # `event_bridge_enabled=True` would add a custom resource, a Lambda function and a role.
         raw: s3.CfnBucket = self.raw.node.default_child  # type: ignore[assignment]
         raw.add_property_override(
             "NotificationConfiguration.EventBridgeConfiguration.EventBridgeEnabled", True
         )
 
-    def add(self, id: str, expiring: tuple[str, ...] = ()) -> s3.Bucket:
-        """One bucket. expiring: prefixes whose objects go after the stage's retention."""
+    def add(self, id: str, expiring: tuple[str, ...] = (), kept_days: int = 0) -> s3.Bucket:
+        """One bucket. expiring: prefixes whose objects go after the stage's retention;
+        kept_days: after which every object goes; 0 is never."""
         days = Duration.days(self._stage.data.retention_days)
         return s3.Bucket(
             self,
@@ -56,6 +57,7 @@ class Buckets(Construct):
                     abort_incomplete_multipart_upload_after=Duration.days(UNFINISHED_UPLOAD_DAYS),
                 ),
                 *(s3.LifecycleRule(prefix=prefix, expiration=days) for prefix in expiring),
+                *_end_of_life(kept_days),
             ],
             removal_policy=removal(self._stage),
         )
@@ -71,7 +73,11 @@ class Buckets(Construct):
             minimum_tls_version=1.2,
             block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
             versioned=True,
-            lifecycle_rules=[s3.LifecycleRule(expiration=Duration.days(ACCESS_LOG_DAYS))],
+            lifecycle_rules=[
+                # An expired object only becomes a noncurrent version: that needs an end, too.
+                s3.LifecycleRule(noncurrent_version_expiration=Duration.days(1)),
+                *_end_of_life(self._stage.data.access_log_days),
+            ],
             removal_policy=removal(self._stage),
         )
         Validations.of(bucket).acknowledge(
@@ -80,6 +86,16 @@ class Buckets(Construct):
             )
         )
         return bucket
+
+
+def _end_of_life(days: int) -> list[s3.LifecycleRule]:
+    """Every object after so many days, and the delete marker that this leaves; 0 is never."""
+    if not days:
+        return []
+    return [
+        s3.LifecycleRule(expiration=Duration.days(days)),
+        s3.LifecycleRule(expired_object_delete_marker=True),
+    ]
 
 
 def removal(stage: Stage) -> RemovalPolicy:

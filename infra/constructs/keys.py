@@ -56,6 +56,7 @@ def _for_logs(stage: Stage) -> iam.PolicyStatement:
     groups = [
         stage.arn("logs", f"log-group:{stage.name()}-*"),
         stage.arn("logs", f"log-group:/aws/vendedlogs/*/{stage.name()}-*"),
+        stage.arn("logs", f"log-group:/aws/sagemaker/Endpoints/{stage.name()}"),
     ]
     return _statement(
         f"logs.{stage.region}.amazonaws.com",

@@ -4,19 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from aws_cdk import RemovalPolicy
 from aws_cdk import aws_iam as iam
+from aws_cdk import aws_logs as logs
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
-from infra.blocks.statements import allow, may_read
+from infra.blocks.statements import allow, may_count, may_read
 from infra.stage import Stage
 from lambdas.contract import keys
 
-LOG_ACTIONS = ("CreateLogGroup", "CreateLogStream", "DescribeLogStreams", "PutLogEvents")
+ENDPOINT_LOGS = "/aws/sagemaker/Endpoints"  # SageMaker's name for their logs and metrics
+LOG_ACTIONS = ("CreateLogStream", "DescribeLogStreams", "PutLogEvents")
 
 
 class ModelRole(Construct):
-    """Known by its name: the Endpoint stack, which uses it, holds no role of its own."""
+    """Known by its name: the Endpoint stack, which uses it, holds no role of its own.
+
+    It may not make the endpoint's log: the log is here, with our key and an end, before any model.
+    """
 
     def __init__(
         self,
@@ -36,18 +42,18 @@ class ModelRole(Construct):
             assumed_by=iam.ServicePrincipal("sagemaker.amazonaws.com"),
         )
         alarms = (stage.arn("cloudwatch", f"alarm:{name}") for name in stage.guardrails)
-        log = stage.arn("logs", f"log-group:/aws/sagemaker/Endpoints/{stage.name()}")
+        log = logs.LogGroup(
+            self,
+            "Log",
+            log_group_name=f"{ENDPOINT_LOGS}/{stage.name()}",
+            retention=logs.RetentionDays.THREE_MONTHS,
+            removal_policy=RemovalPolicy.DESTROY,
+        )
         for statement in (
             *may_read(models, keys.anything(keys.RUNS)),
             *may_pull,
             allow(["cloudwatch:DescribeAlarms"], *alarms),
-            allow([f"logs:{action}" for action in LOG_ACTIONS], f"{log}:*"),
-            _may_measure(),
+            allow([f"logs:{action}" for action in LOG_ACTIONS], log.log_group_arn),
+            *may_count(ENDPOINT_LOGS),  # processor and memory of the instances
         ):
             role.add_to_policy(statement)
-
-
-def _may_measure() -> iam.PolicyStatement:
-    """Processor and memory of the instances, which SageMaker writes with the model's role."""
-    namespace = {"StringEquals": {"cloudwatch:namespace": "/aws/sagemaker/Endpoints"}}
-    return allow(["cloudwatch:PutMetricData"], "*", conditions=namespace)

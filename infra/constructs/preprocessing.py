@@ -84,6 +84,7 @@ class Preprocessing(Construct):
             ],
             timeout_seconds=900,
             disk_mb=WORKER_DISK_MB,
+            reserved_concurrency=stage.data.worker_concurrency,
         )
         self.finish = Function(
             self,

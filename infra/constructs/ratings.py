@@ -41,6 +41,7 @@ class Ratings(Construct):
             environment=settings.to_env(),
             may=[self._may_ask(), may_observe],
             timeout_seconds=TIMEOUT_SECONDS,
+            reserved_concurrency=platform.stage.api.reserved_concurrency,
         )
 
     def _may_ask(self) -> list[iam.PolicyStatement]:

@@ -12,6 +12,8 @@ from constructs import Construct
 
 from infra.blocks.statements import (
     allow,
+    may_count_jobs,
+    may_encrypt_outputs,
     may_encrypt_volume,
     may_list,
     may_log_jobs,
@@ -103,8 +105,10 @@ class Training(Construct):
             may_list(models, RUNS, NO_CHAMPION),
             may_read(models, RUNS, NO_CHAMPION),
             may_write(models, RUNS, in_parts=True),
+            may_encrypt_outputs(_key_arn(models)),
             may_encrypt_volume(_key_arn(models)),
             may_log_jobs(self._stage, *logs),
+            may_count_jobs(*logs),
             self._may_pull,
         ]
 

@@ -19,12 +19,20 @@ _RETRY = [
             "Lambda.ServiceException",
             "Lambda.AWSLambdaException",
             "Lambda.SdkClientException",
-            "Lambda.TooManyRequestsException",
             "Lambda.ClientExecutionTimeoutException",
         ],
         "IntervalSeconds": 2,
         "MaxAttempts": 6,
         "BackoffRate": 2,
+        "JitterStrategy": "FULL",
+    },
+    {
+        # Other files have all the workers: wait for them, six hours on average.
+        "ErrorEquals": ["Lambda.TooManyRequestsException"],
+        "IntervalSeconds": 2,
+        "MaxAttempts": 720,
+        "BackoffRate": 2,
+        "MaxDelaySeconds": 60,
         "JitterStrategy": "FULL",
     },
     {

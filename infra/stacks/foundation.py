@@ -35,7 +35,7 @@ class FoundationStack(cdk.Stack):
                 self,
                 "Audit",
                 stage=stage,
-                store=buckets.add("Audit"),
+                store=buckets.add("Audit", kept_days=stage.data.audit_days),
                 key=keys.data,
                 watched=[buckets.raw, buckets.models],
             )

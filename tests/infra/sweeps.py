@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator
 
 from infra.acknowledged import WILDCARDS, Wildcard, reason_for
+from infra.trust import UNTIED
 
 from .policies import Statement, statements
 from .synthesis import Templates, text
@@ -84,6 +85,17 @@ def confused_deputies(templates: Templates) -> list[str]:
         for grant in grants(templates, "resource")
         for service in grant.principals("Service")
         if not any(key.startswith(TIES) for key in grant.condition_keys)
+    ]
+
+
+def untied_roles(templates: Templates) -> list[str]:
+    """Roles that a service takes for whoever asks it to."""
+    own = {"StringEquals": {"aws:SourceAccount": templates.stage.account}}
+    return [
+        f"{grant.where}: {service}"
+        for grant in grants(templates, "trust")
+        for service in grant.principals("Service")
+        if service not in UNTIED and grant.conditions != own
     ]
 
 

@@ -20,6 +20,11 @@ OTHER: dict[str, Any] = {
     "runtime.python": "3.12",
     "runtime.architecture": "arm64",
     "data.retention_days": 77,
+    "data.raw_days": 77,
+    "data.observations_days": 77,
+    "data.audit_days": 77,
+    "data.access_log_days": 77,
+    "data.worker_concurrency": 277,
     "data.remove_on_destroy": True,
     "data.max_concurrency": 77,
     "data.max_shard_bytes": 77_000_000,
@@ -42,6 +47,7 @@ OTHER: dict[str, Any] = {
     "endpoint.canary_wait_seconds": 77,
     "api.throttle_rate": 77,
     "api.throttle_burst": 777,
+    "api.reserved_concurrency": 77,
     "api.waf": False,
     "api.capture_words": True,
     "api.client_principals": ["arn:aws:iam::222222222222:role/shop"],
@@ -72,7 +78,9 @@ def paths(kind: type[Any], before: str = "") -> list[str]:
 
 
 def test_every_value_is_tried() -> None:
-    assert sorted([*OTHER, *OTHER_SERVERLESS, "label", "tags"]) == sorted(paths(Stage))
+    # The account's quota only bounds what may be reserved.
+    others = ["label", "tags", "runtime.account_concurrency"]
+    assert sorted([*OTHER, *OTHER_SERVERLESS, *others]) == sorted(paths(Stage))
 
 
 @pytest.mark.parametrize("path", OTHER)
@@ -118,6 +126,9 @@ def test_an_unknown_stage_says_which_are_known() -> None:
         ({"region": 7}, "region"),
         ({"learning": {"tracking_uri": "aap"}}, "tracking_uri 'aap' is no URL"),
         ({"audit": {"trail": "none"}}, "audit.trail"),
+        ({"runtime": {"account_concurrency": 10}}, "are 400 together; .* lets 0 be reserved"),
+        ({"api": {"reserved_concurrency": 701}}, "are 901 together; .* lets 900 be reserved"),
+        ({"data": {"worker_concurrency": 99}}, "data.max_concurrency 100 is more workers"),
         ({"data": {"detector": "guess"}}, r"detector 'guess' is none of py3langid-25, .*data"),
     ],
 )

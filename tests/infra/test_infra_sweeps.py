@@ -144,6 +144,24 @@ def test_a_service_let_in_for_anybody_would_be_found(prod: Templates) -> None:
     assert sweeps.confused_deputies(letting_in(prod, service, Condition=tls)) == found
 
 
+def test_services_take_our_roles_for_our_own_account_alone(templates: Templates) -> None:
+    assert sweeps.untied_roles(templates) == []
+
+
+@pytest.mark.parametrize("condition", [{}, {"StringEquals": {"aws:SourceAccount": "9" * 12}}])
+def test_a_role_that_a_service_takes_for_anybody_would_be_found(
+    prod: Templates, condition: Json
+) -> None:
+    trust = {
+        "Effect": "Allow",
+        "Action": "sts:AssumeRole",
+        "Principal": {"Service": "sagemaker.amazonaws.com"},
+        "Condition": condition,
+    }
+    added = prod.having("Learning", "Added", ROLE, AssumeRolePolicyDocument={"Statement": [trust]})
+    assert sweeps.untied_roles(added) == ["Learning/Added: sagemaker.amazonaws.com"]
+
+
 def test_no_stranger_is_let_in(templates: Templates) -> None:
     assert sweeps.strangers(templates) == []
 
