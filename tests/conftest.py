@@ -9,6 +9,11 @@ from __future__ import annotations
 import gc
 import os
 from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests import properties
 
 # Imports and mocks leave a million objects that stay: to walk them again and again takes a tenth
 # of all CPU time.
@@ -17,3 +22,14 @@ gc.set_threshold(50_000, 20, 20)
 os.environ["CDK_VALIDATION"] = "false"
 if (node := Path(__file__).parents[1] / ".local/node/node").exists():
     os.environ.setdefault("JSII_NODE", str(node))
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """A run without slow tests tries properties with fewer examples; `make test` has them all."""
+    if "not slow" in config.option.markexpr:
+        properties.share = properties.QUICK_SHARE
+
+
+def pytest_make_parametrize_id(val: Any) -> str | None:
+    """No time in a name: gzip writes one, and two workers that differ in a name end the run."""
+    return "gzip" if isinstance(val, bytes) and val.startswith(b"\x1f\x8b") else None

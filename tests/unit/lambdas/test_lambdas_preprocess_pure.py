@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lambdas.preprocess import dataset, shards
@@ -20,6 +20,7 @@ from lambdas.preprocess.shards import Shard
 from lambdas.preprocess.source import RawSource
 from reviews.counts import Counts
 from reviews.errors import CountMismatchError, PartialFailureError, UnreadableSourceError
+from tests.properties import examples
 
 SOURCE = RawSource("raw", "incoming/a.jsonl", "v.1")
 REFINED_WITH = RefinedWith("1", "py3langid-25", "digest", "commit")
@@ -55,6 +56,7 @@ def test_a_source_has_the_same_keys_whenever_it_is_named() -> None:
     assert "/" not in RawSource("raw", "k", "../x/y").id
 
 
+@settings(max_examples=examples(100))
 @given(size=st.integers(1, 10**12), most=st.integers(1, 10**9))
 def test_ranges_cover_a_file_once_and_none_is_too_large(size: int, most: int) -> None:
     if size // most > 2_000:
@@ -94,6 +96,7 @@ def test_a_gzip_too_large_to_cut_is_refused_with_its_size_and_the_command() -> N
         shards.check_can_be_cut("s3://raw/x", 14_500_000_000)
 
 
+@settings(max_examples=examples(100))
 @given(
     lines=st.lists(st.binary(max_size=40).map(lambda b: b.replace(b"\n", b"")), max_size=30),
     ends=st.booleans(),

@@ -2,7 +2,7 @@ import subprocess
 import sys
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reviews import language
@@ -11,6 +11,7 @@ from reviews.language import detect, detect_many
 from reviews.language.english import is_certainly_english, is_too_short
 from reviews.language.scripts import LANGUAGES as LANGUAGES_OF
 from reviews.language.scripts import MAYBE_FOREIGN, _script, foreign_script, in_its_script
+from tests.properties import examples
 
 SAMPLES = {
     "en": "The battery died after two weeks and I returned it",
@@ -55,6 +56,7 @@ def test_a_sample_without_features_is_und():
     assert language.identifier()(["The ", ""]) == [("und", None)] * 2
 
 
+@settings(max_examples=examples(100))
 @given(st.lists(st.one_of(st.text(max_size=60), st.sampled_from(list(SAMPLES.values())))))
 def test_the_answer_to_a_sample_does_not_depend_on_its_neighbours(samples):
     assert detect_many(samples) == [detect(sample) for sample in samples]

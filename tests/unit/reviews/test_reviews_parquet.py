@@ -21,6 +21,7 @@ from reviews.files import refine_files
 from reviews.refine import DEFAULT, refine_stream
 from reviews.schema import COLUMNS, DEFAULT_COLUMNS, OPTIONAL_COLUMNS
 from reviews.synthetic import raw_lines
+from tests.properties import examples
 
 from .reviews_material import files, refined, written_files
 from .test_reviews_refine import ALL_COLUMNS, DATA, relaxed
@@ -54,7 +55,7 @@ def check_row(row):
     assert row["timestamp"] is None or -(2**63) <= row["timestamp"] < 2**63
 
 
-@settings(relaxed, max_examples=30)
+@settings(relaxed, max_examples=examples(30))
 @given(files())
 def test_a_row_that_is_kept_satisfies_the_schema(data):
     rows, _, counts = refined(io.BytesIO(data), ALL_COLUMNS)
@@ -81,7 +82,7 @@ def test_the_columns_are_those_of_the_dictionary_null_only_where_it_says():
     assert {*DEFAULT_COLUMNS, *OPTIONAL_COLUMNS} == {column.name for column in COLUMNS}
 
 
-@settings(relaxed, max_examples=30)
+@settings(relaxed, max_examples=examples(30))
 @given(written_files())
 def test_the_same_input_gives_the_same_bytes(data):
     assert write(data) == write(data)
@@ -108,6 +109,7 @@ def test_a_stream_that_breaks_off_leaves_a_file_of_the_rows_before():
     assert pq.read_table(file).num_rows == found.counts.kept > 0
 
 
+@settings(max_examples=examples(100))
 @given(st.lists(st.lists(st.integers(0, 40) | st.integers(0, 2**64 - 1)), max_size=8))
 def test_the_memory_for_copies_is_a_set(batches):
     seen, known = Seen(), set()

@@ -12,6 +12,7 @@ from reviews import source
 from reviews.errors import ConfigurationError
 from reviews.refine import Options, Refiner, refine_range, refine_stream
 from reviews.schema import OPTIONAL_COLUMNS
+from tests.properties import examples
 
 from .reviews_material import by_the_rules, files, real_files, refined, rows_of, written_files
 
@@ -22,7 +23,7 @@ relaxed = settings(
 )
 
 
-@relaxed
+@settings(relaxed, max_examples=examples(100))
 @given(files(), st.sampled_from([1, 300, 1 << 20]))
 @example(b'{"rating":5,"text":"a  b "}\n{"rating":5,"text":"a\\u0000b <br> www.x"}\n', 1 << 20)
 def test_the_fast_path_is_equal_to_the_rules_in_every_cell(data, chunk_bytes):
@@ -32,13 +33,13 @@ def test_the_fast_path_is_equal_to_the_rules_in_every_cell(data, chunk_bytes):
     assert counts.adds_up()
 
 
-@settings(relaxed, max_examples=25)
+@settings(relaxed, max_examples=examples(25))
 @given(written_files())
 def test_compressed_input_gives_the_same(data):
     assert refined(io.BytesIO(gzip.compress(data, mtime=0))) == refined(io.BytesIO(data))
 
 
-@settings(relaxed, max_examples=40)
+@settings(relaxed, max_examples=examples(40))
 @given(written_files(), st.data())
 def test_neighbouring_byte_ranges_share_no_line_and_miss_none(data, draw):
     cuts = draw.draw(st.lists(st.integers(0, len(data)), max_size=4))
@@ -66,7 +67,7 @@ class Dripping(io.RawIOBase):
         return self._file.read(min(size, next(self._sizes, size)))
 
 
-@settings(relaxed, max_examples=30)
+@settings(relaxed, max_examples=examples(30))
 @given(written_files(), st.lists(st.integers(1, 50), max_size=30))
 def test_how_bytes_arrive_makes_no_difference(data, sizes):
     with patch.object(source, "CHUNK_BYTES", 100):
@@ -155,7 +156,7 @@ def test_real_words_mutated_and_damaged_give_what_the_rules_give():
     if not (rows := real_rows()):
         pytest.skip("no ../shared/data")
 
-    @settings(relaxed, max_examples=1_500)
+    @settings(relaxed, max_examples=examples(1_500))
     @given(real_files(rows))
     def check(data):
         rows, rejected, counts = refined(io.BytesIO(data), ALL_COLUMNS)

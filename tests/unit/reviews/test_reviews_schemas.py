@@ -7,7 +7,7 @@ from pathlib import Path
 import msgspec
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from reviews.__main__ import main
@@ -16,6 +16,7 @@ from reviews.counts import Counts
 from reviews.record import EarlierReview, Review, read_record
 from reviews.refine import Options
 from reviews.schema import OPTIONAL_COLUMNS
+from tests.properties import examples
 
 from .reviews_material import by_the_rules, refined
 
@@ -129,6 +130,7 @@ VALUES = st.recursive(
 )  # fmt: skip
 
 
+@settings(max_examples=examples(100))
 @given(st.dictionaries(st.text(min_size=1), VALUES, min_size=1, max_size=3))
 @example({"a": "\\'\"\x00\x1f\x7f\xe9\u2028\U0001f600\\x41\\u00e9"})
 def test_what_python_prints_of_a_dict_is_read_as_it_was(record):

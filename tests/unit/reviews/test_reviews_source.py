@@ -20,6 +20,7 @@ from reviews.files import refine_files
 from reviews.refine import Refiner, refine_stream
 from reviews.source import chunks, chunks_of_range, plain_pieces
 from reviews.synthetic import raw_lines
+from tests.properties import examples
 
 from .reviews_material import by_the_rules, refined, rows_of, written_files
 from .test_reviews_refine import relaxed
@@ -43,7 +44,7 @@ def read(data):
     return rows, rejected, found.counts, error
 
 
-@settings(relaxed, max_examples=40)
+@settings(relaxed, max_examples=examples(40))
 @given(st.integers(2, len(ZIPPED) - 1))
 def test_gzip_that_is_cut_off_gives_all_that_came_before_and_says_where(at):
     rows, rejected, counts, error = read(ZIPPED[:at])
@@ -59,7 +60,7 @@ def test_gzip_that_is_cut_off_gives_all_that_came_before_and_says_where(at):
     assert abs(counts.read + counts.blank - came.count(b"\n")) <= 1
 
 
-@settings(relaxed, max_examples=40)
+@settings(relaxed, max_examples=examples(40))
 @given(st.integers(20, len(ZIPPED) - 9), st.integers(1, 255))
 @example(len(ZIPPED) - 9, 2)
 def test_gzip_with_a_wrong_byte_never_crashes_and_counts_add_up(at, change):
@@ -219,7 +220,7 @@ def test_garbage_behind_gzip_is_counted_and_does_no_harm(garbage):
     assert counts.trailing_bytes == len(garbage.lstrip(b"\0"))
 
 
-@settings(relaxed, max_examples=30)
+@settings(relaxed, max_examples=examples(30))
 @given(written_files(), written_files(), st.integers(0, 3))
 def test_gzip_members_are_one_stream(first, second, padding):
     both = gzip.compress(first) + b"\0" * padding + gzip.compress(second)
@@ -267,16 +268,16 @@ def test_an_endless_line_takes_bounded_memory():
 @pytest.mark.parametrize(
     "bomb",
     [
-        "<" * 100_000 + ">" * 100_000,
-        "<b>" * 100_000,
-        "&amp;" * 100_000,
-        "&lt;" * 100_000 + "&gt;" * 100_000,
-        "&#38;" * 100_000,
-        "[[VIDEOID:" * 50_000,
-        "http://" * 50_000,
-        " " * 500_000 + "x",
-        "\u200b\u202e" * 100_000,
-        "\ufdfa" * 20_000,  # one letter that NFKC makes eighteen of
+        "<" * 25_000 + ">" * 25_000,
+        "<b>" * 25_000,
+        "&amp;" * 25_000,
+        "&lt;" * 25_000 + "&gt;" * 25_000,
+        "&#38;" * 25_000,
+        "[[VIDEOID:" * 12_000,
+        "http://" * 12_000,
+        " " * 125_000 + "x",
+        "\u200b\u202e" * 25_000,
+        "\ufdfa" * 5_000,  # one letter that NFKC makes eighteen of
     ],
     ids=lambda bomb: bomb[:6].strip() or "blanks",
 )
@@ -285,6 +286,7 @@ def test_bombs_of_markup_take_no_time_and_are_cleaned_as_by_the_rules(bomb):
     assert refined(io.BytesIO(line)) == by_the_rules(line)
 
 
+@settings(max_examples=examples(100))
 @given(st.binary(max_size=300), st.integers(1, 9))
 def test_chunks_are_the_stream_and_nothing_else(data, size):
     pieces = (data[i : i + size] for i in range(0, len(data), size))
@@ -302,7 +304,7 @@ def test_one_byte_at_a_time_is_enough():
     assert b"".join(plain_pieces(Slow())) == DATA
 
 
-@settings(relaxed, max_examples=200)
+@settings(relaxed, max_examples=examples(200))
 @given(
     st.lists(st.sampled_from([b"a", b"", b"xyz" * 9, b"\r"]), max_size=30),
     st.booleans(),

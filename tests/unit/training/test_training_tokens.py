@@ -2,9 +2,10 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.properties import examples
 from training.features.tokens import COUNTS, bigram_hashes, fold, keys_of, plain_tokens, tokenise
 
 ALPHABET = st.sampled_from(list("ab AB'.!?-:;()/,\"5_\x00\t`") + list("éÉ’“—很。😀ß") + ["\u0130"])
@@ -20,6 +21,7 @@ def tokens_of(title: str, text: str) -> tuple[list[str], list[str]]:
     )
 
 
+@settings(max_examples=examples(100))
 @given(STRINGS, STRINGS)
 def test_bytes_and_pattern_give_the_same_tokens(title, text):
     title, text = (s.encode("utf-8", "replace").decode() for s in (title, text))
@@ -78,6 +80,7 @@ def test_counts_are_logarithms_of_what_is_in_the_words():
     assert counted[COUNTS.index("title_in_capitals")] == pytest.approx(1.0)
 
 
+@settings(max_examples=examples(100))
 @given(st.lists(STRINGS, min_size=1, max_size=5))
 def test_what_is_spelled_has_the_key_that_was_counted(texts):
     tokens = tokenise([""] * len(texts), texts)
