@@ -147,8 +147,8 @@ BOMBS = [
 @pytest.mark.parametrize("bomb", BOMBS)
 def test_a_bomb_of_beginnings_takes_no_time(bomb):
     start = time.process_time()
-    assert clean(None, bomb * 100_000).text == " ".join((bomb * 100_000).split())
-    assert time.process_time() - start < 2  # with the square of its length it takes minutes
+    assert clean(None, bomb * 30_000).text == " ".join((bomb * 30_000).split())
+    assert time.process_time() - start < 1  # with the square of its length it takes minutes
 
 
 def test_a_tag_that_is_mostly_blanks_takes_no_time():

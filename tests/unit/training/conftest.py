@@ -1,5 +1,6 @@
 """A model made by hand, so that nothing has to be trained to test what surrounds it."""
 
+import shutil
 from pathlib import Path
 
 import msgspec
@@ -101,11 +102,17 @@ def reviews() -> tuple[list[str], list[str]]:
     return make_reviews(100)
 
 
+@pytest.fixture(scope="session")
+def written_model(tmp_path_factory: pytest.TempPathFactory, parts: ModelParts) -> Path:
+    """A folder that nobody changes: `model_folder` is its copy."""
+    return write_model(tmp_path_factory.mktemp("model"), parts)
+
+
 @pytest.fixture
-def model_folder(tmp_path: Path, parts: ModelParts) -> Path:
-    return write_model(tmp_path / "model", parts)
+def model_folder(tmp_path: Path, written_model: Path) -> Path:
+    return Path(shutil.copytree(written_model, tmp_path / "model"))
 
 
 @pytest.fixture(scope="session")
-def model(tmp_path_factory: pytest.TempPathFactory) -> StarModel:
-    return StarModel.load(write_model(tmp_path_factory.mktemp("model"), make_parts()))
+def model(written_model: Path) -> StarModel:
+    return StarModel.load(written_model)

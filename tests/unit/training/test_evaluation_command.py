@@ -23,7 +23,7 @@ from training.evaluation.champion import compare_with_champion
 from training.evaluation.evaluation import Evaluation, read_evaluation
 from training.evaluation.scoring import Scored
 from training.progress import TrainingProgress
-from training.report import ablations
+from training.report import ablations, plots
 from training.train import train
 
 WORDS = {
@@ -82,6 +82,12 @@ def figures(place: Path) -> Evaluation:
     return read_evaluation(place / "out")
 
 
+@pytest.fixture
+def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Plots take two thirds of an evaluation: those of `place` are looked at, and drawn twice."""
+    monkeypatch.setattr(plots, "_svg", lambda *_: "<svg></svg>")
+
+
 def test_it_leaves_every_promised_figure(place: Path, figures: Evaluation) -> None:
     written = json.loads((place / "out" / "evaluation.json").read_text())
     assert set(written) >= TOP_LEVEL
@@ -95,7 +101,7 @@ def test_it_leaves_every_promised_figure(place: Path, figures: Evaluation) -> No
     assert figures.parity_checks.reference.rows > 100
 
 
-def test_only_the_hold_out_is_judged(place: Path, figures: Evaluation) -> None:
+def test_only_the_hold_out_is_judged(place: Path, figures: Evaluation, undrawn: None) -> None:
     everything = evaluate(place / "good", place / "data", place / "everything", all_rows=True)
     assert figures.rows < 0.25 * everything.rows
     assert everything.scope == "all rows"
@@ -104,7 +110,7 @@ def test_only_the_hold_out_is_judged(place: Path, figures: Evaluation) -> None:
 
 
 def test_a_better_model_beats_its_champion_and_not_the_other_way(
-    place: Path, figures: Evaluation
+    place: Path, figures: Evaluation, undrawn: None
 ) -> None:
     assert figures.champion is not None
     low = figures.champion.differences["accuracy"].low
@@ -147,7 +153,9 @@ def test_the_report_is_one_file_that_needs_no_other(place: Path) -> None:
     assert "## Limits" in card
 
 
-def test_of_a_large_hold_out_a_sample_is_judged_and_it_is_said(place: Path, tmp_path: Path) -> None:
+def test_of_a_large_hold_out_a_sample_is_judged_and_it_is_said(
+    place: Path, tmp_path: Path, undrawn: None
+) -> None:
     text = config.DEFAULT_PATH.read_text().replace("max_rows: 200000", "max_rows: 100")
     (tmp_path / "model.yaml").write_text(text)
     settings = tmp_path / "model.yaml"
