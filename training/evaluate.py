@@ -20,8 +20,8 @@ from training.data import dataset
 from training.data.dataset import Rows
 from training.errors import DatasetError, TrainingError
 from training.evaluation import behaviour, compare, gate, metrics, parity_checks, slices
-from training.evaluation.champion import compare_with_champion
-from training.evaluation.evaluation import Evaluation, write_evaluation
+from training.evaluation.champion import Standing, compare_with_champion
+from training.evaluation.evaluation import Evaluation, ParityChecks, write_evaluation
 from training.evaluation.scoring import Scored, score
 from training.evaluation.top_words import TopWord, find_top_words
 from training.model import archive
@@ -76,40 +76,51 @@ def evaluate(
         _check_detector(judged, dataset.detector(data))
         log(f"scoring {len(sample.rows):,} of {sample.total:,} rows")
         everything = score(judged, sample.rows, log)
-        is_learned = sample.rows.in_languages(judged.languages)
-        scored = everything.take(is_learned)
+        scored = everything.take(sample.rows.in_languages(judged.languages))
         if not len(scored.rows):
             raise TrainingError("no row of the hold-out is in a language that the model learned")
         parity = parity_checks.check(judged, folder, scored.rows, scored.probabilities)
         words = find_top_words(judged, scored.rows, scored.stars)
         training = read_json(folder / "training.json")
-        floors = gate_settings.behaviour
-        standing = compare_with_champion(champion, scored, floors, log)
+        standing = compare_with_champion(champion, scored, gate_settings.behaviour, log)
         copy_baseline(folder, out)  # the first thing written: by now nothing can be refused
+    found = _conclude(judged, sample, everything, scored, standing, parity, gate_settings)
+    log(found.gate.message)
+    about = Reported(judged.version_info, training, words, read_json(curve) if curve else {})
+    write(out, found, about)
+    return found
+
+
+def _conclude(
+    judged: StarModel,
+    sample: Sample,
+    everything: Scored,
+    scored: Scored,
+    standing: Standing | None,
+    parity: ParityChecks,
+    settings: gate.GateSettings,
+) -> Evaluation:
+    """Everything that evaluation.json says. scored: of everything, the learned languages."""
     figures, in_service = scored.metrics(), standing.champion if standing else None
     of_slices = slices.of_rows(scored, standing.stars if standing else None)
-    behaves = behaviour.describe(judged, floors, standing.behaviour if standing else {})
-    verdict = gate.judge(
-        figures, gate_settings, in_service.metrics if in_service else None, of_slices, behaves
-    )
-    log(verdict.message)
-    found = Evaluation(
+    others = everything.take(~sample.rows.in_languages(judged.languages))
+    behaves = behaviour.describe(judged, settings.behaviour, standing.behaviour if standing else {})
+    return Evaluation(
         **structs.asdict(figures),
         **describe_rows(scored),
         scope=sample.scope,
         drawn_from=sample.total if sample.total > len(sample.rows) else 0,
-        other_languages=len(sample.rows) - len(scored.rows),
-        slices=slices.with_other_languages(of_slices, everything.take(~is_learned)),
+        other_languages=len(others.rows),
+        slices=slices.with_other_languages(of_slices, others),
         slice_method=slices.METHOD,
         behaviour=behaves,
         parity_checks=parity,
         champion=in_service,
-        gate=verdict,
+        gate=gate.judge(
+            figures, settings, in_service.metrics if in_service else None, of_slices, behaves
+        ),
         provenance=judged.version_info.get("provenance", {}),
     )
-    about = Reported(judged.version_info, training, words, read_json(curve) if curve else {})
-    write(out, found, about)
-    return found
 
 
 def _read_sample(data: Path, max_rows: int, all_rows: bool) -> Sample:

@@ -180,9 +180,11 @@ def _message(passed: bool, conditions: Sequence[Condition], scope: str, compared
         against = "the champion was compared" if compared else "no champion to compare with"
         return f"all {len(conditions)} conditions hold ({scope}; {against})."
     failed = [condition for condition in conditions if not condition.passed]
-    message = f"{_join(c.message for c in failed)} ({scope})."
-    if len(message) > MAX_MESSAGE:  # the names alone, if there are that many
-        message = f"{_join(c.name for c in failed)} ({scope})."
+    for whole in range(len(failed), -1, -1):  # where there are many, the last by their names alone
+        parts = [c.message for c in failed[:whole]] + [c.name for c in failed[whole:]]
+        message = f"{_join(parts)} ({scope})."
+        if len(message) <= MAX_MESSAGE:
+            return message
     return message[:MAX_MESSAGE]
 
 

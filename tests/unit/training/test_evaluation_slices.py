@@ -107,10 +107,12 @@ def test_small_slices_and_smoke_runs_are_not_judged() -> None:
 
 def test_a_slice_s_name_survives_a_message_that_is_too_long() -> None:
     one = next(iter(measured(0.1).values()))[slices.LENGTHS[1]]
-    many = {"length": {slices.LENGTHS[1]: one}, "language": {f"l{i}": one for i in range(30)}}
+    many = {"length": {slices.LENGTHS[1]: one}, "language": {f"l{i}": one for i in range(9)}}
     message = judge(figures(accuracy=0.1), SETTINGS, None, many).message
     assert len(message) <= MAX_MESSAGE
-    assert "length 4 to 7 words over majority" in message
+    assert "accuracy 0.1000 is below" in message
+    assert "length 4 to 7 words (1000 rows)" in message  # the worst whole, the last by name alone
+    assert "language l8 over majority" in message
 
 
 TEMPLATE = measured(0.8)["length"][slices.LENGTHS[1]]
