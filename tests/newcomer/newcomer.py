@@ -26,6 +26,12 @@ IN_HOME = {".cache", ".npm", ".cdk"}
 SUMMARY = {"reviews", "model", "endpoint", "api", "drift", "alerts", "seconds"}
 
 
+def heed_signals() -> None:
+    """As in a fresh shell: what the caller ignores (nohup: HUP) would be ignored here too."""
+    for number in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_DFL)
+
+
 @dataclass
 class Newcomer:
     """A machine, a folder on it with the project, and what was printed there."""
@@ -84,6 +90,7 @@ class Newcomer:
             encoding="utf-8",
             errors="replace",
             start_new_session=True,
+            preexec_fn=heed_signals,
             **(ordinary if self.machine.user == "ordinary" else {}),  # type: ignore[call-overload]
         )
 

@@ -15,7 +15,6 @@ import pytest
 from infra.packaging import build
 from infra.packaging.build import ROOT, Target, main
 from infra.packaging.contents import FUNCTIONS, Uses, is_useless, modules
-from infra.packaging.packages import Packages
 from infra.stage import Stage
 
 USES = Uses(frozenset({"s3"}), frozenset({"typing"}))
@@ -95,6 +94,8 @@ def test_an_unknown_stage_lists_the_known_ones(capsys: pytest.CaptureFixture[str
 def test_going_to_another_stage_and_back_builds_nothing_anew(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    from infra.packaging.packages import Packages  # starts CDK: for this test alone
+
     """Without the registry, too: an installation is a fake here, and counted."""
     installed: list[str] = []
 

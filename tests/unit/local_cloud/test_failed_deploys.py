@@ -9,16 +9,18 @@ from typing import Any
 import pytest
 
 from operate import place
-from tests.infra.synthesis import Json, synthesise, with_value
 from tests.unit.local_cloud.conftest import Cloud, settled
 
 pytestmark = pytest.mark.slow
+Json = dict[str, Any]
 TAKEN = "/taken"  # a parameter that is there already, and nobody's
 
 
 @pytest.fixture(scope="module")
 def templates(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Json]:
     """The local stage's, of data that outlives its stacks; in the order of their deploy."""
+    from tests.infra.synthesis import synthesise, with_value  # starts CDK: for who runs it alone
+
     stage = with_value("local", "data.remove_on_destroy", False)
     made = synthesise("local", tmp_path_factory.mktemp("assembly"), stage)
     order = ("Foundation", "Preprocessing", "Learning", "Endpoint", "Serving", "Operations")
