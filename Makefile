@@ -237,6 +237,10 @@ sleep: setup ## Take the endpoint down; its package is remembered (STAGE=)
 wake: setup ## Bring the endpoint back with the package that slept (STAGE=)
 	@$(call operate,,wake --stage $(stage))
 
+remove: setup ## Take a raw file back, for good (STAGE= FILE= CONFIRM=its name)
+	@$(call operate,FILE CONFIRM,remove --stage $(stage) $(call given,CONFIRM,--confirm) \
+	  $(call quote,FILE))
+
 refine: setup ## Refine every raw file again, after a change of rules (STAGE=)
 	@$(call operate,,refine --stage $(stage))
 
@@ -253,4 +257,4 @@ predict: setup ## A batch job (STAGE= FILE= or IN=prefix, OUT= VERSION=)
 	@$(call operate,FILE IN OUT VERSION,predict --stage $(stage) $(call given,FILE,--file) \
 	  $(call given,IN,--in) $(call given,OUT,--out) $(call given,VERSION,--version))
 
-.PHONY: help doctor ready history ask cloud notebooks ray setup run status check test newcomer image bench diagrams lock package synth diff deploy destroy release rollback sleep wake refine learn drift lineage predict
+.PHONY: help doctor ready history ask cloud notebooks ray setup run status check test newcomer image bench diagrams lock package synth diff deploy destroy release rollback sleep wake remove refine learn drift lineage predict

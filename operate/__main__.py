@@ -90,7 +90,9 @@ def remove(asked: argparse.Namespace) -> None:
     from operate.remove import describe as describe_removal
     from operate.remove import remove as take_back
 
-    print(describe_removal(take_back(_deployed(asked), asked.name)))
+    ask = _typed if sys.stdin.isatty() else None
+    gone = take_back(_deployed(asked), asked.name, confirmed=asked.confirm, ask=ask)
+    print(describe_removal(gone))
 
 
 def refine(asked: argparse.Namespace) -> None:
@@ -235,7 +237,9 @@ def _parser() -> argparse.ArgumentParser:
     command(status)
     command(upload).add_argument("files", type=Path, nargs="+", metavar="FILE")
     command(refine)
-    command(remove).add_argument("name", help=f"below {INCOMING}, or the whole key")
+    removing = command(remove)
+    removing.add_argument("name", help=f"below {INCOMING}, or the whole key")
+    removing.add_argument("--confirm", default="", help="the file's name once more")
     one = command(learn)
     one.add_argument("--alone", action="store_true", help="without the champion: see `make help`")
     one = command(release)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import shlex
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -12,8 +14,10 @@ from lambdas.ports import machines, models, objects
 from operate import follow
 from operate.deployment import Deployment
 from operate.errors import InputError, OperateError
+from operate.place import Place
 from operate.progress import RunProgress
 
+Ask = Callable[[str], str]
 MARKER = "Delete Marker Created"  # what S3's own event calls it
 SECONDS = 900
 MADE_OF_SOURCES = (keys.REVIEWS, keys.REJECTED, keys.WORK)
@@ -33,21 +37,27 @@ class Removed:
     versions: list[int]
 
 
-def remove(deployment: Deployment, name: str) -> Removed:
+def remove(
+    deployment: Deployment, name: str, *, confirmed: str = "", ask: Ask | None = None
+) -> Removed:
     """Delete a raw file in all its versions, its Parquet and its rejected lines, for good.
 
     name: below `incoming/`, or the whole key. The next dataset is listed without it first; models
-    that learned from it stay, and are named.
-    Raises InputError where there is no such file, OperateError where no dataset could be listed.
+    that learned from it stay, and are named. A stage on AWS wants the name once more: `confirmed`,
+    or what `ask` returns.
+    Raises InputError where there is no such file or it was not confirmed, OperateError where no
+    dataset could be listed.
     """
     key = name if name.startswith(keys.INCOMING) else f"{keys.INCOMING}{name}"
     raw, curated = deployment[outputs.RAW_BUCKET], deployment[outputs.CURATED_BUCKET]
     made = [f"{prefix}{keys.source_hash(key)}-" for prefix in MADE_OF_SOURCES]
     has_rows = any(objects.list_keys(curated, prefix) for prefix in made)
-    if not has_rows and not objects.has_versions(raw, key):
+    if key == keys.INCOMING or not (has_rows or objects.has_versions(raw, key)):
         there = objects.list_keys(raw, keys.INCOMING)
         known = ", ".join(found.removeprefix(keys.INCOMING) for found in there[:20]) or "none"
         raise InputError(f"there is no raw file {key}: known are {known}")
+    if not deployment.place.is_local:
+        _confirm(deployment.place, key, confirmed, ask)
     versions = learned_from(deployment, key)
     was_listed = key in _files_of(curated, _latest(curated))
     _list_without(deployment, key, objects.delete(raw, key))
@@ -55,6 +65,21 @@ def remove(deployment: Deployment, name: str) -> Removed:
     deleted = objects.delete_versions(raw, key, exactly=True)
     deleted += sum(objects.delete_versions(curated, prefix) for prefix in made)
     return Removed(key, dataset_id, deleted, versions)
+
+
+def _confirm(place: Place, key: str, confirmed: str, ask: Ask | None) -> None:
+    name = key.removeprefix(keys.INCOMING)
+    if not confirmed and ask is not None:
+        confirmed = ask(
+            f"Every version of {key} in stage {place.stage}, account {place.settings.account}, and "
+            f"what was made of it go for good. Type the file's name ({name}): "
+        ).strip()
+    if confirmed.removeprefix(keys.INCOMING) != name:
+        raise InputError(
+            f"nothing was deleted: {f'{confirmed!r} is not' if confirmed else 'nobody typed'} the "
+            f"file's name; a script says make remove STAGE={place.stage} FILE={shlex.quote(name)} "
+            f"CONFIRM={shlex.quote(name)}"
+        )
 
 
 def learned_from(deployment: Deployment, key: str) -> list[int]:

@@ -113,6 +113,33 @@ def test_a_file_goes_with_all_that_was_made_of_it(stage: Stage, name: str) -> No
         remove.remove(DEPLOYED, name)
 
 
+@pytest.mark.parametrize(
+    ("confirmed", "typed", "goes"),
+    [
+        ("", None, False),
+        ("", "", False),
+        ("b.jsonl", "a.jsonl", False),
+        ("", "a.jsonl", True),
+        ("a.jsonl", None, True),
+        (KEY, None, True),
+    ],
+)
+def test_a_stage_on_aws_wants_the_name_once_more(
+    stage: Stage, confirmed: str, typed: str | None, goes: bool
+) -> None:
+    stage.put("raw", KEY)
+    there = Deployment(Place("dev"), dict(DEPLOYED.outputs))
+    ask = None if typed is None else lambda question: typed
+    if goes:
+        remove.remove(there, "a.jsonl", confirmed=confirmed, ask=ask)
+    else:
+        with pytest.raises(
+            InputError, match=r"nothing was deleted: .*FILE=a\.jsonl CONFIRM=a\.jsonl"
+        ):
+            remove.remove(there, "a.jsonl", confirmed=confirmed, ask=ask)
+    assert stage.left("raw") == (set() if goes else {KEY})
+
+
 def test_where_no_dataset_could_be_listed_nothing_is_deleted_for_good(stage: Stage) -> None:
     made = stage.made_of(KEY, stage.put("raw", KEY))
     stage.ends = Finished("arn", "FAILED", {}, "Error", "no permission")
@@ -135,6 +162,8 @@ def test_a_name_that_nobody_knows_is_answered_with_those_there_are(stage: Stage)
     stage.put("raw", OTHER)
     with pytest.raises(InputError, match=r"no raw file incoming/b: known are a\.jsonl\.gz"):
         remove.remove(DEPLOYED, "b")
+    with pytest.raises(InputError, match="there is no raw file"):
+        remove.remove(DEPLOYED, "")  # make remove without FILE=
     assert stage.events == []
 
 
