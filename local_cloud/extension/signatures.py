@@ -2,8 +2,10 @@
 
 Gap: MiniStack recomputes a signature with whatever scope it names, so one for `lambda` opens
 API Gateway; it takes X-Amz-Expires for S3 alone; it asks nothing of the signed headers.
-Delete when it refuses these. Difference that stays: the account's own key (its number) is taken
-with any secret.
+At the first scope that it does not know it reads every model of botocore, which takes three seconds
+and 400 MB while nobody else is answered.
+Delete when it refuses these and reads none. Differences that stay: the account's own key (its
+number) is taken with any secret; a service that stands only in a model is one of none.
 Source: "Troubleshoot AWS Signature Version 4" in the IAM guide, for the messages.
 """
 
@@ -12,9 +14,10 @@ import datetime as dt
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any
 
+import botocore.session
 import ministack.app as ministack
 from ministack.core import iam_actions, iam_evaluator, router, sigv4
 from ministack.services import apigateway_v1
@@ -42,6 +45,7 @@ def install() -> None:
     """Keep each signature when it comes in, and check it before anything is decided."""
     pin: Callable[..., None] = ministack.pin_signed_request
     enforce: Callable[..., Any] = iam_evaluator.enforce
+    router._is_aws_service_name = lambda scope_name: scope_name in _services()
     check: Callable[..., Any] = iam_evaluator.check_credentials
 
     def pin_signed_request(
@@ -166,6 +170,16 @@ def _routed(scope: str) -> str:
         for name in (_NOWHERE, scope)
     )
     return "" if found == default and scope != default else found
+
+
+@cache
+def _services() -> frozenset[str]:
+    """Names that a scope may have: botocore's folders, and its one file of endpoints."""
+    loader = botocore.session.get_session().get_component("data_loader")
+    names = set(loader.list_available_services("service-2"))
+    for partition in loader.load_data("endpoints")["partitions"]:
+        names.update(partition["services"])
+    return frozenset(names)
 
 
 def _stamp(moment: dt.datetime) -> str:

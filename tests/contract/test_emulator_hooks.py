@@ -27,6 +27,7 @@ REPLACED = {
         "method path headers body query_params request_id",
         "app:app",
     ),
+    "core.router._is_aws_service_name": ("scope_name", "core.router:detect_service"),
     "app.pin_signed_request": (
         "method raw_path query_params raw_headers handshake",
         "app:app",

@@ -12,6 +12,7 @@ from botocore.auth import SigV4Auth, SigV4QueryAuth
 from botocore.awsrequest import AWSRequest, AWSResponse
 from botocore.credentials import Credentials
 from botocore.exceptions import ClientError
+from botocore.session import Session
 
 from local_cloud.extension import signatures
 from tests.unit.local_cloud.conftest import ACCOUNT, REGION, Cloud, may
@@ -100,6 +101,24 @@ def test_a_service_with_a_target_header_wants_its_own_scope_too(caller: Caller) 
         answer = list_machines(caller, service)
         assert answer.status_code == 400, service  # as JSON services answer
         assert "Credential should be scoped to correct service: 'states'" in message(answer)
+
+
+def test_a_scope_of_no_service_reads_no_model(
+    caller: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """MiniStack read all of them: three seconds in which nobody else is answered."""
+    read: list[str] = []
+    monkeypatch.setattr(signatures.router, "_KNOWN_AWS_SERVICE_NAMES", None)
+    monkeypatch.setattr(Session, "get_service_model", lambda self, name, *_: read.append(name))
+    signatures._routed.cache_clear()
+    assert list_machines(caller, "nothing").status_code == 400
+    assert signatures.router.detect_service("GET", "/", scope("glacier"), {}) == "glacier"
+    assert signatures.router.detect_service("GET", "/", scope("nothing"), {}) == "s3"
+    assert read == []
+
+
+def scope(service: str) -> dict[str, str]:
+    return {"authorization": f"Credential=k/d/r/{service}/x"}
 
 
 def test_s3_wants_its_own_scope_too(caller: Caller, cloud: Cloud) -> None:
