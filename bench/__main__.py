@@ -1,7 +1,8 @@
 """`python -m bench [--data FILE] [--only NAME...] [--out FILE]`: measure, write, print.
 
 Parts: speed (ours against its peers), growth (to 1.2 million rows), worker (the Lambda functions,
-within their limits), language (on six languages). With --only the others stay as they were.
+within their limits), language (on six languages), forms (the schema of 2018, CSV, Parquet). With
+--only the others stay as they were.
 """
 
 import argparse
@@ -11,7 +12,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from bench import growth, languages, speed, table, worker
+from bench import forms, growth, languages, speed, table, worker
 from bench.measure import machine
 from bench.places import REAL, ROOT, WORK
 from reviews.synthetic import write_sample
@@ -42,6 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "growth": lambda: growth.run(data, WORK, log),
         "worker": lambda: worker.run(data, WORK, log),
         "language": lambda: languages.run(REAL, log),
+        "forms": lambda: forms.run(data, WORK, log),
     }
     for name in asked.only or parts:
         results[name] = parts[name]()
@@ -73,7 +75,8 @@ def _data(named: Path | None) -> tuple[Path, str]:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__.split("\n")[0])
     parser.add_argument("--data", type=Path, metavar="FILE", help="raw reviews, .jsonl or .gz")
-    parser.add_argument("--only", nargs="+", choices=["speed", "growth", "worker", "language"])
+    parts = ["speed", "growth", "worker", "language", "forms"]
+    parser.add_argument("--only", nargs="+", choices=parts)
     parser.add_argument("--out", type=Path, default=ROOT / "bench" / "results.json")
     return parser
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from bench import forms
 from lambdas.preprocess.shards import CUT_BYTES_PER_SECOND
 from reviews import language
 
@@ -45,6 +46,11 @@ def _promises(results: dict[str, Any]) -> Iterator[tuple[str, float, bool, float
         yield from _worker_promises(functions)
     if "skipped" not in (told := results.get("language") or {"skipped": ""}):
         yield from _language_promises(told)
+    if (formed := results.get("forms")) and formed["rows"] >= PROMISED_ROWS:
+        yield "speed lost by the schema of 2018", formed["lost_by_2018"], False, 0.05
+        for name, least in ((forms.PARQUET, 100_000), (forms.CSV, 40_000)):
+            rate = formed["cases"][name]["rows_per_cpu_second_startup_apart"]
+            yield f"{name}, rows a CPU s", rate, True, least
 
 
 def _worker_promises(functions: dict[str, Any]) -> Iterator[tuple[str, float, bool, float]]:
@@ -98,6 +104,8 @@ def tables(results: dict[str, Any]) -> Iterator[str]:
         yield _worker(functions)
     if "skipped" not in (told := results.get("language") or {"skipped": ""}):
         yield _languages(told)
+    if formed := results.get("forms"):
+        yield _forms(formed)
 
 
 def _speed(speed: dict[str, Any]) -> str:
@@ -164,6 +172,22 @@ def _languages(told: dict[str, Any]) -> str:
         rows.append((name, words.replace("_", " "), *recalls, leaks, speed))
     codes = tuple(told[language.DEFAULT]["full_text"]["recall"])
     head = ("detector", "words", *codes, "called English", "texts a CPU s")
+    return _table(head, rows)
+
+
+def _forms(formed: dict[str, Any]) -> str:
+    head = ("form", "rows", "rows a CPU s", "start-up apart", "start-up CPU s", "peak MB")
+    rows = [
+        (
+            name,
+            f"{formed['rows']:,}",
+            f"{figures['rows_per_cpu_second']:,}",
+            f"{figures['rows_per_cpu_second_startup_apart']:,}",
+            f"{figures['startup_cpu_seconds']:.2f}",
+            f"{figures['peak_megabytes']:,}",
+        )
+        for name, figures in formed["cases"].items()
+    ]
     return _table(head, rows)
 
 
