@@ -93,6 +93,7 @@ def evaluate(options: argparse.Namespace) -> None:
 def audit(options: argparse.Namespace) -> None:
     """List what may be wrong in curated or raw data, and drop nothing."""
     from training import config
+    from training.audit.audit import MAX_ROWS
     from training.audit.audit import audit as look
 
     if (options.data is None) == (not options.raw):
@@ -102,7 +103,7 @@ def audit(options: argparse.Namespace) -> None:
         config.load(options.config),
         data=options.data,
         raw=options.raw,
-        max_rows=options.max_rows,
+        max_rows=options.max_rows or MAX_ROWS,
     )
 
 
@@ -180,10 +181,7 @@ def _parser() -> argparse.ArgumentParser:
     one.add_argument("--out", type=Path, required=True)
     one.add_argument("--config", type=Path, help="another configs/model.yaml")
     one.add_argument(
-        "--max-rows",
-        type=int,
-        default=2_000_000,
-        help="of more, so many are drawn (120 bytes each)",
+        "--max-rows", type=int, help="rows that copies and crowds are looked for among"
     )
 
     one = command(predict)

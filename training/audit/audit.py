@@ -22,7 +22,7 @@ from training.config import ModelConfig
 from training.errors import UnreadableSourceError
 from training.progress import TrainingProgress
 
-MAX_ROWS = 2_000_000  # fingerprints of so many take 250 MB
+MAX_ROWS = 2_000_000  # fingerprints of so many take 220 MB, three times that while they are read
 SUMMARY, FINDINGS, REPORT = "audit.json", "findings.csv", "report.html"
 
 

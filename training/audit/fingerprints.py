@@ -1,6 +1,6 @@
 """What an audit keeps of every row in memory: numbers, none of its words.
 
-About 120 bytes a row: keys, stars, whose it is, and hashes by which like texts meet.
+About 110 bytes a row: keys, stars, whose it is, and hashes by which like texts meet.
 """
 
 from collections.abc import Callable, Iterator

@@ -85,7 +85,7 @@ def figures(place: Path) -> Evaluation:
 @pytest.fixture
 def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
     """Plots take two thirds of an evaluation: those of `place` are looked at, and drawn twice."""
-    monkeypatch.setattr(plots, "_svg", lambda *_: "<svg></svg>")
+    monkeypatch.setattr(plots, "_svg", lambda *_, **__: "<svg></svg>")
 
 
 def test_it_leaves_every_promised_figure(place: Path, figures: Evaluation) -> None:
