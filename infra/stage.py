@@ -9,13 +9,17 @@ from __future__ import annotations
 import platform
 import re
 import sys
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal
+from typing import ClassVar, Literal
 
 import msgspec
 
+from infra.instance_types import HOSTING, JOBS
+from infra.limits import EMAIL, SCHEDULE, Each, Form, InstanceType, Limit, OneOf, Range
 from lambdas.contract import events, names
 from reviews.language import DETECTORS
+from reviews.schema import OPTIONAL_COLUMNS
 
 CONFIGS = Path(__file__).resolve().parent.parent / "configs"
 NOT_STAGES = {"model", "drift"}
@@ -25,6 +29,11 @@ TRACKING = re.compile(
     r"|arn:aws:sagemaker:[a-z0-9-]+:\d{12}:mlflow-(app|tracking-server)/\S+"
 )
 MIN_UNRESERVED = 100  # executions that Lambda lets nobody reserve
+SETTINGS_SCHEDULE = "a schedule expression of EventBridge, as rate(7 days) or cron(0 6 * * ? *)"
+DAYS, DAYS_OR_EVER, MINUTES = Range(1, 3_650), Range(0, 3_650), Range(0, 1_440)
+RESERVED = Range(0, 100_000)
+MAX_BUCKET_CHARACTERS = 63
+LONGEST_BUCKET = "observations"
 GUARDRAILS = ("endpoint-errors", "endpoint-latency", "api-errors")
 
 
@@ -33,7 +42,15 @@ class StageError(ValueError):
 
 
 class StagePart(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """A part of a stage file; a key that is not a field is an error."""
+    """A part of a stage file; a key that is not a field is an error, and so is a value out of its
+    limits."""
+
+    limits: ClassVar[Mapping[str, Limit]] = {}
+
+    def __post_init__(self) -> None:
+        for name, limit in self.limits.items():
+            if fault := limit.fault(getattr(self, name)):
+                raise ValueError(f"{name} {fault}")
 
 
 class RuntimeSettings(StagePart, frozen=True, kw_only=True):
@@ -42,6 +59,11 @@ class RuntimeSettings(StagePart, frozen=True, kw_only=True):
     python: str
     architecture: Literal["x86_64", "arm64"]
     account_concurrency: int
+
+    limits: ClassVar[Mapping[str, Limit]] = {
+        "python": OneOf(("same", "3.11", "3.12", "3.13", "3.14")),
+        "account_concurrency": Range(10, 1_000_000),
+    }
 
 
 class DataSettings(StagePart, frozen=True, kw_only=True):
@@ -59,9 +81,17 @@ class DataSettings(StagePart, frozen=True, kw_only=True):
     keep_columns: list[str]
     detector: str
 
-    def __post_init__(self) -> None:
-        if self.detector not in DETECTORS:
-            raise ValueError(f"detector {self.detector!r} is none of {', '.join(DETECTORS)}")
+    limits: ClassVar[Mapping[str, Limit]] = {
+        "retention_days": DAYS,
+        **dict.fromkeys(
+            ("raw_days", "observations_days", "audit_days", "access_log_days"), DAYS_OR_EVER
+        ),
+        "worker_concurrency": RESERVED,
+        "max_concurrency": Range(1, 1_000),
+        "max_shard_bytes": Range(1_000_000, 350_000_000),  # six times as much fits a worker's disk
+        "keep_columns": Each(OneOf(OPTIONAL_COLUMNS)),
+        "detector": OneOf(tuple(DETECTORS)),
+    }
 
 
 class LearningSettings(StagePart, frozen=True, kw_only=True):
@@ -79,12 +109,20 @@ class LearningSettings(StagePart, frozen=True, kw_only=True):
     tracking_uri: str
     step_cache: bool
 
-    def __post_init__(self) -> None:
-        if not TRACKING.fullmatch(self.tracking_uri):
-            raise ValueError(
-                f"tracking_uri {self.tracking_uri!r} is no URL, no ARN of SageMaker's MLflow, not "
-                f"{OWN_TRACKING!r} and not empty"
-            )
+    limits: ClassVar[Mapping[str, Limit]] = {
+        "image_uri": Form(
+            r"|[a-z0-9.-]+(:\d+)?/[a-z0-9._/-]+([:@]\S+)?", "empty, or an image with its registry"
+        ),
+        "instance_type": InstanceType(JOBS, "training and processing"),
+        "volume_gib": Range(1, 16_384),
+        "max_runtime_seconds": Range(60, 432_000),
+        "folds": Range(2, 20),
+        "settle_minutes": MINUTES,
+        "schedule": Form(f"|{SCHEDULE}", f"empty, and not {SETTINGS_SCHEDULE}"),
+        "tracking_uri": Form(
+            TRACKING.pattern, f"empty, a URL, an ARN of SageMaker's MLflow or {OWN_TRACKING!r}"
+        ),
+    }
 
 
 class EndpointSettings(StagePart, frozen=True, kw_only=True):
@@ -97,6 +135,14 @@ class EndpointSettings(StagePart, frozen=True, kw_only=True):
     serverless_concurrency: int
     canary_wait_seconds: int
 
+    limits: ClassVar[Mapping[str, Limit]] = {
+        "instance_type": InstanceType(HOSTING, "hosting"),
+        "instance_count": Range(1, 100),
+        "serverless_memory_mb": OneOf((1_024, 2_048, 3_072, 4_096, 5_120, 6_144)),
+        "serverless_concurrency": Range(1, 200),
+        "canary_wait_seconds": Range(0, 3_600),
+    }
+
 
 class ApiSettings(StagePart, frozen=True, kw_only=True):
     """Who may ask, and how often."""
@@ -108,6 +154,15 @@ class ApiSettings(StagePart, frozen=True, kw_only=True):
     capture_words: bool
     client_principals: list[str]
 
+    limits: ClassVar[Mapping[str, Limit]] = {
+        "reserved_concurrency": RESERVED,
+        "throttle_rate": Range(1, 10_000),
+        "throttle_burst": Range(1, 5_000),
+        "client_principals": Each(
+            Form(r"arn:aws:(iam|sts)::\d{12}:\S+", "the ARN of a principal of IAM")
+        ),
+    }
+
 
 class MonitoringSettings(StagePart, frozen=True, kw_only=True):
     """When windows are judged, and when their verdicts call for a person."""
@@ -118,6 +173,22 @@ class MonitoringSettings(StagePart, frozen=True, kw_only=True):
     settle_minutes: int
     cool_down_hours: int
 
+    limits: ClassVar[Mapping[str, Limit]] = {
+        "schedule": Form(SCHEDULE, SETTINGS_SCHEDULE),
+        "alarms_needed": Range(1, 24),
+        "alarms_of": Range(1, 24),
+        "settle_minutes": MINUTES,
+        "cool_down_hours": Range(0, 8_760),
+    }
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.alarms_needed > self.alarms_of:
+            raise ValueError(
+                f"alarms_needed {self.alarms_needed} is more than alarms_of {self.alarms_of}: no "
+                "alarm would ever ring"
+            )
+
 
 class AlertSettings(StagePart, frozen=True, kw_only=True):
     """Who is notified."""
@@ -125,11 +196,25 @@ class AlertSettings(StagePart, frozen=True, kw_only=True):
     inbox: bool
     emails: list[str]
 
+    limits: ClassVar[Mapping[str, Limit]] = {"emails": Each(Form(EMAIL, "an address"))}
+
 
 class AuditSettings(StagePart, frozen=True, kw_only=True):
     """Whose trail records what was done to the data."""
 
     trail: Literal["own", "organisation"]
+
+
+class ProtectionSettings(StagePart, frozen=True, kw_only=True):
+    """What stands between a slip and a loss.
+
+    confirm: commands of a person that ask for the stage's name; termination: CloudFormation
+    itself refuses to delete the stacks; keep_packages: models outlive their stack.
+    """
+
+    confirm: list[Literal["destroy", "release", "rollback", "sleep", "wake"]]
+    termination: bool
+    keep_packages: bool
 
 
 class Stage(StagePart, frozen=True, kw_only=True):
@@ -146,9 +231,28 @@ class Stage(StagePart, frozen=True, kw_only=True):
     monitoring: MonitoringSettings
     alerts: AlertSettings
     audit: AuditSettings
+    protection: ProtectionSettings
     tags: dict[str, str]
 
+    limits: ClassVar[Mapping[str, Limit]] = {
+        "label": Form(
+            r"[a-z][a-z0-9]*(-[a-z0-9]+)*",
+            "lower-case letters, digits and single dashes between them, a letter first",
+        ),
+        "account": Form(r"\d{12}", "the 12 digits of an account"),
+        "region": Form(r"[a-z]{2}(-[a-z]+)+-\d", "the name of a Region, as us-east-1"),
+    }
+
     def __post_init__(self) -> None:
+        super().__post_init__()
+        if (more := len(self.bucket_name(LONGEST_BUCKET)) - MAX_BUCKET_CHARACTERS) > 0:
+            raise ValueError(
+                f"label {self.label!r} has {more} characters too many: it is part of the names of "
+                f"buckets, which have {MAX_BUCKET_CHARACTERS}"
+            )
+        self._check_concurrency()
+
+    def _check_concurrency(self) -> None:
         reserved = self.api.reserved_concurrency + self.data.worker_concurrency
         free = self.runtime.account_concurrency - MIN_UNRESERVED
         if reserved > max(free, 0):

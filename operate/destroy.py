@@ -2,30 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from lambdas.contract import outputs
-from lambdas.contract.names import ENDPOINT_STACK, PREDICT, STACKS
+from lambdas.contract.names import ENDPOINT_STACK, STACKS
 from lambdas.ports import jobs, machines, models, objects, stacks
+from lambdas.ports.stacks import StackResource
 from operate import deployment, follow
+from operate.confirm import Ask, Log, confirm
 from operate.deployment import Deployment
-from operate.errors import InputError, OperateError
+from operate.errors import OperateError
 from operate.place import Place
 
-Log = Callable[[str], None]
-Ask = Callable[[str], str]
 # The endpoint first, so that nothing answers or releases any more while the rest goes.
 ORDER = (ENDPOINT_STACK, *(part for part in reversed(STACKS) if part != ENDPOINT_STACK))
 STACK_SECONDS = 1800
 ATTEMPTS = 3  # logs of what was just deleted arrive late, in a bucket that was empty already
 BUCKET, GROUP = "AWS::S3::Bucket", "AWS::SageMaker::ModelPackageGroup"
+VERSION = "AWS::Lambda::Version"
+LEFT = (
+    "left, as they are the account's: the CDK bootstrap stack and its assets (`cdk gc` deletes "
+    "unused ones), what SageMaker and CloudWatch remember of jobs and metrics; keys that were "
+    "deleted wait for 30 days"
+)
 
 
 def destroy(place: Place, *, confirmed: str = "", ask: Ask | None = None, log: Log = print) -> None:
     """Stop what runs, delete package versions and versioned objects, then every stack.
 
-    Resources that their template retains are neither emptied nor deleted. A stage on AWS is
-    deleted only where its name was given once more: `confirmed`, or what `ask` returns.
+    Resources that their template retains are neither emptied nor deleted, and are named at the end.
+    confirmed, ask: where the stage asks for its name, how it is given once more.
     Raises InputError where it was not, OperateError, with the reasons, where a stack could not be
     deleted.
     """
@@ -37,32 +41,32 @@ def destroy(place: Place, *, confirmed: str = "", ask: Ask | None = None, log: L
             f"{place.settings.region}: there is nothing to delete"
         )
         return
-    if not place.is_local:
-        _confirm(place, names, confirmed, ask, log)
+    kept = [resource for name in names for resource in stacks.resources(name) if _stays(resource)]
+    confirm(place, "destroy", _plan(place, names, kept), confirmed=confirmed, ask=ask, log=log)
     _stop(found, log)
     role_arn = stacks.role(names[-1])  # CDK's own: a release leaves its narrow one behind
     for name in names:
+        stacks.lift_protection(name)
         _delete(name, role_arn, log)
-        if name == place.name(ENDPOINT_STACK) and found.get(outputs.ENDPOINT_NAME):
-            swept = models.sweep(found[outputs.ENDPOINT_NAME])
-            log(f"deleted {swept} models and endpoint configurations that releases retained")
-    log("left: the CDK bootstrap stack and its assets (`cdk gc` deletes unused ones)")
+    swept = models.sweep(place.name())  # whatever an earlier attempt has left of the endpoint
+    log(f"deleted {swept} models and endpoint configurations that releases retained")
+    for resource in kept:
+        log(f"kept: {resource.kind} {resource.name}")
+    log(LEFT)
 
 
-def _confirm(place: Place, names: list[str], confirmed: str, ask: Ask | None, log: Log) -> None:
-    log(
+def _stays(resource: StackResource) -> bool:
+    """Whether it outlives its stack; a version of a function goes with the function."""
+    return not resource.goes and resource.kind != VERSION
+
+
+def _plan(place: Place, names: list[str], kept: list[StackResource]) -> str:
+    stay = f"; {len(kept)} resources are kept" if kept else ""
+    return (
         f"this deletes {len(names)} stacks of stage {place.stage} in account "
-        f"{place.settings.account}, {place.settings.region}, their models and what their buckets "
-        f"hold: {', '.join(names)}"
+        f"{place.settings.account}, {place.settings.region}, with the models and buckets that go "
+        f"with them{stay}: {', '.join(names)}"
     )
-    if not confirmed and ask is not None:
-        confirmed = ask(f"Type the name of the stage to delete it ({place.stage}): ").strip()
-    if confirmed != place.stage:
-        raise InputError(
-            f"nothing was deleted: {f'{confirmed!r} is not' if confirmed else 'nobody typed'} the "
-            f"name of the stage; a script says make destroy STAGE={place.stage} "
-            f"CONFIRM={place.stage}"
-        )
 
 
 def _stop(found: Deployment, log: Log) -> None:
@@ -73,7 +77,7 @@ def _stop(found: Deployment, log: Log) -> None:
     if found.get(outputs.PIPELINE_NAME):
         stopped = models.stop_pipeline_executions(found[outputs.PIPELINE_NAME])
         log(f"stopped {stopped} executions of the pipeline")
-    stopped = jobs.stop_running(f"{found.place.name(PREDICT)}-")
+    stopped = jobs.stop_predictions(found.place.stage)
     log(f"stopped {stopped} batch predictions")
 
 

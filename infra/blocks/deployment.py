@@ -16,6 +16,7 @@ class StackProperties(TypedDict):
     stack_name: str
     env: cdk.Environment
     tags: dict[str, str]
+    termination_protection: bool
 
 
 def stack_properties(stage: Stage, stack: str) -> StackProperties:
@@ -24,6 +25,7 @@ def stack_properties(stage: Stage, stack: str) -> StackProperties:
         "stack_name": stage.stack_name(stack),
         "env": cdk.Environment(account=stage.account, region=stage.region),
         "tags": stage.tags,
+        "termination_protection": stage.protection.termination,
     }
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Sequence
 
+from aws_cdk import RemovalPolicy
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_sagemaker as sagemaker
@@ -64,6 +65,8 @@ class Training(Construct):
             model_package_group_name=stage.name(),
             model_package_group_description="Models that passed the gate, newest last",
         )
+        if stage.protection.keep_packages:  # but not by a first deploy that failed
+            self.group.apply_removal_policy(RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE)
         self.pipeline = self._pipeline()
 
     def _pipeline(self) -> sagemaker.CfnPipeline:

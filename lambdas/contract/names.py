@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 APP = "review-stars"
 # The stacks of a stage by the end of their names, in the order in which they are deployed.
 STACKS = ("foundation", "preprocessing", "learning", "endpoint", "serving", "operations")
@@ -13,6 +15,22 @@ PREDICT = "predict"  # batch jobs
 def name(stage: str, part: str = "") -> str:
     """The physical name of a stage's part; without one, the prefix of all."""
     return "-".join(filter(None, (APP, stage, part)))
+
+
+def released_version(name: str, endpoint: str) -> str | None:
+    """The package version in the name of a Model or EndpointConfig of exactly this endpoint.
+
+    name: `<endpoint>-<version>-<digest>-<release>`; None for any other, as those of a stage whose
+    name begins with ours.
+    """
+    found = re.fullmatch(rf"{re.escape(endpoint)}-([0-9]+)-[0-9a-f]{{6}}-[0-9a-z]+", name)
+    return found[1] if found else None
+
+
+def is_prediction_job(job: str, stage: str) -> bool:
+    """Whether a job is one of this stage's batch predictions: `<prefix>-predict-<day>-<time>`."""
+    prefix = re.escape(name(stage, PREDICT))
+    return re.fullmatch(rf"{prefix}-[0-9]{{8}}-[0-9]{{6}}", job) is not None
 
 
 def live_parameter(stage: str) -> str:

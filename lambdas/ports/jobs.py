@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from lambdas.contract import names
 from lambdas.ports.clients import client
 
 INSIDE = "/opt/ml/processing"
@@ -83,16 +84,16 @@ def describe(name: str) -> Job:
     return Job(answer["ProcessingJobStatus"], reason)
 
 
-def stop_running(prefix: str) -> int:
-    """Stop every job whose name begins so and that still runs; returns how many there were."""
+def stop_predictions(stage: str) -> int:
+    """Stop the batch predictions of a stage that still run; returns how many there were."""
     sagemaker = client("sagemaker")
     pages = sagemaker.get_paginator("list_processing_jobs").paginate(
-        NameContains=prefix, StatusEquals="InProgress"
+        NameContains=names.name(stage, names.PREDICT), StatusEquals="InProgress"
     )
     listed = [
         item["ProcessingJobName"] for page in pages for item in page["ProcessingJobSummaries"]
     ]
-    running = [name for name in listed if name.startswith(prefix)]
+    running = [name for name in listed if names.is_prediction_job(name, stage)]
     for name in running:
         sagemaker.stop_processing_job(ProcessingJobName=name)
     return len(running)

@@ -9,6 +9,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
+from lambdas.contract.names import released_version
 from lambdas.ports.clients import client
 
 
@@ -171,15 +172,15 @@ def served_package(endpoint_name: str) -> tuple[EndpointState, str]:
     return endpoint, containers[0].get("ModelPackageName", "")
 
 
-def names_of(kind: str, prefix: str) -> list[str]:
-    """Names of the Models ("model") or EndpointConfigs ("endpoint_config") with a prefix."""
+def names_of(kind: str, endpoint_name: str) -> list[str]:
+    """Names of the Models ("model") or EndpointConfigs ("endpoint_config") of one endpoint."""
     operation, key, field = {
         "model": ("list_models", "Models", "ModelName"),
         "endpoint_config": ("list_endpoint_configs", "EndpointConfigs", "EndpointConfigName"),
     }[kind]
-    pages = _sagemaker().get_paginator(operation).paginate(NameContains=prefix)
+    pages = _sagemaker().get_paginator(operation).paginate(NameContains=endpoint_name)
     names = [item[field] for page in pages for item in page[key]]
-    return [name for name in names if name.startswith(prefix)]
+    return [name for name in names if released_version(name, endpoint_name)]
 
 
 def delete_model(name: str) -> None:
@@ -194,8 +195,7 @@ def delete_endpoint_config(name: str) -> None:
 
 def sweep(endpoint_name: str) -> int:
     """Delete every Model and EndpointConfig of an endpoint that is gone; returns how many."""
-    prefix = f"{endpoint_name}-"
-    configs, found = names_of("endpoint_config", prefix), names_of("model", prefix)
+    configs, found = names_of("endpoint_config", endpoint_name), names_of("model", endpoint_name)
     for name in configs:
         delete_endpoint_config(name)
     for name in found:

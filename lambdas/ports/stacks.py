@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 
 from botocore.exceptions import ClientError
 
@@ -47,22 +48,45 @@ def role(name: str) -> str:
     return str(stack.get("RoleARN") or "")
 
 
-def going(name: str, kind: str) -> list[str]:
-    """Physical names of a stack's resources of one type that go when the stack is deleted."""
+@dataclass(frozen=True)
+class StackResource:
+    """A resource of a stack; goes: whether it is deleted with the stack."""
+
+    kind: str
+    name: str
+    goes: bool
+
+
+def resources(name: str) -> list[StackResource]:
+    """What a stack holds, by physical names."""
     cloudformation = client("cloudformation")
     template = cloudformation.get_template(StackName=name)["TemplateBody"]
     if isinstance(template, str):
         template = json.loads(template)
     pages = cloudformation.get_paginator("list_stack_resources").paginate(StackName=name)
     return [
-        item["PhysicalResourceId"]
+        StackResource(
+            item["ResourceType"],
+            item["PhysicalResourceId"],
+            template["Resources"].get(item["LogicalResourceId"], {}).get("DeletionPolicy", "Delete")
+            == "Delete",
+        )
         for page in pages
         for item in page["StackResourceSummaries"]
-        if item["ResourceType"] == kind
-        and item["ResourceStatus"] != "DELETE_COMPLETE"
-        and template["Resources"][item["LogicalResourceId"]].get("DeletionPolicy", "Delete")
-        == "Delete"
+        if item["ResourceStatus"] != "DELETE_COMPLETE" and item.get("PhysicalResourceId")
     ]
+
+
+def going(name: str, kind: str) -> list[str]:
+    """Physical names of a stack's resources of one type that go when the stack is deleted."""
+    return [found.name for found in resources(name) if found.kind == kind and found.goes]
+
+
+def lift_protection(name: str) -> None:
+    """Let a stack be deleted, whatever its deploy has said of that."""
+    client("cloudformation").update_termination_protection(
+        StackName=name, EnableTerminationProtection=False
+    )
 
 
 def delete(name: str, role_arn: str) -> None:

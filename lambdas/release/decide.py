@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from lambdas.contract import packages
 from lambdas.contract.live import NONE, version
+from lambdas.contract.names import released_version
 from lambdas.contract.releases import AT_ONCE, CANARY, GO, REFUSE, SERVING
 from lambdas.ports.models import Package
 
@@ -65,9 +65,7 @@ def rollout(package_arn: str, live: str, *, force: bool) -> str:
 def stale(names: Sequence[str], prefix: str, keep: Sequence[str]) -> list[str]:
     """Models or configurations of this endpoint that belong to no kept package version.
 
-    names: as `<prefix>-<version>-<digest>-<release>`; others, such as those of a stage whose name
-    begins with ours, are left alone. keep: versions.
+    names: of the whole account; prefix: the endpoint's name. keep: versions.
     """
-    form = re.compile(rf"{re.escape(prefix)}-([0-9]+)-[0-9a-f]{{6}}-[0-9a-z]+")
-    found = {name: form.fullmatch(name) for name in names}
-    return sorted(name for name, match in found.items() if match and match[1] not in keep)
+    found = {name: released_version(name, prefix) for name in names}
+    return sorted(name for name, version in found.items() if version and version not in keep)

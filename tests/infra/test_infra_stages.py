@@ -59,12 +59,20 @@ OTHER: dict[str, Any] = {
     "alerts.inbox": True,
     "alerts.emails": ["other@example.com"],
     "audit.trail": "organisation",
+    "protection.keep_packages": False,
 }
 # Of a serverless stage alone, and so not of prod.
 OTHER_SERVERLESS: dict[str, Any] = {
     "endpoint.serverless_memory_mb": 6_144,
     "endpoint.serverless_concurrency": 7,
 }
+
+# What CDK tells CloudFormation beside the template, what `operate` alone reads, and the account's
+# quota, which only bounds what may be reserved.
+NOT_IN_TEMPLATES = (
+    *("label", "tags", "protection.termination", "protection.confirm"),
+    "runtime.account_concurrency",
+)
 
 
 def paths(kind: type[Any], before: str = "") -> list[str]:
@@ -78,9 +86,7 @@ def paths(kind: type[Any], before: str = "") -> list[str]:
 
 
 def test_every_value_is_tried() -> None:
-    # The account's quota only bounds what may be reserved.
-    others = ["label", "tags", "runtime.account_concurrency"]
-    assert sorted([*OTHER, *OTHER_SERVERLESS, *others]) == sorted(paths(Stage))
+    assert sorted([*OTHER, *OTHER_SERVERLESS, *NOT_IN_TEMPLATES]) == sorted(paths(Stage))
 
 
 @pytest.mark.parametrize("path", OTHER)
@@ -99,13 +105,25 @@ def test_every_value_of_a_serverless_stage_does(
     assert changed.stacks != every_stage["dev"].stacks
 
 
-def test_tags_are_those_of_every_stack(tmp_path: Path) -> None:
-    """CloudFormation hands them on to all resources; the templates hold none."""
-    synthesise("prod", tmp_path, with_value("prod", "tags", {"team": "stars"}))
-    artifacts = json.loads((tmp_path / "manifest.json").read_text())["artifacts"].values()
+def stack_properties(folder: Path, path: str, value: object) -> list[Any]:
+    """What is told to CloudFormation of each stack of prod, with one value changed."""
+    synthesise("prod", folder, with_value("prod", path, value))
+    artifacts = json.loads((folder / "manifest.json").read_text())["artifacts"].values()
     stacks = [body for body in artifacts if body["type"] == "aws:cloudformation:stack"]
     assert len(stacks) == 6
-    assert all(body["properties"]["tags"] == {"team": "stars"} for body in stacks)
+    return [body["properties"] for body in stacks]
+
+
+def test_tags_are_those_of_every_stack(tmp_path: Path) -> None:
+    """CloudFormation hands them on to all resources; the templates hold none."""
+    stacks = stack_properties(tmp_path, "tags", {"team": "stars"})
+    assert all(properties["tags"] == {"team": "stars"} for properties in stacks)
+
+
+@pytest.mark.parametrize("wanted", [True, False])
+def test_a_protected_stage_s_stacks_cannot_be_deleted(tmp_path: Path, wanted: bool) -> None:
+    stacks = stack_properties(tmp_path, "protection.termination", wanted)
+    assert [properties.get("terminationProtection", False) for properties in stacks] == [wanted] * 6
 
 
 def test_a_value_that_changes_nothing_would_be_found(prod: Templates, tmp_path: Path) -> None:
@@ -124,7 +142,32 @@ def test_an_unknown_stage_says_which_are_known() -> None:
     [
         ({"colour": "red"}, "colour"),
         ({"region": 7}, "region"),
-        ({"learning": {"tracking_uri": "aap"}}, "tracking_uri 'aap' is no URL"),
+        ({"learning": {"tracking_uri": "aap"}}, "tracking_uri 'aap' is not empty, a URL, an ARN"),
+        (
+            {"endpoint": {"instance_type": "ml.c7i.tiny"}},
+            r"instance_type 'ml.c7i.tiny' .* hosting: sizes are ml.c7i.large, .*endpoint",
+        ),
+        ({"endpoint": {"instance_type": "ml.c9z.large"}}, "families are ml.c4, ml.c5, .*endpoint"),
+        ({"endpoint": {"instance_type": "ml.c7g.large"}}, "no x86 CPU instance type"),
+        ({"learning": {"instance_type": "ml.t2.large"}}, "training and processing: .*learning"),
+        (
+            {"endpoint": {"serverless_memory_mb": 1500}},
+            "serverless_memory_mb 1500 is none of 1024, 2048, .*endpoint",
+        ),
+        ({"endpoint": {"serverless_concurrency": 201}}, "201 is not from 1 to 200 .*endpoint"),
+        ({"endpoint": {"instance_count": 0}}, "instance_count 0 is not from 1 to 100"),
+        ({"endpoint": {"canary_wait_seconds": 3601}}, "3601 is not from 0 to 3,600"),
+        ({"learning": {"schedule": "rate(1 days)"}}, r"schedule 'rate\(1 days\)' is not empty"),
+        ({"monitoring": {"schedule": ""}}, "schedule '' is not a schedule expression"),
+        ({"monitoring": {"alarms_needed": 4}}, "alarms_needed 4 is more than alarms_of 3"),
+        ({"runtime": {"python": "3.10"}}, "python '3.10' is none of same, 3.11"),
+        ({"alerts": {"emails": ["oncall"]}}, "emails 'oncall' is not an address .*alerts"),
+        ({"api": {"client_principals": ["shop"]}}, "client_principals 'shop' is not the ARN"),
+        ({"data": {"keep_columns": ["colour"]}}, "keep_columns 'colour' is none of asin, .*data"),
+        ({"learning": {"image_uri": "review-stars"}}, "image_uri 'review-stars' is not empty"),
+        ({"account": "22222222222"}, "account '22222222222' is not the 12 digits"),
+        ({"region": "Frankfurt"}, "region 'Frankfurt' is not the name of a Region"),
+        ({"protection": {"confirm": ["deploy"]}}, "protection.confirm"),
         ({"audit": {"trail": "none"}}, "audit.trail"),
         ({"runtime": {"account_concurrency": 10}}, "are 400 together; .* lets 0 be reserved"),
         ({"api": {"reserved_concurrency": 701}}, "are 901 together; .* lets 900 be reserved"),
@@ -141,3 +184,27 @@ def test_a_stage_file_that_is_wrong_says_where(
     (tmp_path / "prod.yaml").write_bytes(msgspec.yaml.encode(values))
     with pytest.raises(StageError, match=rf"configs/prod\.yaml: .*{why}"):
         Stage.read("prod", tmp_path)
+
+
+@pytest.mark.parametrize("label", ["Dev", "dev_two", "dev--two", "-dev", "2dev", "d" * 15])
+def test_a_label_that_no_name_can_hold_is_refused(label: str, tmp_path: Path) -> None:
+    """It ends up in names of buckets, roles and endpoints."""
+    (tmp_path / f"{label}.yaml").write_bytes((CONFIGS / "dev.yaml").read_bytes())
+    with pytest.raises(StageError, match=rf"configs/{label}\.yaml: label '{label}' (is not|has 1)"):
+        Stage.read(label, tmp_path)
+
+
+def unlimited(kind: type[Any], before: str = "") -> list[str]:
+    """Numbers, texts and lists of texts of a stage that may be anything."""
+    found = []
+    for field in msgspec.structs.fields(kind):
+        name = f"{before}{field.name}"
+        if isinstance(field.type, type) and issubclass(field.type, msgspec.Struct):
+            found += unlimited(field.type, f"{name}.")
+        elif field.type in (int, str, list[str]) and field.name not in kind.limits:
+            found.append(name)
+    return found
+
+
+def test_every_value_has_its_limits() -> None:
+    assert unlimited(Stage) == []

@@ -13,7 +13,7 @@ from operate import follow
 from operate.destroy import destroy
 from operate.errors import OperateError
 from operate.place import Place
-from tests.unit.local_cloud.conftest import Cloud, deploy, may
+from tests.unit.local_cloud.conftest import IMAGE, Cloud, deploy, may
 
 PLACE = Place("local")
 
@@ -53,6 +53,60 @@ def test_only_what_goes_with_its_stack_is_emptied(cloud: Cloud) -> None:
     left = cloud.client("s3").list_object_versions(Bucket="kept")
     assert len(left["Versions"]) == 2
     assert [item["Name"] for item in cloud.client("s3").list_buckets()["Buckets"]] == ["kept"]
+
+
+def test_a_stage_of_a_longer_name_keeps_what_it_serves_with(cloud: Cloud) -> None:
+    """`local` is deleted beside `local-two`, whose names begin with its own."""
+    sagemaker = cloud.client("sagemaker")
+    role = cloud.role("model", "sagemaker")
+    variant = {"VariantName": "AllTraffic", "InitialInstanceCount": 1}
+    for endpoint in ("review-stars-local", "review-stars-local-two", "review-stars-local-7-ab"):
+        name = f"{endpoint}-3-0a1b2c-1f2e3d4c"
+        sagemaker.create_model(
+            ModelName=name, ExecutionRoleArn=role, PrimaryContainer={"Image": IMAGE}
+        )
+        sagemaker.create_endpoint_config(
+            EndpointConfigName=name,
+            ProductionVariants=[{**variant, "ModelName": name, "InstanceType": "ml.c7i.large"}],
+        )
+    deploy(cloud, "review-stars-local-foundation", Raw=bucket("raw", "Delete"))
+    deploy(cloud, "review-stars-local-two-foundation", Raw=bucket("raw-two", "Delete"))
+    fill(cloud, "raw-two")
+    message: list[str] = []
+    destroy(PLACE, log=message.append)
+    assert "deleted 2 models and endpoint configurations that releases retained" in message
+    left = ["review-stars-local-7-ab-3-0a1b2c-1f2e3d4c", "review-stars-local-two-3-0a1b2c-1f2e3d4c"]
+    assert sorted(model["ModelName"] for model in sagemaker.list_models()["Models"]) == left
+    configurations = sagemaker.list_endpoint_configs()["EndpointConfigs"]
+    assert sorted(found["EndpointConfigName"] for found in configurations) == left
+    assert stacks.exists("review-stars-local-two-foundation")
+    assert len(cloud.client("s3").list_object_versions(Bucket="raw-two")["Versions"]) == 2
+
+
+def test_a_protected_stack_goes_once_that_is_wanted(cloud: Cloud) -> None:
+    name = "review-stars-local-foundation"
+    deploy(cloud, name, Raw=bucket("raw", "Delete"))
+    found = cloud.client("cloudformation")
+    found.update_termination_protection(StackName=name, EnableTerminationProtection=True)
+    with pytest.raises(ClientError, match="TerminationProtection"):
+        found.delete_stack(StackName=name)
+    message: list[str] = []
+    destroy(PLACE, log=message.append)
+    assert f"deleted {name}" in message
+
+
+def test_packages_that_are_kept_are_kept_whole_and_named(cloud: Cloud) -> None:
+    name = {"ModelPackageGroupName": "review-stars-local"}
+    policy = {"DeletionPolicy": "RetainExceptOnCreate"}
+    group = {"Type": "AWS::SageMaker::ModelPackageGroup", "Properties": name, **policy}
+    deploy(cloud, "review-stars-local-learning", Group=group)
+    cloud.client("sagemaker").create_model_package(**name)
+    message: list[str] = []
+    destroy(PLACE, log=message.append)
+    [kept] = [line for line in message if line.startswith("kept: ")]
+    assert kept.startswith("kept: AWS::SageMaker::ModelPackageGroup ")
+    packages = cloud.client("sagemaker").list_model_packages(**name)["ModelPackageSummaryList"]
+    assert len(packages) == 1
 
 
 def test_package_versions_go_before_their_group(cloud: Cloud) -> None:

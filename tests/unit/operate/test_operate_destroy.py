@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 
-from lambdas.ports import jobs, stacks
+from lambdas.contract.names import is_prediction_job
+from lambdas.ports import jobs, models, stacks
+from lambdas.ports.stacks import StackResource
 from operate.destroy import destroy
 from operate.errors import InputError
 from operate.place import Place
 
 STACK = "review-stars-dev-endpoint"
+KEPT = (
+    StackResource("AWS::S3::Bucket", "raw", goes=False),
+    StackResource("AWS::S3::Bucket", "work", goes=True),
+    StackResource("AWS::Lambda::Version", "function:1", goes=False),
+)
 
 
 class Stacks:
@@ -17,11 +25,16 @@ class Stacks:
 
     def __init__(self, *names: str) -> None:
         self.names = list(names)
+        self.protected = set(names)
 
     def exists(self, name: str) -> bool:
         return name in self.names
 
+    def lift_protection(self, name: str) -> None:
+        self.protected.remove(name)
+
     def delete(self, name: str, role_arn: str) -> None:
+        assert name not in self.protected  # as CloudFormation refuses it
         self.names.remove(name)
 
 
@@ -32,7 +45,10 @@ def account(monkeypatch: pytest.MonkeyPatch, *names: str) -> Stacks:
     monkeypatch.setattr(stacks, "delete", made.delete)
     monkeypatch.setattr(stacks, "role", lambda name: "")
     monkeypatch.setattr(stacks, "going", lambda name, kind: [])
-    monkeypatch.setattr(jobs, "stop_running", lambda prefix: 0)
+    monkeypatch.setattr(stacks, "resources", lambda name: list(KEPT))
+    monkeypatch.setattr(stacks, "lift_protection", made.lift_protection)
+    monkeypatch.setattr(jobs, "stop_predictions", lambda stage: 0)
+    monkeypatch.setattr(models, "sweep", lambda endpoint: 0)
     return made
 
 
@@ -45,7 +61,7 @@ def deployed(monkeypatch: pytest.MonkeyPatch) -> Stacks:
 @pytest.mark.parametrize("typed", ["", "yes", "DEV", "prod"])
 def test_what_is_not_its_name_deletes_nothing(deployed: Stacks, typed: str) -> None:
     asked: list[str] = []
-    with pytest.raises(InputError, match="nothing was deleted"):
+    with pytest.raises(InputError, match="nothing was changed"):
         destroy(Place("dev"), ask=lambda question: asked.append(question) or typed)
     assert len(asked) == 1
     assert deployed.names == [STACK]
@@ -65,6 +81,7 @@ def test_what_would_go_is_said_before_the_question(deployed: Stacks) -> None:
         destroy(Place("dev"), log=said.append)
     assert "deletes 1 stacks of stage dev in account 111111111111, us-east-1" in said[0]
     assert STACK in said[0]
+    assert "1 resources are kept" in said[0]
 
 
 @pytest.mark.parametrize("confirmed", [True, False])
@@ -75,7 +92,24 @@ def test_its_name_deletes_it(deployed: Stacks, confirmed: bool) -> None:
     else:
         destroy(Place("dev"), ask=lambda question: " dev\n", log=said.append)
     assert f"deleted {STACK}" in said
+    assert [line for line in said if line.startswith("kept: ")] == ["kept: AWS::S3::Bucket raw"]
     assert deployed.names == []
+
+
+def test_a_stage_whose_file_asks_for_nothing_is_deleted_at_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Its label decides nothing: what `confirm` lists does."""
+    name = "review-stars-local-endpoint"
+    made = account(monkeypatch, name)
+    destroy(Place("local"), log=lambda line: None)
+    assert made.names == []
+    account(monkeypatch, name)
+    place = Place("local")
+    asking = msgspec.structs.replace(place.settings.protection, confirm=["destroy"])
+    place.__dict__["settings"] = msgspec.structs.replace(place.settings, protection=asking)
+    with pytest.raises(InputError, match="make destroy STAGE=local CONFIRM=local"):
+        destroy(place, log=lambda line: None)
 
 
 def test_where_nothing_is_deployed_nobody_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -85,3 +119,17 @@ def test_where_nothing_is_deployed_nobody_is_asked(monkeypatch: pytest.MonkeyPat
     assert said == [
         "stage prod is not deployed in account 222222222222, us-east-1: there is nothing to delete"
     ]
+
+
+@pytest.mark.parametrize(
+    ("name", "stage"),
+    [
+        ("review-stars-dev-predict-20261128-120000", "dev"),
+        ("review-stars-dev-predict-predict-20261128-120000", "dev-predict"),
+        ("review-stars-dev-two-predict-20261128-120000", "dev-two"),
+        ("review-stars-dev-predict-20261128-120000-two", ""),
+    ],
+)
+def test_a_job_is_one_of_exactly_one_stage(name: str, stage: str) -> None:
+    stages = ("dev", "dev-predict", "dev-two", "de")
+    assert [other for other in stages if is_prediction_job(name, other)] == [stage] * bool(stage)
