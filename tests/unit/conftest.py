@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 import functools
+import gc
 
 from botocore import loaders
 
 # Each pretended AWS begins with a new session, and each of those read and parsed the shapes of its
 # services anew (SageMaker's take 0.1 s). They are files that do not change.
 loaders.create_loader = functools.cache(loaders.create_loader)
+
+
+def pytest_collection_finish() -> None:
+    """What was imported stays: no collection of garbage, and not the last one, walks it again."""
+    gc.freeze()

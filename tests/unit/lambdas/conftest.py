@@ -10,10 +10,10 @@ from types import ModuleType
 from typing import Any
 
 import pytest
-from moto import mock_aws
 
 from lambdas.ports import clients
 from lambdas.settings import Settings
+from tests.pretended_aws import mock_aws
 
 REGION = "us-east-1"
 RAW, CURATED, MODELS, OBSERVATIONS = "raw", "curated", "models", "observations"

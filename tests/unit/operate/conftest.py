@@ -9,9 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-import boto3
 import pytest
-from moto import mock_aws
 
 from lambdas.contract import outputs
 from lambdas.ports import clients, machines
@@ -19,6 +17,7 @@ from lambdas.ports.machines import Described
 from operate import signals
 from operate.deployment import Deployment
 from operate.place import Place
+from tests import pretended_aws
 
 ACCOUNT = "123456789012"  # moto's
 REGION = "us-east-1"
@@ -37,8 +36,7 @@ class Aws:
 
     def client(self, service: str) -> Any:
         if service not in self.clients:
-            made = boto3.client(service, region_name=REGION)  # type: ignore[call-overload]
-            self.clients[service] = made
+            self.clients[service] = pretended_aws.client(service, region_name=REGION)
         return self.clients[service]
 
     def register(self, approval: str = "Approved", **metadata: str) -> str:
@@ -72,6 +70,9 @@ class Aws:
 def own_handlers() -> Iterator[None]:
     """A command's handlers of signals end with the test."""
     before = {number: signal.getsignal(number) for number in signals.NUMBERS}
+    for number, handler in before.items():
+        if handler == signal.SIG_IGN:  # as `nohup` leaves it, to our processes too
+            signal.signal(number, signal.SIG_DFL)
     yield
     for number, handler in before.items():
         signal.signal(number, handler)
@@ -91,8 +92,9 @@ def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[Aws]:
         "describe",
         lambda arn: Described(arn, "SUCCEEDED", '{"message": "done"}', None, None),
     )
+    monkeypatch.setattr(clients, "_make", pretended_aws.client)
     clients.client.cache_clear()
-    with mock_aws():
+    with pretended_aws.mock_aws():
         made = Aws(Deployment(Place("dev"), {}))
         for bucket in (MODELS, CURATED, RAW):
             made.client("s3").create_bucket(Bucket=bucket)

@@ -6,9 +6,7 @@ import json
 from datetime import UTC, datetime
 from typing import Any
 
-import boto3
 import pytest
-from moto import mock_aws
 
 from lambdas.contract import keys
 from lambdas.ports.models import Package
@@ -18,6 +16,8 @@ from operate.deployment import Deployment
 from operate.errors import InputError, OperateError
 from operate.follow import Finished
 from operate.place import Place
+from tests.pretended_aws import client as client_of
+from tests.pretended_aws import mock_aws
 
 WHEN = datetime(2026, 11, 24, tzinfo=UTC)
 KEY, OTHER = "incoming/a.jsonl", "incoming/a.jsonl.gz"  # one begins as the other
@@ -86,7 +86,7 @@ def stage(monkeypatch: pytest.MonkeyPatch) -> Any:
         monkeypatch.setenv(name, "testing")
     monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
     with mock_aws():
-        client = boto3.client("s3")
+        client = client_of("s3")
         for bucket in ("raw", "curated"):
             client.create_bucket(Bucket=bucket)
             client.put_bucket_versioning(

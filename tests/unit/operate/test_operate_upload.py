@@ -6,14 +6,14 @@ import gzip
 from pathlib import Path
 from typing import Any
 
-import boto3
 import pytest
-from moto import mock_aws
 
 from operate.deployment import Deployment
 from operate.errors import InputError
 from operate.place import Place
 from operate.upload import refine_again, upload
+from tests.pretended_aws import client as client_of
+from tests.pretended_aws import mock_aws
 
 DEPLOYED = Deployment(Place("local"), {"RawBucket": "raw"})
 
@@ -24,7 +24,7 @@ def s3(monkeypatch: pytest.MonkeyPatch) -> Any:
         monkeypatch.setenv(name, "testing")
     monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
     with mock_aws():
-        client = boto3.client("s3")
+        client = client_of("s3")
         client.create_bucket(Bucket="raw")
         client.put_bucket_versioning(Bucket="raw", VersioningConfiguration={"Status": "Enabled"})
         yield client
