@@ -157,9 +157,9 @@ def test_where_a_run_stopped_leaves_no_trace_on_any_processor(
     ("body", "reason"),
     [
         ('{"text": "good"}\n'.encode("utf-16"), "is text in UTF-16: convert it first"),
-        (b"rating,text\n5,good\n1,bad\n", "is a table (CSV): write its rows"),
+        (b"rating,text\n5,good\n1,bad\n", "is a table (CSV): convert it first"),
         (b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n", "is a Git LFS pointer"),
-        (b'[\n {"text": "good"},\n {"text": "bad"}\n]\n', "is one JSON array: write one object"),
+        (b'[\n {"text": "good"},\n {"text": "bad"}\n]\n', "is one JSON array: convert it first"),
         (b"<!doctype html><html></html>\n", "is an HTML page"),
         (b"PK\x03\x04 and so on", "is a zip archive: unpack it first"),
         (b"", "is empty"),
