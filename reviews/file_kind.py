@@ -256,7 +256,7 @@ def describe_fields(line: bytes) -> str:
         return ""
     for rating, text in OTHER_NAMES:
         if rating in record and text in record:
-            return f"`{rating}` and `{text}` are to be called `rating` and `text`"
+            return f"`{rating}` and `{text}` are to be called `rating` and `text`: {CONVERT}"
     if "average_rating" in record or "main_category" in record:
         return "these are products, not reviews"
     return ""

@@ -232,6 +232,12 @@ def read_record(
     return found
 
 
+def read_earlier(line: bytes) -> EarlierReview | None:
+    """A line of 2018 or 2014 that has a text, with a rating or without; None for any other."""
+    found = _parse(line, False, [])
+    return found if isinstance(found, EarlierReview) and found.text is not None else None
+
+
 def schema_of(review: Review) -> str:
     """The year of the schema that a review was read by; of 2014 it has `helpful`."""
     if not isinstance(review, EarlierReview):

@@ -13,6 +13,7 @@ from typing import Any, BinaryIO
 import msgspec
 from isal import igzip
 
+from reviews.almost_json import BOM
 from reviews.counts import RESCALE, is_fault
 from reviews.errors import ConfigurationError, UnreadableSourceError
 from reviews.file_kind import HEAD_BYTES, Form, is_document, kind_of_file, wide_encoding
@@ -22,7 +23,7 @@ from reviews.source import plain_pieces
 from reviews.tables.delimited import DelimitedTable, lines_of
 from reviews.tables.json_table import (
     JsonTable,
-    names_of,
+    read_object,
     records_of_array,
     records_of_lines,
 )
@@ -38,7 +39,7 @@ NESTED_FIELDS = ("images", "helpful_vote")  # a list may stand there
 WINDOWS = "windows-1252"
 TABLE_SUFFIXES = (".csv", ".tsv", ".tab", ".psv")
 HEAD_LINES = 50
-NEEDED_NAMES = ({"rating", "text"}, {"overall", "reviewText"})
+NEEDED_NAMES = (("rating", "text"), ("overall", "reviewText"))
 WHOLE_STARS = (1.0, 2.0, 3.0, 4.0, 5.0)
 
 
@@ -110,7 +111,7 @@ def convert_file(
         with ExitStack() as stack:
             table = open_table(path, stack, separator=separator, encoding=encoding)
             places = match(table.names, mapping or {}, str(path))
-            if isinstance(table, DelimitedTable) and read_stars(table.names[places["rating"]]):
+            if isinstance(table, DelimitedTable) and _is_headless(table, places):
                 table.put_back_header()
             _refuse_nested(table, places)
             conversion = Conversion(table.form, describe(table.names, places))
@@ -124,7 +125,7 @@ def convert_file(
 def needs_conversion(path: Path) -> bool:
     """Whether the worker cannot read a file as it is, and `convert_file` may.
 
-    So is JSON Lines whose first records have the names of none of our schemas.
+    So is JSON Lines whose first records have the names of none of our schemas, or stars as texts.
     Raises UnreadableSourceError where it cannot be read.
     """
     if kind := kind_of_file(path):
@@ -132,9 +133,17 @@ def needs_conversion(path: Path) -> bool:
     if path.name.removesuffix(".gz").endswith(TABLE_SUFFIXES):
         return True
     with path.open("rb") as file:
-        head = next(plain_pieces(file), b"")
-    named = [names for line in head.split(b"\n")[:HEAD_LINES] if (names := names_of(line))]
-    return bool(named) and not any(ours <= names for names in named for ours in NEEDED_NAMES)
+        head = next(plain_pieces(file), b"").removeprefix(BOM)
+    records = list(filter(None, map(read_object, head.split(b"\n")[:HEAD_LINES])))
+    return bool(records) and not any(map(_is_readable, records))
+
+
+def _is_readable(record: Mapping[str, Any]) -> bool:
+    """Whether the worker may take a record: it has names of a schema and a number of stars."""
+    return any(
+        isinstance(record.get(rating), int | float) and text in record
+        for rating, text in NEEDED_NAMES
+    )
 
 
 def open_table(
@@ -185,6 +194,11 @@ def _text_table(text: io.TextIOWrapper, separator: str | None) -> Table:
 def _encoded(text: str) -> bytes:
     """In UTF-8; bytes that were no text as they were."""
     return text.encode("utf-8", "surrogateescape")
+
+
+def _is_headless(table: Table, places: Mapping[str, int]) -> bool:
+    """Whether the first row holds stars where the column of the stars should have its name."""
+    return "rating" in places and read_stars(table.names[places["rating"]]) is not None
 
 
 def _refuse_nested(table: Table, places: Mapping[str, int]) -> None:
@@ -252,8 +266,9 @@ class _Converter:
             return _encoded(text) + b"\n"
 
     def _count_unusable(self, rows: Sequence[ConvertedReview]) -> None:
+        is_rated = "rating" in self._places
         for row in rows:
-            if row.rating not in WHOLE_STARS or not row.text:
+            if (is_rated and row.rating not in WHOLE_STARS) or not row.text:
                 self._conversion.unusable[unusable_reason_of(row)] += 1
 
     def _write_odd(self, place: int, raw: bytes, file: BinaryIO) -> None:
@@ -272,10 +287,9 @@ class _Converter:
 
     def _fault(self) -> str:
         """Why the whole cannot be what was meant, and what to do; else nothing."""
-        made, found, place = self._conversion, self._ratings.found, self._table.place
+        made, place = self._conversion, self._table.place
         if not made.rows:
             return "it has a header and no row: name another file"
-        column = show_column(self._table.names, self._places["rating"])
         if is_fault(self._undecodable, made.rows):
             return (
                 f"{self._undecodable:,} of {made.rows:,} rows are not UTF-8 ({place} "
@@ -288,6 +302,16 @@ class _Converter:
                 f"({place} {self._first_odd:,} is the first): say what separates them "
                 "(--separator), or mend their quotes"
             )
+        if "rating" in self._places and (fault := self._rating_fault()):
+            return fault
+        if made.unusable.total() == made.rows:
+            return f"none of {made.rows:,} rows can be used ({_counted(made.unusable)})"
+        return ""
+
+    def _rating_fault(self) -> str:
+        """Why the column of the stars cannot be what was meant; else nothing."""
+        made, found, place = self._conversion, self._ratings.found, self._table.place
+        column = show_column(self._table.names, self._places["rating"])
         if problem := found.scale_problem:
             return f"{column} is on another scale, {problem}: {RESCALE}"
         for kind, words in ((DATE, "dates"), (NO_STARS, "no stars")):
@@ -297,8 +321,6 @@ class _Converter:
                     f"({place} {found.first[kind]:,} is the first): name the column of the stars "
                     "in a mapping file (--mapping FILE)"
                 )
-        if made.unusable.total() == made.rows:
-            return f"none of {made.rows:,} rows has stars and a text ({_counted(made.unusable)})"
         return ""
 
 

@@ -144,7 +144,9 @@ class DelimitedTable:
 
     def batches(self, columns: Sequence[int]) -> Iterator[Batch]:
         """See `Table.batches`."""
-        pick, width, lines = itemgetter(*columns), len(self.names), self._lines
+        width, lines = len(self.names), self._lines
+        # One more than asked for: of one alone it would give no tuple.
+        pick = itemgetter(*columns, 0)
         rows: list[Any] = []
         places: list[int] = []
         odd: list[tuple[int, bytes]] = []
@@ -163,10 +165,10 @@ class DelimitedTable:
             elif row or lines.held_text().strip():
                 odd.append((lines.number, lines.held_text().rstrip("\r\n").encode(*AS_IT_IS)))
             if len(rows) + len(odd) >= BATCH_ROWS:
-                yield Batch(list(zip(*rows, strict=True)), places, odd)
+                yield Batch(list(zip(*rows, strict=True))[:-1], places, odd)
                 rows, places, odd = [], [], []
         if rows or odd:
-            yield Batch(list(zip(*rows, strict=True)), places, odd)
+            yield Batch(list(zip(*rows, strict=True))[:-1], places, odd)
 
     def _refuse_open_quote(self) -> None:
         """Raise UnreadableSourceError where a quote swallows what follows."""

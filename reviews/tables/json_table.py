@@ -31,7 +31,7 @@ class JsonTable:
         names: dict[str, None] = {}
         nested: dict[str, str] = {}
         for _, raw in first:
-            record = _read(raw) or {}
+            record = read_object(raw) or {}
             names |= dict.fromkeys(record)
             nested |= {
                 name: "list" if isinstance(value, list) else "object"
@@ -51,7 +51,7 @@ class JsonTable:
         while some := list(islice(self._records, BATCH_ROWS)):
             rows, places, odd = [], [], []
             for place, raw in some:
-                if (record := _read(raw)) is None:
+                if (record := read_object(raw)) is None:
                     odd.append((place, raw))
                 else:
                     rows.append([record.get(name) for name in wanted])
@@ -71,11 +71,6 @@ def records_of_lines(lines: Iterable[bytes]) -> Iterator[tuple[int, bytes]]:
         line = line.rstrip(b"\r\n")[: MAX_LINE_BYTES + 1].removeprefix(BOM)
         if not is_blank(line):
             yield number, line
-
-
-def names_of(line: bytes) -> set[str]:
-    """The names of an object of JSON, or of a Python literal; none where it is neither."""
-    return set(_read(line.removeprefix(BOM)) or ())
 
 
 def _elements(data: bytes) -> list[msgspec.Raw]:
@@ -106,7 +101,7 @@ def _one_line(raw: bytes) -> bytes:
     return raw.replace(b"\n", b" ").replace(b"\r", b" ")
 
 
-def _read(raw: bytes) -> dict[str, Any] | None:
+def read_object(raw: bytes) -> dict[str, Any] | None:
     """A record; None where it is no object of JSON."""
     if is_literal(raw):
         raw = from_literal(raw)

@@ -91,7 +91,8 @@ def read_mapping(path: Path) -> dict[str, str | int | None]:
 def match(names: Sequence[str], given: Given, source: str) -> dict[str, int]:
     """By field the place of its column, from 0; fields without one are left out.
 
-    names: of the columns. given: what a person has said, which goes before any guess.
+    names: of the columns. given: what a person has said, which goes before any guess; without a
+    rating are files that a model is to rate.
     Raises MappingError, with an example, where a needed column is not found or a decisive one is
     doubtful.
     """
@@ -106,7 +107,8 @@ def match(names: Sequence[str], given: Given, source: str) -> dict[str, int]:
         which = f"{shown} could each be {MEANINGS[field]}"
         raise MappingError(_sentence(source, which, names, found | {field: places[0]}))
     for field in NEEDED:
-        if field not in found:
+        is_unrated = field == "rating" and field in given
+        if field not in found and not is_unrated:
             has = f"no column is plainly {MEANINGS[field]} ({_list(names)})"
             if any(map(read_stars, names)):
                 has = "its first row holds values and no names: say the numbers of its columns"

@@ -14,7 +14,7 @@ from reviews.almost_json import BOM, repair
 from reviews.file_kind import HEAD_BYTES, check_file, kind_of
 from reviews.gunzip import GZIP_MAGIC
 from reviews.limits import MAX_LINE_BYTES
-from reviews.record import Rejected, convert_raw, is_blank, read_record
+from reviews.record import Rejected, convert_raw, is_blank, read_earlier, read_record
 from training.data.parquet import MAGIC, read_batches
 from training.errors import ConfigurationError, DatasetError, UnreadableSourceError
 from training.model.answer import Prepared
@@ -118,7 +118,8 @@ def _read_line(line: bytes) -> Row:
         line.decode()
         found = _decode(line.removeprefix(BOM))
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return _refuse(line)
+        earlier = read_earlier(line)
+        return Raw(earlier.title, earlier.text) if earlier and earlier.text else _refuse(line)
     if found.language is not None and found.markup is not None:
         return Prepared(found.title or "", found.text, found.language, found.markup)
     return Raw(found.title, found.text)

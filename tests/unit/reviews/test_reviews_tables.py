@@ -265,6 +265,16 @@ def test_a_mapping_goes_before_any_guess_and_numbers_need_no_header(tmp_path):
     assert [(line["rating"], line["text"]) for line in lines] == [(5, "good lamp"), (4, "bad one")]
 
 
+def test_a_table_without_stars_is_converted_where_a_person_says_so(tmp_path):
+    """For `training predict`, which asks for no stars."""
+    path = tmp_path / "a.csv"
+    path.write_text("id,review\n1,good lamp\n2,\n")
+    assert "no column is plainly the stars" in refusal(path)
+    conversion, lines = made(path, mapping={"rating": None})
+    assert [(x["rating"], x["text"]) for x in lines] == [(None, "good lamp"), (None, "")]
+    assert (conversion.rows, conversion.unusable.total()) == (2, 1)
+
+
 @pytest.mark.parametrize(
     ("mapping", "words"),
     [
@@ -422,8 +432,11 @@ def test_lines_of_our_schemas_need_no_conversion(tmp_path):
     ):
         path.write_bytes(line + b"\n")
         assert not needs_conversion(path)
-    path.write_bytes(b'{"stars": 5, "text": "a"}\n')
-    assert needs_conversion(path)
+    for line in (b'{"stars": 5, "text": "a"}', b'{"rating": "4.0 out of 5 stars", "text": "a"}'):
+        path.write_bytes(b"\xef\xbb\xbf" + line + b"\n")
+        assert needs_conversion(path)
+        _, lines = made(path)
+        assert lines[0]["rating"] in (5.0, 4.0)
 
 
 @pytest.mark.slow

@@ -28,6 +28,7 @@ from training.model.star_model import StarModel
 from training.progress import TrainingProgress
 from training.serving import serve
 from training.serving.predict import predict
+from training.serving.tables import Raw, Refused, read_rows
 
 ROOT = Path(__file__).parents[3]
 QUIET = TrainingProgress(quiet=True)
@@ -337,3 +338,19 @@ def test_a_review_s_language_is_told_by_the_model_s_detector(
     model, review = StarModel.load(model_folder), RawReview(GOOD["text"])
     answered = serve.answer(model, serve.InvocationRequest([review]))
     assert answered.ratings[0].language == "tlh"
+
+
+def test_a_line_of_2018_or_2014_is_read_by_its_own_names(tmp_path):
+    path = tmp_path / "a.jsonl"
+    path.write_bytes(
+        b'{"overall": 5, "reviewText": "fine", "summary": "Good"}\n'
+        b'{"reviewText": "fine", "summary": null}\n'
+        b"{'overall': 5.0, 'reviewText': 'fine', 'summary': 'Good'}\n"
+        b'{"overall": 5, "summary": "no text"}\n'
+    )
+    assert list(read_rows(path)) == [
+        Raw("Good", "fine"),
+        Raw(None, "fine"),
+        Raw("Good", "fine"),
+        Refused("missing_field", '{"overall": 5, "summary": "no text"}'),
+    ]
