@@ -28,6 +28,7 @@ TRACKING = re.compile(
     rf"|{OWN_TRACKING}|https?://\S+"
     r"|arn:aws:sagemaker:[a-z0-9-]+:\d{12}:mlflow-(app|tracking-server)/\S+"
 )
+PRINCIPAL = r"arn:aws:(iam|sts)::\d{12}:\S+"
 MIN_UNRESERVED = 100  # executions that Lambda lets nobody reserve
 SETTINGS_SCHEDULE = "a schedule expression of EventBridge, as rate(7 days) or cron(0 6 * * ? *)"
 DAYS, DAYS_OR_EVER, MINUTES = Range(1, 3_650), Range(0, 3_650), Range(0, 1_440)
@@ -105,11 +106,13 @@ class LearningSettings(StagePart, frozen=True, kw_only=True):
     folds: int
     settle_minutes: int
     approve: Literal["automatic", "manual"]
+    approver_principals: list[str]
     schedule: str
     tracking_uri: str
     step_cache: bool
 
     limits: ClassVar[Mapping[str, Limit]] = {
+        "approver_principals": Each(Form(PRINCIPAL, "the ARN of a principal of IAM")),
         "image_uri": Form(
             r"|[a-z0-9.-]+(:\d+)?/[a-z0-9._/-]+([:@]\S+)?", "empty, or an image with its registry"
         ),
@@ -123,6 +126,11 @@ class LearningSettings(StagePart, frozen=True, kw_only=True):
             TRACKING.pattern, f"empty, a URL, an ARN of SageMaker's MLflow or {OWN_TRACKING!r}"
         ),
     }
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.approver_principals and self.approve == "automatic":
+            raise ValueError("approver_principals are of a stage with `approve: manual`")
 
 
 class EndpointSettings(StagePart, frozen=True, kw_only=True):
@@ -158,9 +166,7 @@ class ApiSettings(StagePart, frozen=True, kw_only=True):
         "reserved_concurrency": RESERVED,
         "throttle_rate": Range(1, 10_000),
         "throttle_burst": Range(1, 5_000),
-        "client_principals": Each(
-            Form(r"arn:aws:(iam|sts)::\d{12}:\S+", "the ARN of a principal of IAM")
-        ),
+        "client_principals": Each(Form(PRINCIPAL, "the ARN of a principal of IAM")),
     }
 
 

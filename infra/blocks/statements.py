@@ -10,6 +10,7 @@ from aws_cdk import aws_s3 as s3
 
 from infra.platform import AlertTopic
 from infra.stage import Stage
+from lambdas.contract import packages
 
 Conditions = Mapping[str, Mapping[str, object]]
 
@@ -83,6 +84,16 @@ def may_log_jobs(stage: Stage, *kinds: str) -> list[iam.PolicyStatement]:
     actions = ["CreateLogGroup", "CreateLogStream", "DescribeLogStreams", "PutLogEvents"]
     groups = (stage.arn("logs", f"log-group:/aws/sagemaker/{kind}*") for kind in kinds)
     return [allow([f"logs:{action}" for action in actions], *groups)]
+
+
+def may_not_approve(stage: Stage) -> Conditions | None:
+    """The condition under which a role of ours writes model packages: it approves none.
+
+    Where the gate approves, the pipeline does it; where persons do, nothing of ours can.
+    """
+    if stage.learning.approve == "automatic":
+        return None
+    return {"StringNotEquals": {"sagemaker:ModelApprovalStatus": packages.APPROVED}}
 
 
 def may_count(namespace: str) -> list[iam.PolicyStatement]:

@@ -15,6 +15,7 @@ from infra.blocks.machine import Machine, machine_arn
 from infra.blocks.statements import (
     allow,
     may_list,
+    may_not_approve,
     may_publish,
     may_put_events,
     may_read,
@@ -116,14 +117,15 @@ class Learning(Construct):
         ]
 
     def _may_conclude(self) -> list[iam.PolicyStatement]:
-        """Read how each step ended, and add pointers and card to the package, no approval.
-
-        To IAM an update of metadata is an approval, too: the handler's port keeps them apart.
-        """
-        package = ["sagemaker:DescribeModelPackage", "sagemaker:UpdateModelPackage"]
+        """Read how each step ended, and add pointers and card to the package, no approval."""
         return [
             allow(["sagemaker:ListPipelineExecutionSteps"], self._runs()),
-            allow(package, self._packages()),
+            allow(["sagemaker:DescribeModelPackage"], self._packages()),
+            allow(
+                ["sagemaker:UpdateModelPackage"],
+                self._packages(),
+                conditions=may_not_approve(self._stage),
+            ),
         ]
 
     def _may_run(self) -> list[iam.PolicyStatement]:

@@ -66,8 +66,11 @@ def _parameters(stage: Stage, resources: Resources) -> list[Json]:
         names.CHAMPION_MODEL_URI: f"s3://{resources.models_bucket}/{keys.NO_CHAMPION}",
         names.MODEL_APPROVAL_STATUS: packages.APPROVED if approved else packages.PENDING,
     }
+    # A start of the pipeline by hand cannot approve where the stage leaves that to persons.
+    statuses = [packages.PENDING, *([packages.APPROVED] if approved else [])]
     wanted = [*names.SENT, names.MODEL_APPROVAL_STATUS]
-    optional = {name: {"DefaultValue": value} for name, value in defaults.items()}
+    optional: dict[str, Json] = {n: {"DefaultValue": value} for n, value in defaults.items()}
+    optional[names.MODEL_APPROVAL_STATUS]["EnumValues"] = statuses
     return [{"Name": name, "Type": "String", **optional.get(name, {})} for name in wanted]
 
 

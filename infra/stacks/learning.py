@@ -7,6 +7,7 @@ from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
 from infra.blocks.deployment import stack_properties
+from infra.constructs.approver import Approver
 from infra.constructs.batch import Batch
 from infra.constructs.commit_record import CommitRecord
 from infra.constructs.image import Image
@@ -47,6 +48,9 @@ class LearningStack(cdk.Stack):
             models=models,
         )
         ModelRole(self, "ModelRole", stage=stage, models=models, may_pull=image.may_pull())
+        if stage.learning.approver_principals:
+            approver = Approver(self, "Approver", stage=stage, models=models)
+            cdk.CfnOutput(self, outputs.APPROVER_ROLE_ARN, value=approver.role.role_arn)
         batch = Batch(
             self,
             "Batch",

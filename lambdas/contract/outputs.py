@@ -12,6 +12,7 @@ INBOX_URL = "InboxUrl"
 # preprocessing
 PREPROCESS_MACHINE_ARN = "PreprocessMachineArn"
 # learning
+APPROVER_ROLE_ARN = "ApproverRoleArn"  # where the stage names who approves
 BATCH_ROLE_ARN = "BatchRoleArn"
 IMAGE_URI = "ImageUri"
 JOB_INSTANCE_TYPE = "JobInstanceType"

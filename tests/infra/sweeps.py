@@ -99,6 +99,20 @@ def untied_roles(templates: Templates) -> list[str]:
     ]
 
 
+def approving(templates: Templates) -> list[str]:
+    """Roles, other than the approvers', that can approve a model where persons are to do it."""
+    status = {"sagemaker:ModelApprovalStatus": "Approved"}
+    writing = {"sagemaker:CreateModelPackage", "sagemaker:UpdateModelPackage"}
+    if templates.stage.learning.approve == "automatic":
+        return []
+    return [
+        grant.where
+        for grant in grants(templates, "identity")
+        if writing & set(grant.actions) and grant.conditions.get("StringNotEquals") != status
+        if not grant.holder.id.startswith("ApproverRole")
+    ]
+
+
 def strangers(templates: Templates) -> list[str]:
     """Principals of AWS that are not of the stage's own account."""
     own = re.compile(rf"arn:aws:iam::{templates.stage.account}:.+|\$\{{[A-Za-z0-9]+\.Arn\}}")

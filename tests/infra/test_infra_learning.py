@@ -19,6 +19,8 @@ from lambdas.contract.learning import WITHOUT_CHAMPION
 from lambdas.settings import LearnSettings
 from reviews.digest import PROGRAM
 
+from . import sweeps
+from .authorization import unfit_resources
 from .policies import Statement, statements
 from .synthesis import Json, Resource, Templates, synthesise, text, with_value
 
@@ -96,6 +98,36 @@ def test_the_stage_names_who_approves(every_stage: dict[str, Templates]) -> None
         for label, templates in every_stage.items()
     }
     assert defaults == {"local": "Approved", "dev": "Approved", "prod": "PendingManualApproval"}
+
+
+def test_a_start_of_the_pipeline_approves_only_where_the_gate_does(
+    every_stage: dict[str, Templates],
+) -> None:
+    allowed = {
+        label: parameter["EnumValues"]
+        for label, templates in every_stage.items()
+        for parameter in deployed(templates)["Parameters"]
+        if parameter["Name"] == "ModelApprovalStatus"
+    }
+    either = ["PendingManualApproval", "Approved"]
+    assert allowed == {"local": either, "dev": either, "prod": ["PendingManualApproval"]}
+
+
+def test_the_approvers_are_those_that_the_stage_names(prod: Templates, tmp_path: Path) -> None:
+    lead = "arn:aws:iam::222222222222:role/lead"
+    assert not [r for r in prod.resources("AWS::IAM::Role") if r.id.startswith("Approver")]
+    made = synthesise("prod", tmp_path, with_value("prod", "learning.approver_principals", [lead]))
+    [role] = [r for r in made.resources("AWS::IAM::Role") if r.id.startswith("Approver")]
+    trust = role.properties["AssumeRolePolicyDocument"]["Statement"]
+    assert [statement["Principal"] for statement in trust] == [{"AWS": lead}]
+    assert sweeps.open_resources(made) == unfit_resources(made) == []
+    [approves] = [
+        g for g in grants_of(made, "Approver") if "sagemaker:UpdateModelPackage" in g.actions
+    ]
+    assert approves.conditions == {}
+    assert approves.resources == [
+        "arn:aws:sagemaker:us-east-1:222222222222:model-package/review-stars-prod/*"
+    ]
 
 
 def test_no_stage_releases_what_was_not_compared_with_the_live_model(

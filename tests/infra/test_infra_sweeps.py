@@ -162,6 +162,20 @@ def test_a_role_that_a_service_takes_for_anybody_would_be_found(
     assert sweeps.untied_roles(added) == ["Learning/Added: sagemaker.amazonaws.com"]
 
 
+def test_no_role_of_ours_approves_where_persons_do(prod: Templates) -> None:
+    assert prod.stage.learning.approve == "manual"
+    assert sweeps.approving(prod) == []
+
+
+@pytest.mark.parametrize("action", ["CreateModelPackage", "UpdateModelPackage"])
+def test_a_role_that_approves_would_be_found(prod: Templates, action: str) -> None:
+    versions = "arn:aws:sagemaker:us-east-1:222222222222:model-package/review-stars-prod/*"
+    pending = {"StringEquals": {"sagemaker:ModelApprovalStatus": "Approved"}}
+    for more in ({}, {"Condition": pending}):
+        added = granting(prod, f"sagemaker:{action}", versions, **more)
+        assert sweeps.approving(added) == ["Preprocessing/Added"]
+
+
 def test_no_stranger_is_let_in(templates: Templates) -> None:
     assert sweeps.strangers(templates) == []
 

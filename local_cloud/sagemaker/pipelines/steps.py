@@ -106,7 +106,9 @@ def _fail(step: StepRun) -> Mapping[str, Any]:
 def _register(step: StepRun) -> Mapping[str, Any]:
     group = step.arguments.get("ModelPackageGroupName", "")
     resource = STORE.arn("model-package", f"{group}/*")
-    roles.require(step.role_arn, "sagemaker:CreateModelPackage", resource)
+    status = step.arguments.get("ModelApprovalStatus")
+    context = {"sagemaker:ModelApprovalStatus": status} if status else {}
+    roles.require(step.role_arn, "sagemaker:CreateModelPackage", resource, context)
     arn = packages.create_package(step.arguments)["ModelPackageArn"]
     step.metadata["RegisterModel"] = {"Arn": arn}
     return packages.describe_package({"ModelPackageName": arn})
