@@ -114,20 +114,23 @@ OTHER_NAMES = (
 )
 
 
-def check_file(path: Path, name: str = "") -> None:
-    """Raise UnreadableSourceError, with its name or path, where a file holds no reviews."""
-    if kind := kind_of_file(path):
+def check_file(path: Path, name: str = "", *, rated: bool = True) -> None:
+    """Raise UnreadableSourceError, with its name or path, where a file holds no reviews.
+
+    rated: whether their ratings are needed, and so must be stars.
+    """
+    if kind := kind_of_file(path, rated=rated):
         raise UnreadableSourceError(f"{name or path} is {kind.description}: {kind.remedy}")
 
 
-def kind_of_file(path: Path) -> FileKind | None:
+def kind_of_file(path: Path, *, rated: bool = True) -> FileKind | None:
     """What a file is, see `kind_of`. Raises UnreadableSourceError where it cannot be read."""
     try:
         with path.open("rb") as file:
             head = file.read(HEAD_BYTES + 1)
     except OSError as error:
         raise UnreadableSourceError(f"{path} cannot be read: {error.strerror}") from None
-    return kind_of(head[:HEAD_BYTES], is_whole=len(head) <= HEAD_BYTES)
+    return kind_of(head[:HEAD_BYTES], is_whole=len(head) <= HEAD_BYTES, rated=rated)
 
 
 def check_head(head: bytes, name: str, *, is_whole: bool = False) -> None:
@@ -139,12 +142,12 @@ def check_head(head: bytes, name: str, *, is_whole: bool = False) -> None:
         raise UnreadableSourceError(f"{name} is {kind.description}: {kind.remedy}")
 
 
-def kind_of(head: bytes, *, is_whole: bool = False) -> FileKind | None:
-    """What a file is that begins so; None: it may hold reviews."""
+def kind_of(head: bytes, *, is_whole: bool = False, rated: bool = True) -> FileKind | None:
+    """What a file is that begins so; None: it may hold reviews. rated: see `check_file`."""
     if kind := binary_kind(head):
         return kind
     if not head.startswith(GZIP_MAGIC):
-        return _text_kind(head, is_whole)
+        return _text_kind(head, is_whole, rated)
     unpacker = zlib.decompressobj(wbits=31)
     try:
         inside = unpacker.decompress(head, HEAD_BYTES)
@@ -155,7 +158,7 @@ def kind_of(head: bytes, *, is_whole: bool = False) -> FileKind | None:
         return None
     if inside.startswith(GZIP_MAGIC):
         return FileKind("gzip inside gzip", _unpack("gunzip FILE"))
-    kind = binary_kind(inside) or _text_kind(inside, is_whole)
+    kind = binary_kind(inside) or _text_kind(inside, is_whole, rated)
     if kind is None:
         return None
     remedy, form = kind.remedy, kind.form
@@ -182,7 +185,7 @@ def _office_kind(head: bytes) -> FileKind | None:
     return None
 
 
-def _text_kind(head: bytes, is_whole: bool) -> FileKind | None:
+def _text_kind(head: bytes, is_whole: bool, rated: bool) -> FileKind | None:
     if not head:
         return FileKind("empty", "it holds no review; name another file")
     if encoding := wide_encoding(head):
@@ -199,7 +202,8 @@ def _text_kind(head: bytes, is_whole: bool) -> FileKind | None:
     if not is_whole and len(lines) > 1:
         lines.pop()  # perhaps cut
     lines = [line for line in lines if not is_blank(line)]
-    return _foreign_text(lines) or _table_kind(lines) or _off_scale(lines)
+    kind = _foreign_text(lines) or _table_kind(lines)
+    return kind or (_off_scale(lines) if rated else None)
 
 
 def _foreign_text(lines: Sequence[bytes]) -> FileKind | None:

@@ -77,7 +77,7 @@ def read_rows(path: Path) -> Iterator[Row]:
     if kind == "parquet":
         _check_parquet(path)
         return _read_parquet(path)
-    check_file(path)
+    check_file(path, rated=False)
     return _read_lines(path)
 
 

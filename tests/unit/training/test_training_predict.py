@@ -180,6 +180,15 @@ def test_a_file_that_is_something_else_is_named_as_refine_names_it(
             check_file(source)
 
 
+def test_a_rating_of_any_scale_is_no_reason_to_refuse(model_folder: Path, tmp_path: Path):
+    lines = [b'{"rating": %d, "text": "not good"}\n' % rating for rating in (10, 9, 8, 7, 6)]
+    (tmp_path / "in.jsonl").write_bytes(b"".join(lines))
+    predict(model_folder, tmp_path / "in.jsonl", tmp_path / "out.jsonl", progress=QUIET)
+    assert [row["reason"] for row in read(tmp_path / "out.jsonl")] == [""] * 5
+    with pytest.raises(UnreadableSourceError, match="another scale"):
+        check_file(tmp_path / "in.jsonl")  # refine needs stars
+
+
 def test_a_file_is_read_by_what_it_holds_not_by_its_name(model_folder: Path, tmp_path: Path):
     line = b'\xef\xbb\xbf{"text": "good"}\n{"text": "bad"}\n'
     for name, body in (("a.jsonl", gzip.compress(line)), ("b.jsonl.gz", line)):
