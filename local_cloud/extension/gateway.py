@@ -25,6 +25,13 @@ logger = logging.getLogger(__name__)
 VARIABLE = re.compile(r"\$context\.([A-Za-z]+(?:\.[A-Za-z]+)*)")
 SERVICE = "apigateway.amazonaws.com"
 ACTIONS = ("logs:CreateLogStream", "logs:PutLogEvents")
+# What `$context.error.responseType` says of a caller who was not believed.
+REFUSALS = {
+    "InvalidSignatureException": "INVALID_SIGNATURE",
+    "ExpiredTokenException": "EXPIRED_TOKEN",
+    "IncompleteSignatureException": "INVALID_SIGNATURE",
+    "MissingAuthenticationTokenException": "MISSING_AUTHENTICATION_TOKEN",
+}
 Response = tuple[int, dict[str, str], Any]
 
 _seen: contextvars.ContextVar[dict[str, Any] | None] = contextvars.ContextVar("seen", default=None)
@@ -48,7 +55,9 @@ def install() -> None:
     ) -> Response | None:
         answer = refuse(api_id, stage, method, execute_path, headers, query_params, iam_action)
         if answer is not None:
-            seen = {"route": execute_path, "error": "ACCESS_DENIED"}
+            names = {name.lower(): value for name, value in answer[1].items()}
+            refusal = names.get("x-amzn-errortype", "")
+            seen = {"route": execute_path, "error": REFUSALS.get(refusal, "ACCESS_DENIED")}
             _record(api_id, stage, method, headers, query_params, answer, seen)
         return answer
 

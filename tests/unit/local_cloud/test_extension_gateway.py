@@ -102,10 +102,14 @@ def test_a_call_that_is_refused_has_its_line_too(cloud: Cloud) -> None:
     caller = cloud.assume(cloud.role("caller", "account", may("execute-api:Nothing")))
     assert cloud.get(f"{path}/model").status_code == 403
     assert cloud.get(f"{path}/model", caller).status_code == 403
-    unsigned, signed = logged(cloud)
+    forged = caller | {"SecretAccessKey": "a" * 40}
+    assert cloud.get(f"{path}/model", forged).status_code == 403
+    unsigned, signed, false = logged(cloud)
     assert (unsigned["status"], unsigned["caller"]) == ("403", "-")
     assert (signed["status"], signed["error"]) == ("403", "ACCESS_DENIED")
     assert signed["caller"].endswith("assumed-role/caller/test")
+    assert unsigned["error"] == "MISSING_AUTHENTICATION_TOKEN"
+    assert false["error"] == "INVALID_SIGNATURE"  # as AWS names it: nobody was denied anything
 
 
 def test_without_its_role_there_is_no_line_and_the_call_goes_on(
