@@ -162,6 +162,7 @@ def test_the_probe_asks_as_itself_and_stops_at_the_first_refusal(
     answers = client.probe_as(aws.deployment)
     assert answers.stars == [4, 4, 4]
     assert len(api.asked) == client.ROUNDS * len(client.QUESTIONS)
+    assert all(question["allow_unsupported"] for question in api.asked)  # by models of any language
     refusing = answering(monkeypatch, 503, {"detail": "no model is released"})
     assert client.probe_as(aws.deployment).status == 503
     assert len(refusing.asked) == 1
