@@ -165,10 +165,10 @@ class DelimitedTable:
             elif row or lines.held_text().strip():
                 odd.append((lines.number, lines.held_text().rstrip("\r\n").encode(*AS_IT_IS)))
             if len(rows) + len(odd) >= BATCH_ROWS:
-                yield Batch(list(zip(*rows, strict=True))[:-1], places, odd)
+                yield Batch(_columns(rows), places, odd)
                 rows, places, odd = [], [], []
         if rows or odd:
-            yield Batch(list(zip(*rows, strict=True))[:-1], places, odd)
+            yield Batch(_columns(rows), places, odd)
 
     def _refuse_open_quote(self) -> None:
         """Raise UnreadableSourceError where a quote swallows what follows."""
@@ -195,6 +195,12 @@ class DelimitedTable:
             f"({self._dialect.form}), and so has more than every fifth row: say what separates "
             "columns (--separator), or mend its quotes"
         )
+
+
+def _columns(rows: Sequence[tuple[str, ...]]) -> list[Sequence[Any]]:
+    """Picked rows as columns, without the one more."""
+    columns: list[Sequence[Any]] = [*zip(*rows, strict=True)]
+    return columns[:-1]
 
 
 class _HeldLines:

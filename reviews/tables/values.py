@@ -231,7 +231,7 @@ CONVERSIONS: dict[str, tuple[Callable[[Any], Any], Callable[[Any], bool]]] = {
     "asin": (to_text, _is_text),
     "parent_asin": (to_text, _is_text),
     "user_id": (to_text, _is_text),
-    "timestamp": (to_milliseconds, lambda value: isinstance(value, date) or _is_number(value)),
+    "timestamp": (to_milliseconds, lambda _: True),  # there is no usual way to write a time
     "helpful_vote": (_votes, _is_number),
     "verified_purchase": (to_boolean, _is_flag),
 }
