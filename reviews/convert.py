@@ -8,6 +8,7 @@ EXACT = 2.0**53  # up to here a float holds every integer
 BOOLEANS = {
     "true": True, "yes": True, "y": True, "t": True, "1": True,
     "false": False, "no": False, "n": False, "f": False, "0": False,
+    "verified": True, "verified purchase": True, "unverified": False, "not verified": False,
 }  # fmt: skip
 
 

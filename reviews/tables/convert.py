@@ -36,7 +36,7 @@ from reviews.tables.values import DATE, NO_STARS, Changes, RatingReader, read_fi
 GZIP_LEVEL = 1  # the file is read once more, and then not needed
 SUFFIXES = (".jsonl", ".jsonl.gz")
 NESTED_FIELDS = ("images", "helpful_vote")  # a list may stand there
-WINDOWS = "windows-1252"
+UTF_8, WINDOWS = "utf-8-sig", "windows-1252"
 TABLE_SUFFIXES = (".csv", ".tsv", ".tab", ".psv")
 HEAD_LINES = 50
 NEEDED_NAMES = (("rating", "text"), ("overall", "reviewText"))
@@ -107,6 +107,9 @@ def convert_file(
         raise ConfigurationError(f"{out}: expected a name that ends in {' or '.join(SUFFIXES)}")
     if out.exists() and path.exists() and out.samefile(path):
         raise ConfigurationError(f"{out} is the file that is to be read: name another")
+    if not path.is_file():
+        is_there = "is no file" if path.exists() else "there is no such file"
+        raise UnreadableSourceError(f"{path}: {is_there}; name a file of reviews")
     try:
         with ExitStack() as stack:
             table = open_table(path, stack, separator=separator, encoding=encoding)
@@ -119,6 +122,11 @@ def convert_file(
                 _Converter(table, places, conversion).write(file)
     except UnreadableSourceError as error:
         raise UnreadableSourceError(f"{path}: {error}") from None
+    except UnicodeError as error:
+        name = encoding or getattr(error, "encoding", "")
+        raise UnreadableSourceError(
+            f"{path}: it is no text in {name}: say what it is (--encoding)"
+        ) from None
     return conversion
 
 
@@ -157,19 +165,16 @@ def open_table(
         return ParquetTable(path)
     raw = _PieceStream(plain_pieces(stack.enter_context(path.open("rb"))))
     source = stack.enter_context(io.BufferedReader(raw, HEAD_BYTES))
-    encoding = encoding or wide_encoding(source.peek(HEAD_BYTES)) or "utf-8-sig"
+    encoding = encoding or wide_encoding(source.peek(HEAD_BYTES)) or UTF_8
+    if encoding.lower() in ("utf-8", "utf8"):
+        encoding = UTF_8
     try:
         text = io.TextIOWrapper(source, encoding, "surrogateescape", newline="")
     except LookupError:
         raise ConfigurationError(f"there is no encoding {encoding!r}") from None
     stack.callback(text.close)
-    try:
-        table = _text_table(text, separator)
-    except UnicodeError:
-        raise UnreadableSourceError(
-            f"it is no text in {encoding}: say what it is (--encoding)"
-        ) from None
-    table.form += "" if encoding == "utf-8-sig" else f", in {encoding}"
+    table = _text_table(text, separator)
+    table.form += "" if encoding == UTF_8 else f", in {encoding}"
     return table
 
 
@@ -183,12 +188,22 @@ def _text_table(text: io.TextIOWrapper, separator: str | None) -> Table:
             raise UnreadableSourceError("it holds nothing but blanks: name another file")
         case "[":
             return JsonTable(records_of_array(_encoded(head + text.read())), "a JSON array", "row")
-        case "{" if is_document(_encoded(first.rstrip()), _encoded(second.lstrip())):
+        case "{" if _is_document(first, second):
             return JsonTable(records_of_array(_encoded(head + text.read())), "JSON", "row")
         case "{":
             lines = map(_encoded, chain(lines_of(head), text))
             return JsonTable(records_of_lines(lines), "JSON Lines", "line")
     return DelimitedTable(chain(lines_of(head), text), head, separator=separator)
+
+
+def _is_document(first: str, second: str) -> bool:
+    """Whether what begins so is one object that holds the records, on one line or on several."""
+    if is_document(_encoded(first.rstrip()), _encoded(second.lstrip())):
+        return True
+    values = [] if second.strip() else list((read_object(_encoded(first)) or {}).values())
+    return (
+        sum(isinstance(value, list) and isinstance((*value, 0)[0], dict) for value in values) == 1
+    )
 
 
 def _encoded(text: str) -> bytes:

@@ -190,6 +190,12 @@ class DelimitedTable:
                 row = []
             if len(row) != width:
                 break
+            lines.drop()
+        if len(lines.held_text()) > MAX_LINE_BYTES:
+            raise UnreadableSourceError(
+                f"line {lines.number:,} has more than {MAX_LINE_BYTES:,} characters: a quote is "
+                "not closed, or lines have no ends"
+            )
         raise UnreadableSourceError(
             f"line {lines.number:,} has {len(row)} columns and the header {width} "
             f"({self._dialect.form}), and so has more than every fifth row: say what separates "

@@ -24,7 +24,10 @@ class JsonTable:
     """Records; a column is a name that some of the first have."""
 
     def __init__(self, records: Iterable[tuple[int, bytes]], form: str, place: str) -> None:
-        """records: each in JSON, with its place."""
+        """records: each in JSON, with its place.
+
+        Raises UnreadableSourceError where none of the first is an object with names.
+        """
         self.form, self.place = form, place
         records = iter(records)
         first = list(islice(records, LOOKED_AT))
@@ -38,6 +41,10 @@ class JsonTable:
                 for name, value in record.items()
                 if isinstance(value, list | dict)
             }
+        if not names:
+            raise UnreadableSourceError(
+                "it holds no object with stars and a text: name another file"
+            )
         self.names, self._nested = list(names), nested
         self._records = chain(first, records)
 
@@ -81,7 +88,8 @@ def _elements(data: bytes) -> list[msgspec.Raw]:
         lists = [raw for raw in _document.decode(data).values() if bytes(raw)[:1] == b"["]
     except NO_JSON as error:
         raise UnreadableSourceError(
-            f"it is no JSON from its begin to its end ({_where(error)}): get the whole file again"
+            f"it is no JSON from its beginning to its end ({_where(error)}): get the whole file "
+            "again, or write one object a line (jq -c .)"
         ) from None
     if len(lists) != 1:
         raise UnreadableSourceError(
