@@ -32,7 +32,7 @@ class Alarm:
     """
 
     id: str
-    signal: cloudwatch.Metric
+    signal: cloudwatch.Metric | cloudwatch.MathExpression
     message: str
     minutes: int
     over: float | None = None

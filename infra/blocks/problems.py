@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from aws_cdk import aws_apigateway as apigateway
 from constructs import Construct
 
+from lambdas.contract.firewall import FILTERED
+
 Type = apigateway.ResponseType
 
 
@@ -35,7 +37,7 @@ PROBLEMS = {
         Type.INVALID_SIGNATURE, 403, "Forbidden", "The signature does not fit the request."
     ),
     "Expired": Problem(Type.EXPIRED_TOKEN, 403, "Forbidden", "The credentials have expired."),
-    "Filtered": Problem(Type.WAF_FILTERED, 403, "Forbidden", "The request was filtered."),
+    "Filtered": Problem(Type.WAF_FILTERED, 403, "Forbidden", FILTERED),
     "Body": Problem(Type.BAD_REQUEST_BODY, 400, "Bad Request", "The body must be a JSON object."),
     "Parameters": Problem(
         Type.BAD_REQUEST_PARAMETERS, 400, "Bad Request", "A parameter is missing or wrong."

@@ -4,12 +4,24 @@ from __future__ import annotations
 
 from typing import Any
 
+from aws_cdk import RemovalPolicy
+from aws_cdk import aws_logs as logs
 from aws_cdk import aws_wafv2 as wafv2
 from constructs import Construct
 
 from infra.stage import Stage
+from lambdas.contract.firewall import WAF_LOGS
 
 SECONDS = 300  # the window of the rate rule
+NOTICED = ("BLOCK", "COUNT", "EXCLUDED_AS_COUNT")
+# In samples and in the log a star stands for them.
+HIDDEN = {
+    "action": "SUBSTITUTION",
+    "field": {
+        "fieldType": "SINGLE_HEADER",
+        "fieldKeys": ["authorization", "cookie", "x-amz-security-token"],
+    },
+}
 # They look into the first 8 KB of the body for scripts and paths: real reviews hold both.
 BODY_RULES = (
     "SizeRestrictions_BODY",
@@ -39,10 +51,33 @@ class Firewall(Construct):
             default_action={"allow": {}},
             visibility_config=_visible("Acl"),
             rules=rules,
+            data_protection_config={"dataProtections": [HIDDEN]},
         )
+        self._log(stage, acl)
         wafv2.CfnWebACLAssociation(
             self, "Association", resource_arn=stage_arn, web_acl_arn=acl.attr_arn
         )
+
+    def _log(self, stage: Stage, acl: wafv2.CfnWebACL) -> None:
+        """What was refused or only counted, and by which rule; what went through is not kept."""
+        name = f"{WAF_LOGS}{stage.name()}"
+        log = logs.LogGroup(
+            self,
+            "Log",
+            log_group_name=name,
+            retention=logs.RetentionDays.THREE_MONTHS,
+            removal_policy=RemovalPolicy.DESTROY,
+        )
+        noticed = [{"ActionCondition": {"Action": action}} for action in NOTICED]
+        kept = {"Behavior": "KEEP", "Conditions": noticed, "Requirement": "MEETS_ANY"}
+        written = wafv2.CfnLoggingConfiguration(
+            self,
+            "Logging",
+            resource_arn=acl.attr_arn,
+            log_destination_configs=[stage.arn("logs", f"log-group:{name}")],
+            logging_filter={"DefaultBehavior": "DROP", "Filters": [kept]},
+        )
+        written.node.add_dependency(log)
 
     def _rate(self, requests: int) -> dict[str, Any]:
         """One address may use the whole rate of the API, and no more."""
@@ -73,9 +108,9 @@ def _managed(
 
 
 def _visible(metric: str) -> dict[str, Any]:
-    """Counted by CloudWatch; no samples, which would keep parts of requests."""
+    """Counted, and sampled: a sample has the head of a request and no body."""
     return {
         "cloudWatchMetricsEnabled": True,
         "metricName": metric,
-        "sampledRequestsEnabled": False,
+        "sampledRequestsEnabled": True,
     }

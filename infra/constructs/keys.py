@@ -8,6 +8,7 @@ from aws_cdk import aws_kms as kms
 from constructs import Construct
 
 from infra.stage import Stage
+from lambdas.contract.firewall import WAF_LOGS
 
 
 class Keys(Construct):
@@ -56,6 +57,7 @@ def _for_logs(stage: Stage) -> iam.PolicyStatement:
     groups = [
         stage.arn("logs", f"log-group:{stage.name()}-*"),
         stage.arn("logs", f"log-group:/aws/vendedlogs/*/{stage.name()}-*"),
+        stage.arn("logs", f"log-group:{WAF_LOGS}{stage.name()}"),
         stage.arn("logs", f"log-group:/aws/sagemaker/Endpoints/{stage.name()}"),
     ]
     return _statement(

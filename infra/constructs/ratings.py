@@ -12,7 +12,7 @@ from infra.blocks.alarms import own_metric
 from infra.blocks.function import Function
 from infra.blocks.statements import allow
 from infra.platform import Platform
-from lambdas.contract.metrics import MODEL_ERRORS, OBSERVATIONS_DROPPED, SERVER_ERRORS
+from lambdas.contract.metrics import MODEL_ERRORS, NOT_DEPLOYED, OBSERVATIONS_DROPPED, SERVER_ERRORS
 from lambdas.settings import RatingsSettings
 
 TIMEOUT_SECONDS = 29  # the gateway waits no longer
@@ -55,6 +55,10 @@ class Ratings(Construct):
     def server_error_share(self) -> cloudwatch.Metric:
         """Answers of 5xx, of all (0 to 1); 503 where no model is deployed counts as none."""
         return own_metric(self._stage, SERVER_ERRORS, "Average")
+
+    def not_deployed(self) -> cloudwatch.Metric:
+        """Answers that no model is released: 503, and nothing is wrong."""
+        return own_metric(self._stage, NOT_DEPLOYED, "Sum")
 
     def model_errors(self) -> cloudwatch.Metric:
         """Requests on which the model failed."""

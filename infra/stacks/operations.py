@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
 import aws_cdk as cdk
 from aws_cdk import aws_cloudwatch as cloudwatch
@@ -14,6 +15,7 @@ from infra.blocks.dead_letters import DeadLetters
 from infra.blocks.deployment import stack_properties
 from infra.blocks.guardrails import endpoint_metric
 from infra.blocks.machine import machine_arn
+from infra.blocks.outages import api_metric
 from infra.constructs.dashboard import Dashboard
 from infra.constructs.monitor import Monitor
 from infra.platform import Platform
@@ -87,22 +89,25 @@ class OperationsStack(cdk.Stack):
             "Alarms",
             stage=stage,
             alert_topic_arn=platform.alerts.arn,
-            alarms=first_alarms(signals, monitor),
+            alarms=first_alarms(stage, signals, monitor),
         )
         Dashboard(self, "Dashboard", stage=stage, graphs=graphs(stage, signals))
         cdk.CfnOutput(self, outputs.MONITOR_FUNCTION, value=monitor.check.function.function_name)
 
 
-def first_alarms(signals: Signals, monitor: Monitor) -> list[Alarm]:
+def first_alarms(stage: Stage, signals: Signals, monitor: Monitor) -> list[Alarm]:
     """One line each, from top to bottom for whoever is on call.
 
     The alarms that undo a release stand in `infra.blocks.guardrails`.
     """
     s, m = signals, monitor
+    refused = endpoint_metric(stage, "InvocationModelErrors", "Sum")
     # fmt: off
     return [
         Alarm("ModelErrors", s.model_errors, minutes=5, over=0,
               message="The model failed on a request."),
+        Alarm("InvocationErrors", refused, minutes=5, over=0,
+              message="The model's container answered something else than 2xx."),
         Alarm("ObservationsDropped", s.dropped_observations, minutes=5, over=100,
               message="Predictions were answered and not kept: drift sees less."),
         Alarm("PreprocessingFailed", s.preprocessing_failed, minutes=5, over=0,
@@ -134,13 +139,7 @@ def first_alarms(signals: Signals, monitor: Monitor) -> list[Alarm]:
 def graphs(stage: Stage, signals: Signals) -> dict[str, list[cloudwatch.IMetric]]:
     """What the dashboard draws, in its order."""
 
-    def api(name: str, statistic: str) -> cloudwatch.Metric:
-        return cloudwatch.Metric(
-            namespace="AWS/ApiGateway",
-            metric_name=name,
-            dimensions_map={"ApiName": stage.name(), "Stage": stage.label},
-            statistic=statistic,
-        )
+    api = partial(api_metric, stage)
 
     return {
         "Requests": [api("Count", "Sum"), api("4XXError", "Sum"), api("5XXError", "Sum")],

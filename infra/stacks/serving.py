@@ -9,10 +9,11 @@ from constructs import Construct
 from infra.blocks.alarms import Alarms
 from infra.blocks.deployment import stack_properties
 from infra.blocks.guardrails import api_alarm
+from infra.blocks.outages import outage_alarms
 from infra.constructs.client import Client
 from infra.constructs.firewall import Firewall
 from infra.constructs.observations import ObservationDelivery
-from infra.constructs.ratings import Ratings
+from infra.constructs.ratings import TIMEOUT_SECONDS, Ratings
 from infra.constructs.ratings_api import MODEL, RATE, WHOLE, RatingsApi
 from infra.constructs.release import Release
 from infra.platform import Platform
@@ -85,6 +86,18 @@ class ServingStack(cdk.Stack):
             stage=stage,
             alert_topic_arn=platform.alerts.arn,
             alarms=[api_alarm(self.ratings.server_error_share())],
+        )
+        Alarms(
+            self,
+            "Outages",
+            stage=stage,
+            alert_topic_arn=platform.alerts.arn,
+            alarms=outage_alarms(
+                stage,
+                function=self.ratings.answer.function,
+                timeout_seconds=TIMEOUT_SECONDS,
+                not_deployed=self.ratings.not_deployed(),
+            ),
         )
         for key, value in (
             (outputs.API_ID, api.rest.rest_api_id),

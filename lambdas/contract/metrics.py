@@ -19,6 +19,7 @@ REJECTED_SHARE = "RejectedShare"  # of all that one file holds, 0 to 1
 REQUESTS = "Requests"
 SERVER_ERRORS = "ServerErrors"  # 0 or 1 a request, so that its average is a share
 MODEL_ERRORS = "ModelErrors"
+NOT_DEPLOYED = "NotDeployed"  # answers of 503 with which nothing is wrong: no model is released
 OBSERVATIONS_DROPPED = "ObservationsDropped"
 
 # monitor, by stage

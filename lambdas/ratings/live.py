@@ -7,11 +7,15 @@ from collections.abc import Callable
 
 from lambdas.contract.live import NONE
 from lambdas.ports.endpoint import NotDeployedError
-from reviews.errors import NotReadyError
+from reviews.errors import ModelError, NotReadyError
 
 SECONDS = 10.0
 NONE_SECONDS = 1.0  # a first release must be seen at once
 RELEASE_SECONDS = 30.0  # the endpoint serves a new model before the record names it: look often
+
+
+class EndpointMissingError(ModelError):
+    """A package is live, and no endpoint serves it: somebody or something took it away."""
 
 
 class Live:
@@ -29,6 +33,18 @@ class Live:
         self._served = ""
         self._until = float("-inf")
         self._settled_at = float("-inf")
+
+    def is_named(self) -> bool:
+        """Whether the record names a package now, whatever it named a moment ago.
+
+        Raises NotReadyError where nobody knows.
+        """
+        self._until = float("-inf")
+        try:
+            self.package()
+        except NotDeployedError:
+            return False
+        return True
 
     def package(self, served: str = "") -> str:
         """The ARN of the live package.

@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 
 from lambdas.ports.endpoint import NotDeployedError
+from lambdas.ratings.live import EndpointMissingError
 from lambdas.ratings.request import MediaTypeError
 from reviews.errors import (
     DeadlineError,
@@ -56,6 +57,7 @@ TITLES = {
 RETRY_SECONDS = 5
 NOT_DEPLOYED_SECONDS = 60
 NOT_DEPLOYED = "model_not_deployed"
+ENDPOINT_MISSING = "endpoint_missing"
 JSON, PROBLEM = "application/json", "application/problem+json"
 
 
@@ -90,6 +92,9 @@ def problem(error: Exception, request_id: str) -> Response:
         content["type"] = f"urn:review-stars:{NOT_DEPLOYED}"
         content["detail"] = f"{NOT_DEPLOYED}: no model is released"
         headers["Retry_After"] = str(NOT_DEPLOYED_SECONDS)
+    elif isinstance(error, EndpointMissingError):
+        content["type"] = f"urn:review-stars:{ENDPOINT_MISSING}"
+        content["detail"] = f"{ENDPOINT_MISSING}: a model is released, and its endpoint is gone"
     elif isinstance(error, ReviewStarsError):
         content["detail"] = str(error)
     else:

@@ -18,6 +18,7 @@ from lambdas.contract.live import version
 from lambdas.contract.metrics import (
     MODEL_ERRORS,
     NAMESPACE,
+    NOT_DEPLOYED,
     OBSERVATIONS_DROPPED,
     REQUESTS,
     SERVER_ERRORS,
@@ -27,7 +28,7 @@ from lambdas.ports import delivery, endpoint, parameters
 from lambdas.ports.clients import client
 from lambdas.ratings import observation_lines, rating
 from lambdas.ratings.documents import openapi, page
-from lambdas.ratings.live import Live
+from lambdas.ratings.live import EndpointMissingError, Live
 from lambdas.ratings.observation_lines import Caller
 from lambdas.ratings.problem import (
     MethodError,
@@ -79,7 +80,7 @@ def rate(event: APIGatewayProxyEvent) -> Response:
     question = parse_question(_body(event))
     check_words(question)
     request_id = question.request_id or _request_id(event)
-    body = endpoint.invoke(settings.endpoint_name, rating.to_endpoint(question), request_id)
+    body = _ask(rating.to_endpoint(question), request_id)
     answered = rating.from_endpoint(body, question)
     package = live.package(answered.model_version)
     lines = observation_lines.of_ratings(
@@ -95,6 +96,16 @@ def rate(event: APIGatewayProxyEvent) -> Response:
         logger.warning("observations dropped", extra={"dropped": dropped})
         metrics.add_metric(OBSERVATIONS_DROPPED, MetricUnit.Count, dropped)
     return answer(rating.to_caller(question, answered, request_id, version(package)))
+
+
+def _ask(body: bytes, request_id: str) -> bytes:
+    """The endpoint's answer. Where none serves, the live record says whether one should."""
+    try:
+        return endpoint.invoke(settings.endpoint_name, body, request_id)
+    except endpoint.NotDeployedError:
+        if live.is_named():
+            raise EndpointMissingError("a package is live and no endpoint serves") from None
+        raise
 
 
 def feedback(event: APIGatewayProxyEvent) -> Response:
@@ -180,6 +191,8 @@ def _log(error: Exception, status: int) -> None:
     """Log an error: its words where they are ours, else only where it came from."""
     if isinstance(error, ModelError):
         metrics.add_metric(MODEL_ERRORS, MetricUnit.Count, 1)
+    if isinstance(error, endpoint.NotDeployedError):
+        metrics.add_metric(NOT_DEPLOYED, MetricUnit.Count, 1)
     if isinstance(error, ReviewStarsError):
         write = logger.warning if is_ours(error) else logger.info
         write(str(error), extra={"status": status, "error": type(error).__name__})

@@ -9,6 +9,7 @@ from typing import Any
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
+from lambdas.contract.firewall import FILTERED, WAF_LOGS
 from lambdas.ports import models, objects
 from lambdas.ports.api import SignedApi
 from lambdas.release.golden_set import compare, questions
@@ -49,4 +50,18 @@ def _ask(reviews: list[dict[str, Any]]) -> list[dict[str, Any]]:
             return found
         logger.warning("the API is not ready", extra={"status": status, "attempt": attempt})
         time.sleep(WAIT_SECONDS)
-    raise NotReadyError(f"the API answered {status} to the golden set, {TRIES} times")
+    raise NotReadyError(_refusal(status, answer))
+
+
+def _refusal(status: int, answer: bytes) -> str:
+    """Why the API answered nothing: our own reason, or the firewall's silence."""
+    said = f"the API answered {status} to the golden set, {TRIES} times"
+    try:
+        problem = json.loads(answer or b"{}")
+        detail = str(problem.get("detail", ""))
+    except (ValueError, AttributeError):
+        detail = ""
+    if status == 403 and detail in ("", FILTERED):
+        log = f"{WAF_LOGS}{settings.name_prefix}"
+        return f"{said}: its firewall refused them; the log {log} names the rule"
+    return f"{said}: {detail}" if detail else said

@@ -226,5 +226,50 @@ def test_the_firewall_only_counts_what_real_reviews_break(prod: Templates) -> No
     counted = {rule["Name"] for rule in core if rule["ActionToUse"] == {"Count": {}}}
     assert {"SizeRestrictions_BODY", "CrossSiteScripting_BODY"} <= counted
     assert all(name.endswith("_BODY") for name in counted)
-    # A sample would keep parts of requests.
-    assert not any(rule["VisibilityConfig"]["SampledRequestsEnabled"] for rule in rules.values())
+
+
+def test_what_the_firewall_refuses_can_be_seen_and_holds_no_body(prod: Templates) -> None:
+    [acl] = prod.resources("AWS::WAFv2::WebACL")
+    assert all(
+        rule["VisibilityConfig"]["SampledRequestsEnabled"] for rule in acl.properties["Rules"]
+    )
+    [hidden] = acl.properties["DataProtectionConfig"]["DataProtections"]
+    assert {"authorization", "x-amz-security-token"} <= set(hidden["Field"]["FieldKeys"])
+    [logging] = prod.resources("AWS::WAFv2::LoggingConfiguration")
+    name = f"aws-waf-logs-{prod.stage.name()}"
+    assert logging.properties["LogDestinationConfigs"] == [
+        prod.stage.arn("logs", f"log-group:{name}")
+    ]
+    [log] = [
+        g for g in prod.resources("AWS::Logs::LogGroup") if g.properties.get("LogGroupName") == name
+    ]
+    assert log.id in logging.body["DependsOn"]
+    kept = logging.properties["LoggingFilter"]
+    assert kept["DefaultBehavior"] == "DROP"
+    [only] = kept["Filters"]
+    assert {"ActionCondition": {"Action": "BLOCK"}} in only["Conditions"]
+
+
+def test_every_way_to_stop_answering_rings(templates: Templates) -> None:
+    """By what AWS counts itself: our own metrics are silent where our code does not run."""
+    watched = {
+        (alarm.properties["Namespace"], alarm.properties["MetricName"])
+        for alarm in templates.resources("AWS::CloudWatch::Alarm")
+        if alarm.properties.get("Dimensions")
+    }
+    watched |= {
+        (metric["Namespace"], metric["MetricName"])
+        for alarm in templates.resources("AWS::CloudWatch::Alarm")
+        for query in alarm.properties.get("Metrics", [])
+        for metric in [query.get("MetricStat", {}).get("Metric")]
+        if metric
+    }
+    assert watched >= {
+        ("AWS/ApiGateway", "5XXError"),
+        ("AWS/Lambda", "Errors"),
+        ("AWS/Lambda", "Throttles"),
+        ("AWS/Lambda", "Duration"),
+        ("AWS/SageMaker", "Invocation5XXErrors"),
+        ("AWS/SageMaker", "InvocationModelErrors"),
+        ("ReviewStars", "NotDeployed"),
+    }

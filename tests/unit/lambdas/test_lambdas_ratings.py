@@ -244,18 +244,36 @@ def test_feedback_that_cannot_be_stored_is_to_be_sent_again(api: Api) -> None:
     assert int(api.headers["Retry-After"]) > 0
 
 
-@pytest.mark.parametrize("live", ["none", PACKAGE])
+@pytest.mark.parametrize("fails", [None, NotDeployedError("no endpoint serves")])
 def test_without_a_model_the_answer_says_so_and_no_alarm_rings(
-    api: Api, live: str, capsys: pytest.CaptureFixture[str]
+    api: Api, fails: Exception | None, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    api.live = live
-    api.fails = NotDeployedError("no endpoint serves") if live == PACKAGE else None
+    api.live, api.fails = "none", fails
     status, answer = api.call("POST", "/v1/ratings", ONE)
     assert status == 503
     assert answer["type"].endswith("model_not_deployed")
     assert int(api.headers["Retry-After"]) > 0
     (metric,) = emitted(capsys.readouterr().out)
-    assert metric["ServerErrors"] == [0]
+    assert (metric["ServerErrors"], metric["NotDeployed"]) == ([0], [1])
+
+
+def test_an_endpoint_that_is_gone_while_a_package_is_live_counts_as_an_error(
+    api: Api, capsys: pytest.CaptureFixture[str]
+) -> None:
+    api.fails = NotDeployedError("no endpoint serves")
+    status, answer = api.call("POST", "/v1/ratings", ONE)
+    assert status == 503
+    assert answer["type"].endswith("endpoint_missing")
+    (metric,) = emitted(capsys.readouterr().out)
+    assert (metric["ServerErrors"], metric["ModelErrors"]) == ([1], [1])
+    assert "NotDeployed" not in metric
+
+
+def test_a_stage_that_was_just_put_to_sleep_misses_no_endpoint(api: Api) -> None:
+    """The record that the function remembers is older than the endpoint's end."""
+    assert api.call("POST", "/v1/ratings", ONE)[0] == 200
+    api.live, api.fails = "none", NotDeployedError("no endpoint serves")
+    assert api.call("POST", "/v1/ratings", ONE)[1]["type"].endswith("model_not_deployed")
 
 
 @pytest.mark.parametrize(

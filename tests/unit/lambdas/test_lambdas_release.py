@@ -7,11 +7,13 @@ import json
 import tarfile
 from dataclasses import replace
 from datetime import UTC, datetime
+from types import SimpleNamespace
 from typing import Any
 
 import msgspec
 import pytest
 
+from lambdas.contract.firewall import FILTERED
 from lambdas.ports.models import EndpointState, Package
 from lambdas.release.decide import decide, rollout, stale
 from lambdas.release.golden_set import compare, questions
@@ -202,6 +204,26 @@ def test_the_golden_set_is_asked_through_the_api_and_again_where_it_is_not_ready
     answer = module.handler(event, Context())
     assert (answer["asked"], answer["matched"], answer["passed"]) == (25, 25, True)
     assert max(len(body["reviews"]) for body in api.bodies) <= 10
+
+
+@pytest.mark.parametrize(
+    ("status", "answer", "why"),
+    [
+        (403, {"detail": FILTERED}, "its firewall refused them; the log aws-waf-logs-"),
+        (403, {"message": "Forbidden"}, "its firewall refused them"),
+        (403, {"detail": "Sign the request"}, "5 times: Sign the request$"),
+        (503, {"detail": "the model is busy"}, "5 times: the model is busy$"),
+    ],
+)
+def test_a_golden_set_that_is_refused_says_by_whom(
+    load: Load, monkeypatch: pytest.MonkeyPatch, status: int, answer: dict[str, str], why: str
+) -> None:
+    module = load("lambdas.release.golden", SETTINGS)
+    answers = (status, json.dumps(answer).encode())
+    monkeypatch.setattr(module, "SignedApi", lambda *_: SimpleNamespace(post=lambda *_: answers))
+    monkeypatch.setattr(module.time, "sleep", lambda _: None)
+    with pytest.raises(NotReadyError, match=rf"answered {status} .*{why}"):
+        module._ask([{"text": "a"}])
 
 
 def test_what_serves_is_looked_at_and_a_silent_rollback_is_seen(
