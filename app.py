@@ -11,7 +11,7 @@ from pathlib import Path
 import aws_cdk as cdk
 import msgspec
 from aws_cdk import aws_logs as logs
-from cdk_nag import AwsSolutionsChecks
+from cdk_nag import AwsSolutionsChecks, ServerlessChecks
 from constructs import IConstruct
 
 from infra.acknowledged import acknowledge_wildcards
@@ -114,6 +114,11 @@ def drift_config() -> str:
     return json.dumps(content, separators=(",", ":"))
 
 
+def rule_packs(app: cdk.App) -> list[cdk.IPolicyValidationPlugin]:
+    """The rules of cdk-nag that every synth keeps, beside CloudFormation Validate's own."""
+    return [AwsSolutionsChecks(app), ServerlessChecks(app)]
+
+
 def flags() -> dict[str, object]:
     """The feature flags of cdk.json, which only the CDK CLI hands over by itself."""
     context: dict[str, object] = json.loads((HERE / "cdk.json").read_text())["context"]
@@ -133,7 +138,7 @@ def main() -> int:
         print(f"app.py: {error}", file=sys.stderr)
         return 1
     if os.environ.get("CDK_VALIDATION") != "false":
-        cdk.Validations.of(app).add_plugins(AwsSolutionsChecks(app))
+        cdk.Validations.of(app).add_plugins(*rule_packs(app))
     app.synth()
     return 0
 

@@ -26,11 +26,10 @@ class DeadLetters(Construct):
             retention_period=Duration.days(14),
             removal_policy=RemovalPolicy.DESTROY,
         )
-        Validations.of(self.queue).acknowledge(
-            Acknowledgment(
-                id="AwsSolutions-SQS3", reason="it is itself the dead-letter queue, of a rule"
+        for id in ("AwsSolutions-SQS3", "Serverless-SQSRedrivePolicy"):
+            Validations.of(self.queue).acknowledge(
+                Acknowledgment(id=id, reason="it is itself the dead-letter queue, of a rule")
             )
-        )
 
     def alarm(self, id: str, message: str) -> Alarm:
         """In alarm while an event lies in the queue: the number stays until someone looks."""

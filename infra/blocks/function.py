@@ -19,6 +19,16 @@ MIN_DISK_MB = 512  # of /tmp, which Lambda gives to every function
 # A version that was replaced still runs for executions that began with it; the function's deletion
 # takes it along. One of a deploy that failed goes at once: Lambda publishes nothing twice.
 KEPT_FOR_RUNNING = RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE
+PINNED = "the stage pins the runtime that its packages are built for"
+ACKNOWLEDGED = {
+    "AwsSolutions-L1": PINNED,
+    "Serverless-LambdaLatestVersion": PINNED,
+    "Serverless-LambdaDLQ": "machines and the API wait for its answer and see its failure; what a "
+    "rule starts is started again at the next hour, which takes the whole window, and its failure "
+    "rings",
+    "Serverless-LambdaTracing": "its log and metrics have the times of each request by its id; "
+    "tracing takes rights on every resource",
+}
 
 
 class Function(Construct):
@@ -73,12 +83,8 @@ class Function(Construct):
             reserved_concurrent_executions=reserved_concurrency or None,
             current_version_options=lambda_.VersionOptions(removal_policy=KEPT_FOR_RUNNING),
         )
-        Validations.of(self.function).acknowledge(
-            Acknowledgment(
-                id="AwsSolutions-L1",
-                reason="the stage pins the runtime that its packages are built for",
-            )
-        )
+        for id, reason in ACKNOWLEDGED.items():
+            Validations.of(self.function).acknowledge(Acknowledgment(id=id, reason=reason))
 
     @property
     def arn(self) -> str:

@@ -54,12 +54,14 @@ class Machine(Construct):
                 destination=log, level=sfn.LogLevel.ALL, include_execution_data=True
             ),
         )
-        Validations.of(self.machine).acknowledge(
-            Acknowledgment(
-                id="AwsSolutions-SF2",
-                reason="every transition is logged with its data; a trace adds none to a batch run",
+        for id in ("AwsSolutions-SF2", "Serverless-StepFunctionStateMachineXray"):
+            Validations.of(self.machine).acknowledge(
+                Acknowledgment(
+                    id=id,
+                    reason="every transition is logged with its data; a trace adds none to a batch "
+                    "run",
+                )
             )
-        )
 
     def executions(self, outcome: str = "Failed") -> cloudwatch.Metric:
         """How many runs ended so (`Failed`, `TimedOut`); locks no other stack."""

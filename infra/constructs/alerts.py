@@ -24,7 +24,7 @@ class Alerts(Construct):
         self._let_in("cloudwatch.amazonaws.com", stage.arn("cloudwatch", f"alarm:{stage.name()}-*"))
         self._let_in("events.amazonaws.com", stage.arn("events", f"rule/{stage.name()}-*"))
         for address in stage.alerts.emails:
-            self.topic.add_subscription(subscriptions.EmailSubscription(address))
+            self._subscribe(subscriptions.EmailSubscription(address))
         self.inbox = self._inbox() if stage.alerts.inbox else None
 
     def _let_in(self, service: str, source: str) -> None:
@@ -48,13 +48,20 @@ class Alerts(Construct):
             retention_period=Duration.days(14),
             removal_policy=RemovalPolicy.DESTROY,
         )
-        Validations.of(inbox).acknowledge(
+        for id in ("AwsSolutions-SQS3", "Serverless-SQSRedrivePolicy"):
+            Validations.of(inbox).acknowledge(
+                Acknowledgment(
+                    id=id, reason="the end of the line: it keeps alerts until somebody looks"
+                )
+            )
+        self._subscribe(subscriptions.SqsSubscription(inbox, raw_message_delivery=False))
+        return inbox
+
+    def _subscribe(self, subscriber: sns.ITopicSubscription) -> None:
+        Validations.of(self.topic.add_subscription(subscriber)).acknowledge(
             Acknowledgment(
-                id="AwsSolutions-SQS3",
-                reason="the end of the line: it keeps alerts until somebody looks",
+                id="Serverless-SNSRedrivePolicy",
+                reason="SNS tries for 6 hours by mail and for 23 days to a queue; what an alarm "
+                "said stands in its history",
             )
         )
-        self.topic.add_subscription(
-            subscriptions.SqsSubscription(inbox, raw_message_delivery=False)
-        )
-        return inbox

@@ -80,7 +80,11 @@ class RatingsApi(Construct):
                 id="AwsSolutions-APIG6",
                 reason="the access log has every call; the execution log may repeat bodies, and "
                 "the gateway makes its group itself, without our key",
-            )
+            ),
+            Acknowledgment(
+                id="Serverless-APIGWXrayEnabled",
+                reason="the access log has the times of each call and of its integration",
+            ),
         )
         return rest
 

@@ -78,6 +78,7 @@ def test_cdk_nag_and_cloudformation_find_nothing(plugin_findings: dict[str, list
 
 def test_cdk_nag_and_cloudformation_look(plugin_findings: dict[str, list[str]]) -> None:
     assert plugin_findings["open bucket"] == ["AwsSolutions-S1", "AwsSolutions-S10"]
+    assert plugin_findings["lossy queue"] == ["AwsSolutions-SQS3", "Serverless-SQSRedrivePolicy"]
     assert plugin_findings["unknown property"] == ["F3002"]
 
 

@@ -13,10 +13,10 @@ from pathlib import Path
 
 import aws_cdk as cdk
 from aws_cdk import aws_s3 as s3
-from cdk_nag import AwsSolutionsChecks
+from aws_cdk import aws_sqs as sqs
 from constructs import IConstruct
 
-from app import compose, flags
+from app import compose, flags, rule_packs
 from infra.packaging.packages import Packages
 from infra.stage import Stage
 
@@ -30,6 +30,11 @@ def open_bucket(stack: IConstruct) -> None:
     s3.Bucket(stack, "Open")  # type: ignore[arg-type]
 
 
+def lossy_queue(stack: IConstruct) -> None:
+    """What both packs of cdk-nag must refuse."""
+    sqs.Queue(stack, "Lossy", enforce_ssl=True)  # type: ignore[arg-type]
+
+
 def unknown_property(stack: IConstruct) -> None:
     """What CloudFormation Validate must refuse."""
     cdk.CfnResource(stack, "Bad", type="AWS::SQS::Queue", properties={"Colour": "red"})  # type: ignore[arg-type]
@@ -38,6 +43,7 @@ def unknown_property(stack: IConstruct) -> None:
 CASES: dict[str, tuple[str, Break | None]] = {
     **{stage: (stage, None) for stage in STAGES},
     "open bucket": ("local", open_bucket),
+    "lossy queue": ("local", lossy_queue),
     "unknown property": ("local", unknown_property),
 }
 
@@ -48,7 +54,7 @@ def findings(label: str, broken: Break | None, folder: Path) -> list[str]:
     compose(app, Stage.read(label), Packages(folder=None), SOURCE)
     if broken:
         broken(app.node.find_child("Foundation"))
-    cdk.Validations.of(app).add_plugins(AwsSolutionsChecks(app))
+    cdk.Validations.of(app).add_plugins(*rule_packs(app))
     try:
         app.synth()
     except RuntimeError as error:
