@@ -182,6 +182,9 @@ check: setup ## Lint, types, import contracts, locks
 	@.venv/bin/lint-imports --no-cache > .local/imports.txt 2>&1 || { cat .local/imports.txt; exit 1; }
 	@tail -n 3 .local/imports.txt
 
+templates: setup ## Every stage: cdk-nag, cfn-lint, Validate, policies
+	@$(PYTHON) -m pytest -q -m "not e2e" tests/infra
+
 ray: $(STAMPS)/ray-$(PY_VERSION) # for examples/ray_refine.py and its test, which skips without
 
 test: setup notebooks ## Every test: unit, infra, contract, model, docs, the loop
@@ -257,4 +260,4 @@ predict: setup ## A batch job (STAGE= FILE= or IN=prefix, OUT= VERSION=)
 	@$(call operate,FILE IN OUT VERSION,predict --stage $(stage) $(call given,FILE,--file) \
 	  $(call given,IN,--in) $(call given,OUT,--out) $(call given,VERSION,--version))
 
-.PHONY: help doctor ready history ask cloud notebooks ray setup run status check test newcomer image bench diagrams lock package synth diff deploy destroy release rollback sleep wake remove refine learn drift lineage predict
+.PHONY: templates help doctor ready history ask cloud notebooks ray setup run status check test newcomer image bench diagrams lock package synth diff deploy destroy release rollback sleep wake remove refine learn drift lineage predict
