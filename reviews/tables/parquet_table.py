@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from reviews.errors import UnreadableSourceError
+from reviews.errors import ConfigurationError, UnreadableSourceError
 from reviews.tables.table import BATCH_ROWS, Batch
 
 DAMAGED = "it is damaged or cut off, and cannot be read as Parquet: get the whole file again"
@@ -18,9 +18,13 @@ class ParquetTable:
 
     def __init__(self, path: Path) -> None:
         """Raises UnreadableSourceError where its footer cannot be read."""
-        import pyarrow as pa
-        import pyarrow.parquet as pq
-
+        try:
+            import pyarrow as pa
+            import pyarrow.parquet as pq
+        except ModuleNotFoundError:
+            raise ConfigurationError(
+                "Parquet is read by pyarrow, which is not here: run it where `make setup` was"
+            ) from None
         self._broken = (pa.ArrowException, OSError, EOFError)
         try:
             self._file = pq.ParquetFile(path)

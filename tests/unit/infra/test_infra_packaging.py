@@ -50,6 +50,17 @@ def test_rooms_go_only_where_they_are_imported() -> None:
         assert not [n for n in names(function) if n.startswith("monitoring/")]
 
 
+def test_what_converts_files_and_its_reader_go_into_no_package() -> None:
+    """The worker knows a table by its head, to say what to do with it, and reads none."""
+    assert "reviews/tables/delimited.py" in names("preprocess")
+    for function in FUNCTIONS:
+        readers = ("tables/convert.py", "tables/parquet_table.py", "tables/json_table.py")
+        assert not [name for name in names(function) if name.endswith(readers)]
+        lock = (ROOT / "lambdas" / function / "requirements.txt").read_text()
+        assert "pyarrow" not in lock
+    assert "pyarrow==" in (ROOT / "requirements-dev.txt").read_text()
+
+
 def test_a_package_has_the_services_that_its_ports_ask() -> None:
     def of(function: str) -> frozenset[str]:
         return Uses.of(modules(function, ROOT), ROOT, scipy=False).services

@@ -8,6 +8,7 @@ import io
 import json
 import re
 import zipfile
+from contextlib import suppress
 from pathlib import Path
 
 import pyarrow as pa
@@ -434,6 +435,32 @@ def test_what_the_csv_module_writes_is_read_as_it_was(rows, separator, quoting):
     table = delimited.DelimitedTable(delimited.lines_of(text), text, separator=separator)
     found = [row for batch in table.batches([0, 1]) for row in zip(*batch.columns, strict=True)]
     assert found == rows
+
+
+@settings(
+    deadline=None,
+    max_examples=40,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
+)
+@given(st.sampled_from(sorted(FORMS)), st.data())
+def test_a_damaged_file_is_refused_or_converted_with_counts_that_add_up(tmp_path, form, draw):
+    data = bytearray(FORMS[form])
+    for _ in range(draw.draw(st.integers(1, 4))):
+        at = draw.draw(st.integers(0, len(data) - 1))
+        end = at + draw.draw(st.integers(0, 3))
+        data[at:end] = draw.draw(st.binary(max_size=3) | st.sampled_from([b'"', b"\n", b",", b"{"]))
+    path, out = tmp_path / "in", tmp_path / "out.jsonl"
+    path.write_bytes(bytes(data))
+    out.unlink(missing_ok=True)
+    conversion = None
+    with suppress(ReviewStarsError):
+        conversion = convert_file(path, out)
+    assert out.exists() == (conversion is not None)
+    if conversion is None:
+        return
+    _, rejected, counts = refined(io.BytesIO(out.read_bytes()))
+    assert counts.read == conversion.rows == counts.kept + counts.duplicates + len(rejected)
+    assert len(rejected) >= conversion.unusable.total()
 
 
 def test_a_lone_quote_in_a_tsv_swallows_no_rows():
