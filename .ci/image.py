@@ -110,7 +110,8 @@ def base_image() -> str:
 
 def build(base: str) -> None:
     """From the Dockerfile, with the repository's root as context."""
-    words = ["build", "-q", "--isolation", "chroot", "-f", "training/Dockerfile", "-t", IMAGE]
+    words = ["build", "-q", "--format", "docker", "--isolation", "chroot"]
+    words += ["-f", "training/Dockerfile", "-t", IMAGE]
     words += ["--ignorefile", "training/Dockerfile.dockerignore"]
     words += ["--volume", f"{CERTIFICATES}:{CERTIFICATES}:ro"]
     buildah(*words, *(["--build-arg", f"BASE_IMAGE={base}"] if base else []), ".")

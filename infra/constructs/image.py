@@ -24,6 +24,9 @@ CONTENT: dict[str, Any] = {
     "exclude": ["*", *(f"!{room}" for room in PROGRAM), "**/__pycache__"],
     "ignore_mode": IgnoreMode.DOCKER,
 }
+# Docker with the store of containerd makes OCI manifests, which SageMaker's CreateModel refuses; the
+# attestations that would make an index of them are left out by the CDK CLI.
+DOCKER_FORM = "type=docker"
 FULL = re.compile(r"[:@][^/]*$")  # an image with its tag or digest
 ECR = re.compile(r"(\d{12})\.dkr\.ecr\.([a-z0-9-]+)\.amazonaws\.com/([^:@]+)")
 
@@ -60,6 +63,7 @@ class Image(Construct):
                 file="training/Dockerfile",
                 build_args={"DETECTOR": stage.data.detector},
                 platform=ecr_assets.Platform.LINUX_AMD64,
+                outputs=[DOCKER_FORM],
                 **CONTENT,
             )
             self.uri = asset.image_uri

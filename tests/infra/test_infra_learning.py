@@ -323,6 +323,29 @@ def test_the_image_is_built_from_its_rooms_alone(every_stage: dict[str, Template
     assert len(tags.pop()) == 64
 
 
+def refused_images(assembly: Path) -> list[str]:
+    """Images of an assembly that are not asked for in Docker's own form."""
+    manifests = [json.loads(path.read_text()) for path in assembly.glob("*.assets.json")]
+    images = [image for manifest in manifests for image in manifest["dockerImages"].items()]
+    assert len(images) == 1
+    return [name for name, body in images if body["source"].get("dockerOutputs") != ["type=docker"]]
+
+
+@pytest.mark.parametrize("label", ["dev", "prod"])
+def test_the_image_has_the_form_that_sagemaker_takes(label: str, tmp_path: Path) -> None:
+    """A store of containerd makes OCI manifests by itself, and CreateModel refuses those."""
+    synthesise(label, tmp_path)
+    assert refused_images(tmp_path) == []
+    [path] = [p for p in tmp_path.glob("*.assets.json") if "type=docker" in p.read_text()]
+    path.write_text(path.read_text().replace("type=docker", "type=oci"))
+    assert len(refused_images(tmp_path)) == 1
+
+
+def test_the_image_that_is_built_without_docker_has_it_too() -> None:
+    spoken = (ROOT / ".ci" / "image.py").read_text()
+    assert '["build", "-q", "--format", "docker", ' in spoken
+
+
 def test_an_image_without_a_tag_is_named_by_its_content(every_stage: dict[str, Templates]) -> None:
     local = every_stage["local"]
     named = local.stage.learning.image_uri
