@@ -226,19 +226,19 @@ deploy: package ## Deploy every stack; asks before rights change (STAGE= CI=1)
 destroy: setup ## Empty and delete every stack (STAGE= CONFIRM=its name)
 	@$(call operate,CONFIRM,destroy --stage $(stage) $(call given,CONFIRM,--confirm))
 
-release: setup ## Approve a pending package, release it (STAGE= VERSION= FORCE=)
-	@$(call operate,VERSION FORCE,release --stage $(stage) $(call given,VERSION,--version) \
-	  $(if $(call yes,FORCE),--force))
+release: setup ## Release a package (STAGE= VERSION= FORCE= CONFIRM=its stage)
+	@$(call operate,VERSION FORCE CONFIRM,release --stage $(stage) $(call given,VERSION,--version) \
+	  $(if $(call yes,FORCE),--force) $(call given,CONFIRM,--confirm))
 
-rollback: setup ## Back to the package before, or VERSION= (STAGE= FORCE=1)
-	@$(call operate,VERSION FORCE,rollback --stage $(stage) $(call given,VERSION,--version) \
-	  $(if $(call yes,FORCE),--force))
+rollback: setup ## The package before, or VERSION= (STAGE= FORCE=1 CONFIRM=)
+	@$(call operate,VERSION FORCE CONFIRM,rollback --stage $(stage) $(call given,VERSION,--version) \
+	  $(if $(call yes,FORCE),--force) $(call given,CONFIRM,--confirm))
 
-sleep: setup ## Take the endpoint down; its package is remembered (STAGE=)
-	@$(call operate,,sleep --stage $(stage))
+sleep: setup ## Take the endpoint down, remember its package (STAGE= CONFIRM=)
+	@$(call operate,CONFIRM,sleep --stage $(stage) $(call given,CONFIRM,--confirm))
 
-wake: setup ## Bring the endpoint back with the package that slept (STAGE=)
-	@$(call operate,,wake --stage $(stage))
+wake: setup ## Bring back the package that slept (STAGE= CONFIRM=)
+	@$(call operate,CONFIRM,wake --stage $(stage) $(call given,CONFIRM,--confirm))
 
 remove: setup ## Take a raw file back, for good (STAGE= FILE= CONFIRM=its name)
 	@$(call operate,FILE CONFIRM,remove --stage $(stage) $(call given,CONFIRM,--confirm) \

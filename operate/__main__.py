@@ -18,7 +18,7 @@ from rich.console import Console
 
 from lambdas.contract.keys import INCOMING, PREDICT, PREDICTIONS, REVIEWS
 from lambdas.ports.failures import AWS_ERRORS, is_unreachable
-from operate import batch, cdk, deployment, releases, signals
+from operate import batch, cdk, checks, deployment, releases, signals
 from operate.deployment import Deployment
 from operate.errors import InputError, OperateError, describe
 from operate.place import HOME, LOCAL, Place
@@ -111,22 +111,24 @@ def learn(asked: argparse.Namespace) -> None:
 
 def release(asked: argparse.Namespace) -> None:
     """Approve a package and follow its release."""
-    releases.release(_deployed(asked), asked.version, force=asked.force)
+    deployed = _deployed(asked)
+    releases.release(deployed, asked.version, force=asked.force, given=_confirmation(asked))
 
 
 def rollback(asked: argparse.Namespace) -> None:
     """Release an older package."""
-    releases.rollback(_deployed(asked), asked.version, force=asked.force)
+    deployed = _deployed(asked)
+    releases.rollback(deployed, asked.version, force=asked.force, given=_confirmation(asked))
 
 
 def sleep(asked: argparse.Namespace) -> None:
     """Take the endpoint down; the package is remembered."""
-    releases.sleep(_deployed(asked))
+    releases.sleep(_deployed(asked), given=_confirmation(asked))
 
 
 def wake(asked: argparse.Namespace) -> None:
     """Bring the endpoint back with the package that slept."""
-    releases.wake(_deployed(asked))
+    releases.wake(_deployed(asked), given=_confirmation(asked))
 
 
 def drift(asked: argparse.Namespace) -> None:
@@ -154,7 +156,12 @@ def destroy(asked: argparse.Namespace) -> None:
 
     place = Place(asked.stage, asked.home)
     place.enter()
-    delete(place, confirmed=asked.confirm, ask=_typed if sys.stdin.isatty() else None)
+    given = _confirmation(asked)
+    delete(place, confirmed=given.confirmed, ask=given.ask)
+
+
+def _confirmation(asked: argparse.Namespace) -> releases.Confirmation:
+    return releases.Confirmation(asked.confirm, _typed if sys.stdin.isatty() else None)
 
 
 def _typed(question: str) -> str:
@@ -184,6 +191,8 @@ def run_cdk(asked: argparse.Namespace) -> int:
     else:
         place.enter()
         variables = place.environment()
+    if asked.argv[:1] == ["deploy"]:
+        checks.check(place)
     status = cdk.run(variables, asked.stage, *asked.argv)
     if status == 0 and asked.argv[:1] == ["deploy"]:
         _sweep_versions(place)
@@ -226,6 +235,10 @@ def _parser() -> argparse.ArgumentParser:
         added.set_defaults(run=run, when_stopped="what it has started goes on: see `make status`")
         return added
 
+    def confirmed(added: argparse.ArgumentParser) -> argparse.ArgumentParser:
+        added.add_argument("--confirm", default="", help="the stage's name once more, of a script")
+        return added
+
     one = command(run)
     one.add_argument(
         "--data", help="files of reviews: JSON Lines, CSV, Parquet; default: our sample"
@@ -242,14 +255,14 @@ def _parser() -> argparse.ArgumentParser:
     removing.add_argument("--confirm", default="", help="the file's name once more")
     one = command(learn)
     one.add_argument("--alone", action="store_true", help="without the champion: see `make help`")
-    one = command(release)
+    one = confirmed(command(release))
     one.add_argument("--version", default="", help="default: the newest that is pending")
     one.add_argument("--force", action="store_true", help="past an alarm that is on")
-    one = command(rollback)
+    one = confirmed(command(rollback))
     one.add_argument("--version", default="", help="default: the one that was live before")
     one.add_argument("--force", action="store_true", help="past an alarm that is on")
-    command(sleep)
-    command(wake)
+    confirmed(command(sleep))
+    confirmed(command(wake))
     command(drift)
     one = command(lineage)
     one.add_argument("--version", default="", help="default: the live one")
@@ -258,7 +271,7 @@ def _parser() -> argparse.ArgumentParser:
     one.add_argument("--file", type=Path, help="a file of this machine, uploaded first")
     one.add_argument("--out", default="", help=f"prefix below {PREDICTIONS}")
     one.add_argument("--version", default="", help="of the model; default: the live one")
-    command(destroy).add_argument("--confirm", default="", help="the stage's name once more")
+    confirmed(command(destroy))
     one = command(ask)
     one.add_argument("--text", required=True)
     one.add_argument("--title", default="")

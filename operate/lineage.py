@@ -79,6 +79,8 @@ def _releases(deployment: Deployment, arn: str) -> list[dict[str, Any]]:
     bucket = deployment[outputs.MODELS_BUCKET]
     found = []
     for key in objects.list_keys(bucket, keys.RELEASES):
+        if key == keys.DECISION:
+            continue
         record = json.loads(objects.read(bucket, key))
         if record.get("model_package_arn") == arn and "outcome" in record:
             found.append({"record": f"s3://{bucket}/{key}", **record})

@@ -3,27 +3,49 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from rich.console import Console
 
-from lambdas.contract import keys, outputs
+from lambdas.contract import outputs
 from lambdas.contract.live import NONE
 from lambdas.contract.names import ENDPOINT_STACK
 from lambdas.contract.packages import APPROVED
-from lambdas.contract.releases import MODEL_PACKAGE_ARN, RELEASED
-from lambdas.ports import functions, machines, models, objects, parameters, stacks
-from operate import follow, packages
+from lambdas.contract.releases import BACK, MODEL_PACKAGE_ARN, PUT, SLEEP, WAKE
+from lambdas.ports import functions, machines, models, parameters, stacks
+from operate import decisions, follow, packages
+from operate.confirm import Ask, Log, confirm
 from operate.deployment import Deployment
 from operate.errors import InputError, OperateError
 from operate.progress import RunProgress
 
-Log = Callable[[str], None]
 SECONDS = 3600
 
 
-def release(deployment: Deployment, version: str, *, force: bool = False) -> None:
+@dataclass(frozen=True)
+class Confirmation:
+    """How the stage's name is given once more, where its file asks for that.
+
+    confirmed: by the command line (CONFIRM=); ask: None where nobody is there to be asked.
+    """
+
+    confirmed: str = ""
+    ask: Ask | None = None
+    log: Log = print
+
+    def get(self, deployment: Deployment, command: str, what: str) -> None:
+        """Raise InputError where it was not given."""
+        place = deployment.place
+        confirm(place, command, what, confirmed=self.confirmed, ask=self.ask, log=self.log)
+
+
+NOBODY = Confirmation()
+
+
+def release(
+    deployment: Deployment, version: str, *, force: bool = False, given: Confirmation = NOBODY
+) -> None:
     """Approve a package with the caller's own rights and follow the release that it starts.
 
     version: of the package; empty takes the newest that is pending.
@@ -31,6 +53,10 @@ def release(deployment: Deployment, version: str, *, force: bool = False) -> Non
     Raises InputError where there is none, OperateError where the release failed.
     """
     package = packages.find(deployment, version) if version else packages.pending(deployment)
+    now = packages.describe(parameters.read(deployment[outputs.LIVE_PARAMETER]))
+    new = packages.describe(package.arn)
+    given.get(deployment, PUT, f"{new} is released in the place of {now}")
+    decisions.record(deployment, PUT, package.arn)
     since = datetime.now(UTC).replace(microsecond=0)
     is_new = package.approval != APPROVED
     if is_new:
@@ -43,7 +69,12 @@ def release(deployment: Deployment, version: str, *, force: bool = False) -> Non
 
 
 def rollback(
-    deployment: Deployment, version: str, *, force: bool = False, log: Log = print
+    deployment: Deployment,
+    version: str,
+    *,
+    force: bool = False,
+    log: Log = print,
+    given: Confirmation = NOBODY,
 ) -> None:
     """Release an older package: the named version, or the last one that was live before.
 
@@ -54,7 +85,7 @@ def rollback(
     if version:
         wanted = packages.find(deployment, version).arn
     else:
-        wanted = next((arn for arn in _released(deployment) if arn != live), "")
+        wanted = next((arn for arn in decisions.released(deployment) if arn != live), "")
     now = packages.describe(live)
     if wanted == live:
         raise InputError(f"{now} is live already: there is nothing to roll back")
@@ -64,10 +95,12 @@ def rollback(
         f"{now} is live; {packages.describe(wanted)} takes its place"
         + ("" if version or live == NONE else f", and a second rollback brings {now} back")
     )
+    given.get(deployment, BACK, f"this is what customers of stage {deployment.place.stage} get")
+    decisions.record(deployment, BACK, wanted)
     _start(deployment, wanted, force=force)
 
 
-def sleep(deployment: Deployment) -> None:
+def sleep(deployment: Deployment, *, given: Confirmation = NOBODY) -> None:
     """Take the endpoint down; `wake` brings the same package back.
 
     Raises InputError where nothing is live.
@@ -75,48 +108,44 @@ def sleep(deployment: Deployment) -> None:
     live = parameters.read(deployment[outputs.LIVE_PARAMETER])
     if live == NONE:
         raise InputError("no model is live: there is nothing to put to sleep")
-    objects.put_bytes(
-        deployment[outputs.MODELS_BUCKET],
-        keys.ASLEEP,
-        json.dumps({"model_package_arn": live}).encode(),
+    slept = packages.describe(live)
+    given.get(
+        deployment, SLEEP, f"{slept} is taken down, and the API answers 503 until `make wake`"
     )
+    decisions.record(deployment, SLEEP, live)
     name = deployment.place.name(ENDPOINT_STACK)
     stacks.update_parameters(
         name, {MODEL_PACKAGE_ARN: ""}, role_arn=deployment[outputs.ENDPOINT_ROLE_ARN]
     )
     progress = RunProgress()
-    with progress.step("sleep", f"Take down {packages.describe(live)}"):
+    with progress.step("sleep", f"Take down {slept}"):
         status = follow.until("the update", lambda: stacks.settled(name), SECONDS)
     if status != "UPDATE_COMPLETE":
         raise OperateError(f"{name} is {status}; see its events in CloudFormation")
 
 
-def wake(deployment: Deployment) -> None:
+def wake(deployment: Deployment, *, given: Confirmation = NOBODY) -> None:
     """Bring back the package that was put to sleep.
 
-    Raises InputError where none was.
+    Raises InputError where none sleeps.
     """
-    try:
-        record = json.loads(objects.read(deployment[outputs.MODELS_BUCKET], keys.ASLEEP))
-    except FileNotFoundError:
-        raise InputError("no package was put to sleep by `make sleep`") from None
+    live = parameters.read(deployment[outputs.LIVE_PARAMETER])
+    if live != NONE:
+        raise InputError(f"{packages.describe(live)} is live: nothing sleeps")
+    last = decisions.last(deployment)
+    if last is None or last["command"] not in (SLEEP, WAKE):  # a wake that failed is tried again
+        raise InputError("no package was put to sleep by `make sleep`")
+    arn = last["model_package_arn"]
+    given.get(deployment, WAKE, f"{packages.describe(arn)} is brought back, and costs again")
+    decisions.record(deployment, WAKE, arn)
     # Nothing serves: an alarm that still rings for what slept has nothing to guard.
-    _start(deployment, record["model_package_arn"], force=True)
+    _start(deployment, arn, force=True)
 
 
 def check_drift(deployment: Deployment) -> None:
     """Run one monitor check and print its verdict."""
     verdict = functions.invoke(deployment[outputs.MONITOR_FUNCTION], {})
     Console(highlight=False).print_json(json.dumps(verdict))
-
-
-def _released(deployment: Deployment) -> list[str]:
-    """Packages that have gone live, newest first, each once."""
-    bucket = deployment[outputs.MODELS_BUCKET]
-    found = (key for key in objects.list_keys(bucket, keys.RELEASES) if key != keys.ASLEEP)
-    records = [json.loads(objects.read(bucket, key)) for key in sorted(found, reverse=True)]
-    live = [r["model_package_arn"] for r in records if r["outcome"] == RELEASED]
-    return list(dict.fromkeys(live))
 
 
 def _start(deployment: Deployment, package_arn: str, *, force: bool) -> None:

@@ -11,7 +11,7 @@ from lambdas.contract import names, outputs
 from lambdas.contract.live import NONE
 from lambdas.ports import machines, models, parameters
 from lambdas.ports.api import base_url
-from operate import clock
+from operate import clock, decisions
 from operate.deployment import Deployment
 from operate.inbox import Inbox
 from operate.packages import describe
@@ -23,6 +23,7 @@ MACHINES = {
     outputs.RELEASE_MACHINE_ARN: names.RELEASE,
 }
 SHOWN = 3  # executions of each machine
+HISTORY = 8  # decisions of persons and ends of releases
 
 
 class Watch:
@@ -87,6 +88,10 @@ def show(deployment: Deployment, home: Path, console: Console) -> None:
     for package in models.packages(deployment[outputs.MODEL_PACKAGE_GROUP])[:5]:
         row = f"{package.approval}, registered {clock.moment(package.created)}"
         rows.append((f"version {package.version}", row))
+    rows += [
+        ("history", f"{_moment(record.get('time', ''))}  {decisions.line(record)}")
+        for record in decisions.history(deployment, HISTORY)
+    ]
     for key, name in MACHINES.items():
         for execution in machines.executions(deployment[key])[:SHOWN]:
             state = outcome(execution.arn, execution.status)

@@ -24,8 +24,8 @@ CONTENT: dict[str, Any] = {
     "exclude": ["*", *(f"!{room}" for room in PROGRAM), "**/__pycache__"],
     "ignore_mode": IgnoreMode.DOCKER,
 }
-# Docker with the store of containerd makes OCI manifests, which SageMaker's CreateModel refuses; the
-# attestations that would make an index of them are left out by the CDK CLI.
+# Docker with the store of containerd makes OCI manifests, which SageMaker's CreateModel refuses.
+# The attestations that would make an index of them are left out by the CDK CLI.
 DOCKER_FORM = "type=docker"
 FULL = re.compile(r"[:@][^/]*$")  # an image with its tag or digest
 ECR = re.compile(r"(\d{12})\.dkr\.ecr\.([a-z0-9-]+)\.amazonaws\.com/([^:@]+)")

@@ -53,7 +53,12 @@ class Release(Construct):
             role_name=stage.role_name("golden"),
         )
         self.record = self._function(
-            "record", [may_write(models, keys.anything(keys.RELEASES)), self._may_sweep()]
+            "record",
+            [
+                may_write(models, keys.anything(keys.RELEASES)),
+                may_read(models, keys.DECISION),
+                self._may_sweep(),
+            ],
         )
         self.role = NarrowRole(self, "Endpoint", stage=stage).role
         self.machine = self._machine()

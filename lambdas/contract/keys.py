@@ -22,7 +22,7 @@ EVALUATION = "evaluation"  # the folder of a run into which Evaluate writes
 TRACKING = "tracking"  # and Track
 NO_CHAMPION = "champion-none/"  # stands for the missing champion
 RELEASES = "releases/"
-ASLEEP = f"{RELEASES}asleep.json"
+DECISION = f"{RELEASES}decision.json"  # the last of a person, until a machine takes its place
 
 # observations, with PREDICTIONS
 FEEDBACK = "feedback/"

@@ -7,7 +7,7 @@ import re
 APP = "review-stars"
 # The stacks of a stage by the end of their names, in the order in which they are deployed.
 STACKS = ("foundation", "preprocessing", "learning", "endpoint", "serving", "operations")
-ENDPOINT_STACK = "endpoint"
+LEARNING_STACK, ENDPOINT_STACK = "learning", "endpoint"
 PREPROCESS, LEARN, RELEASE = "preprocess", "learn", "release"  # the state machines
 PREDICT = "predict"  # batch jobs
 

@@ -11,5 +11,10 @@ CANARY, AT_ONCE = "canary", "at_once"
 # how it ends
 RELEASED, FAILED, REFUSED, SUPERSEDED = "released", "failed", "refused", "superseded"
 
+ASKED, ASLEEP = "asked", "asleep"  # of a person's decision: it starts one, it ends all
+
+# what a person decides; each command of `operate` is one
+PUT, BACK, SLEEP, WAKE = "release", "rollback", "sleep", "wake"
+
 # the parameters of the Endpoint stack
 MODEL_PACKAGE_ARN, RELEASE, ROLLOUT = "ModelPackageArn", "Release", "Rollout"

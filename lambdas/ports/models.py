@@ -109,6 +109,17 @@ def packages(group: str) -> list[Package]:
     return sorted(described, key=lambda package: package.version, reverse=True)
 
 
+def has_group(name: str) -> bool:
+    """Whether there is such a group of packages."""
+    try:
+        _sagemaker().describe_model_package_group(ModelPackageGroupName=name)
+    except ClientError as error:
+        if is_missing(error):
+            return False
+        raise
+    return True
+
+
 def approve(arn: str, why: str) -> None:
     """Approve a package: this starts its release."""
     _sagemaker().update_model_package(

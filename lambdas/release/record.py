@@ -6,6 +6,7 @@ import json
 from datetime import UTC, datetime
 from typing import Any
 
+import msgspec
 from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -16,6 +17,7 @@ from lambdas.contract.metrics import NAMESPACE, STAGE, release
 from lambdas.contract.releases import RELEASED
 from lambdas.ports import models, objects
 from lambdas.release.decide import stale
+from lambdas.release.undone import PersonDecision, undone
 from lambdas.settings import ReleaseSettings
 
 settings = ReleaseSettings.from_env()
@@ -30,6 +32,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Write `releases/<time>-<execution>.json`; after a success, sweep what serves nobody."""
     arn, outcome = event["model_package_arn"], event["outcome"]
     now = datetime.now(UTC)
+    undoes = _undone(arn, now) if outcome == RELEASED else ""
     record = {
         "time": now.isoformat(timespec="seconds"),
         "model_package_arn": arn,
@@ -37,16 +40,33 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
         "outcome": outcome,
         "reason": event.get("reason", ""),
         "execution": event["execution"],
+        **({"undoes": undoes} if undoes else {}),
     }
     key = keys.release(f"{now:%Y%m%dT%H%M%SZ}-{event['execution'].rsplit(':', 1)[-1]}")
     body = json.dumps(record, indent=2).encode()
     objects.put_bytes(settings.models_bucket, key, body, "application/json")
     metrics.add_metric(release(outcome), MetricUnit.Count, 1)
     message = f"version {version(arn)} {outcome}: {record['reason']}"
+    if undoes:
+        message += f"; {undoes}"
     if outcome == RELEASED:
         message += _sweep(arn, record["previous_package_arn"])
     logger.info(message)
     return {"message": message, "record": key}
+
+
+def _undone(arn: str, now: datetime) -> str:
+    """What this release has undone of a person's decision, which is said once."""
+    bucket = settings.models_bucket
+    try:
+        body = objects.read(bucket, keys.DECISION)
+    except (FileNotFoundError, PermissionError):  # S3 tells who may not list no more than that
+        return ""
+    undoes = undone(msgspec.json.decode(body, type=PersonDecision), arn)
+    if undoes:
+        own = PersonDecision("", arn, "the Release machine", now.isoformat(timespec="seconds"))
+        objects.put_bytes(bucket, keys.DECISION, msgspec.json.encode(own), "application/json")
+    return undoes
 
 
 def _sweep(live: str, previous: str) -> str:

@@ -307,3 +307,37 @@ def test_a_release_is_recorded_and_only_a_success_sweeps(
     assert answer["record"].endswith("-abc.json")
     (metric,) = emitted(capsys.readouterr().out)
     assert metric["_aws"]["CloudWatchMetrics"][0]["Dimensions"] == [["stage"]]
+
+
+@pytest.mark.parametrize(
+    ("command", "decided", "outcome", "said"),
+    [
+        ("sleep", 2, "released", "the stage was put to sleep by ann at noon, and this release has"),
+        ("rollback", 1, "released", "version 1 was gone back to by ann at noon, and this release"),
+        ("rollback", 3, "released", ""),  # what the person asked for
+        ("wake", 3, "released", ""),
+        ("release", 2, "released", ""),  # a newer one follows: nothing is undone
+        ("sleep", 2, "failed", ""),
+    ],
+)
+def test_a_person_s_decision_is_undone_once_and_never_in_silence(
+    load: Load,
+    monkeypatch: pytest.MonkeyPatch,
+    s3: Any,
+    command: str,
+    decided: int,
+    outcome: str,
+    said: str,
+) -> None:
+    module = load("lambdas.release.record", SETTINGS)
+    monkeypatch.setattr(module.models, "names_of", lambda kind, prefix: [])
+    decision = {"command": command, "model_package_arn": f"{ARN}/{decided}"}
+    body = json.dumps({**decision, "by": "ann", "time": "noon", "outcome": "asked"})
+    s3.put_object(Bucket=MODELS, Key="releases/decision.json", Body=body)
+    event = {"model_package_arn": f"{ARN}/3", "outcome": outcome, "execution": "e:abc"}
+    first = module.handler(event, Context())
+    record = json.loads(s3.get_object(Bucket=MODELS, Key=first["record"])["Body"].read())
+    assert ("by ann at noon" in first["message"]) is bool(said)
+    assert said in first["message"]  # the message that goes to the topic
+    assert record.get("undoes", "").startswith(said)
+    assert "ann" not in module.handler(event, Context())["message"]

@@ -51,7 +51,8 @@ def test_nothing_is_taken_from_the_environment() -> None:
 def test_what_the_command_line_says_is_taken() -> None:
     named = calls("STAGE=prod", "VERSION=7", "CONFIRM=prod", STAGE="dev")
     assert named["destroy"] == ["destroy", "--stage", "prod", "--confirm", "prod"]
-    assert named["rollback"] == ["rollback", "--stage", "prod", "--version", "7"]
+    given = ["--version", "7", "--confirm", "prod"]
+    assert named["rollback"] == ["rollback", "--stage", "prod", *given]
     assert named["deploy"][:5] == ["cdk", "--stage", "prod", "deploy", "--all"]
 
 

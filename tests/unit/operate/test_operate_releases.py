@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import json
-
+import msgspec
 import pytest
 
-from lambdas.contract.keys import ASLEEP
-from operate import packages, releases
+from lambdas.contract import outputs
+from lambdas.ports import stacks
+from operate import decisions, packages, releases
 from operate.errors import InputError
-from tests.unit.operate.conftest import MODELS, Aws
+from tests.unit.operate.conftest import MODELS, ROLE, Aws
 
 
 def test_a_rollback_says_before_what_it_does_and_what_a_second_one_would(aws: Aws) -> None:
@@ -73,8 +73,7 @@ def test_what_cannot_be_released_is_said_with_what_can(aws: Aws, version: str, w
 
 def test_what_sleeps_is_woken_past_its_alarms(aws: Aws) -> None:
     package = aws.register()
-    record = json.dumps({"model_package_arn": package}).encode()
-    aws.client("s3").put_object(Bucket=MODELS, Key=ASLEEP, Body=record)
+    decisions.record(aws.deployment, "sleep", package)
     releases.wake(aws.deployment)
     assert aws.started("release") == [{"model_package_arn": package, "force": True}]
 
@@ -92,3 +91,72 @@ def test_without_a_version_the_live_package_is_meant(aws: Aws) -> None:
     package = aws.register()
     aws.go_live(package, "1")
     assert packages.find(aws.deployment).arn == package
+
+
+def put_to_sleep(aws: Aws, monkeypatch: pytest.MonkeyPatch, package: str) -> None:
+    """As the command does it; the stack of the pretended account takes any parameters."""
+    aws.go_live(package, "1")
+    aws.deployment.outputs[outputs.ENDPOINT_ROLE_ARN] = ROLE
+    monkeypatch.setattr(stacks, "settled", lambda name: "UPDATE_COMPLETE")
+
+    def update(name: str, changed: dict[str, str], role_arn: str) -> None:
+        live = {"Name": "/live", "Value": "none", "Type": "String", "Overwrite": True}
+        aws.client("ssm").put_parameter(**live)
+
+    monkeypatch.setattr(stacks, "update_parameters", update)
+    releases.sleep(aws.deployment)
+
+
+def test_the_history_says_who_decided_what_sleep_and_wake_too(
+    aws: Aws, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    package = aws.register()
+    put_to_sleep(aws, monkeypatch, package)
+    releases.wake(aws.deployment)
+    me = aws.client("sts").get_caller_identity()["Arn"]
+    lines = {decisions.line(record) for record in decisions.history(aws.deployment, 9)}
+    assert {f"sleep of version 1, by {me}", f"wake of version 1, by {me}"} < lines
+    assert "version 1 released: no reason given" in lines
+    assert [r["outcome"] for r in decisions.history(aws.deployment, 1)] in (["asleep"], ["asked"])
+
+
+def test_what_is_live_is_not_woken_over(aws: Aws, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A machine has released another package while the stage slept."""
+    first, second = aws.register(), aws.register()
+    put_to_sleep(aws, monkeypatch, first)
+    aws.go_live(second, "2")
+    with pytest.raises(InputError, match="version 2 is live: nothing sleeps"):
+        releases.wake(aws.deployment)
+    assert aws.started("release") == []
+
+
+@pytest.mark.parametrize("command", ["release", "rollback", "sleep", "wake"])
+def test_a_stage_that_asks_is_changed_by_nobody_without_its_name(
+    aws: Aws, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    first, second = aws.register(), aws.register()
+    if command == "wake":
+        put_to_sleep(aws, monkeypatch, first)
+    else:
+        aws.go_live(first, "1")
+        aws.go_live(second, "2")
+    settings = aws.deployment.place.settings
+    asking = msgspec.structs.replace(settings.protection, confirm=[command])
+    aws.deployment.place.__dict__["settings"] = msgspec.structs.replace(settings, protection=asking)
+    before = aws.client("s3").list_objects_v2(Bucket=MODELS)["KeyCount"]
+    versions = ("1",) if command in ("release", "rollback") else ()
+    act = getattr(releases, command)
+    wrong = releases.Confirmation("prod", log=lambda line: None)
+    with pytest.raises(InputError, match=f"make {command} STAGE=dev CONFIRM=dev"):
+        act(aws.deployment, *versions, given=wrong)
+    asked: list[str] = []
+    no = releases.Confirmation("", lambda text: asked.append(text) or "no", lambda line: None)
+    with pytest.raises(InputError, match="'no' is not the name of the stage"):
+        act(aws.deployment, *versions, given=no)
+    assert len(asked) == 1
+    assert aws.started("release") == []
+    assert aws.client("s3").list_objects_v2(Bucket=MODELS)["KeyCount"] == before
+    right = releases.Confirmation("dev", log=lambda line: None)
+    if command != "sleep":  # its stack is none here
+        act(aws.deployment, *versions, given=right)
+        assert len(aws.started("release")) == 1
