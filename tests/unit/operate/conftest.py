@@ -14,7 +14,7 @@ import pytest
 from lambdas.contract import outputs
 from lambdas.ports import clients, machines
 from lambdas.ports.machines import Described
-from operate import signals
+from operate import signals, source
 from operate.deployment import Deployment
 from operate.place import Place
 from tests import pretended_aws
@@ -76,6 +76,12 @@ def own_handlers() -> Iterator[None]:
     yield
     for number, handler in before.items():
         signal.signal(number, handler)
+
+
+@pytest.fixture(autouse=True)
+def small_sample(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run without a file writes 10,000 reviews first, which no test of a command reads."""
+    monkeypatch.setattr(source, "SAMPLE_ROWS", 100)
 
 
 @pytest.fixture

@@ -143,8 +143,9 @@ def test_a_run_that_is_stopped_before_a_model_does_not_exit_0(tmp_path: Path, na
     number = getattr(signal, f"SIG{name}")
     program = f"""
 import sys
-from operate import local, run
+from operate import local, run, source
 from operate.__main__ import main
+source.SAMPLE_ROWS = 100
 run._Packaging.run = lambda self: None
 class Cloud(local.LocalCloud):
     def start(self, env):

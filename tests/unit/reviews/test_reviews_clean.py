@@ -1,4 +1,3 @@
-import sys
 import time
 import unicodedata
 
@@ -92,7 +91,8 @@ def test_every_character_that_would_become_a_digit_is_a_number():
             any(map(str.isdecimal, normal)) or (script and normal in "+\u2212=()")
         )
 
-    every = map(chr, range(sys.maxunicode + 1))
+    # between the planes of scripts and that of tags nothing is assigned, above them it is private
+    every = map(chr, [*range(0x40000), *range(0xE0000, 0xF0000)])
     assert [c for c in every if is_number(c) != bool(NUMBERS.search(c))] == []
 
 
