@@ -10,6 +10,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from fnmatch import fnmatch
 from pathlib import Path
@@ -116,8 +117,15 @@ class Newcomer:
                     assert time.monotonic() < deadline, f"too slow:\n{self.printed[-3000:]}"
                 return process.wait(STOP_SECONDS)
             finally:
-                if process.poll() is None:
-                    os.killpg(process.pid, signal.SIGKILL)
+                self._end(process)
+
+    def _end(self, process: subprocess.Popen[str]) -> None:
+        """End what still runs: first so that it takes its cloud with it."""
+        for number in (signal.SIGTERM, signal.SIGKILL):
+            if process.poll() is None:
+                os.killpg(process.pid, number)
+                with suppress(subprocess.TimeoutExpired):
+                    process.wait(STOP_SECONDS)
 
     def has_left_nothing(self, *, home: bool = True) -> None:
         """Nothing runs, nothing lies where the README does not say so."""

@@ -59,6 +59,18 @@ def proxy() -> Iterator[Proxy]:
     server.server_close()
 
 
+@pytest.fixture(autouse=True)
+def ended_by_term() -> Iterator[None]:
+    """Have TERM end a test as Ctrl-C does: what it started is stopped, what it made deleted."""
+
+    def end(number: int, frame: object) -> None:
+        raise KeyboardInterrupt
+
+    usual = signal.signal(signal.SIGTERM, end)
+    yield
+    signal.signal(signal.SIGTERM, usual)
+
+
 @pytest.fixture
 def newcomer(proxy: Proxy) -> Iterator[Make]:
     """-> a machine with the project on it; all that was made is deleted afterwards.
