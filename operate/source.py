@@ -34,7 +34,8 @@ def split(data: str) -> list[str]:
         names = shlex.split(data)
     except ValueError:  # a lone quote
         return [data]
-    return names if len(names) > 1 else [data]
+    # Where none is there, it is one mistyped path with blanks, and is named as it was typed.
+    return names if len(names) > 1 and any(Path(name).exists() for name in names) else [data]
 
 
 def check(data: str) -> Path:

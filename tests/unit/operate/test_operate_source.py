@@ -62,6 +62,7 @@ def test_data_names_one_file_or_several_as_a_shell_does(tmp_path: Path) -> None:
     assert source.check_all(str(one)) == [one]
     assert source.check_all(f"'{one}' {other}") == [one, other]
     assert source.split("it's one.jsonl") == ["it's one.jsonl"]
+    assert source.split("my file é.jsonl") == ["my file é.jsonl"]  # none of its words is a file
     with pytest.raises(InputError, match=r"two files are called c\.jsonl"):
         source.check_all(f"{other} {other}")
     with pytest.raises(InputError, match=r"absent\.jsonl: there is no such file"):
