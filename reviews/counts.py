@@ -12,7 +12,10 @@ from reviews.record import SCHEMA_2023, Rejected, rating_of
 REMEMBERED_ROWS = 1 << 24
 
 
-NEEDED = "a line is a JSON object with `rating`, 1 to 5, and `text` (or `overall`, `reviewText`)"
+NEEDED = (
+    "a line is a JSON object with `rating`, 1 to 5, and `text` (or `overall`, `reviewText`); "
+    "`python -m reviews convert` makes such lines of other names and ways to write stars"
+)
 RECODE = "convert it first, from Latin-1 say (iconv -f WINDOWS-1252 -t UTF-8 FILE)"
 RESCALE = "convert its ratings to 1 to 5"
 FAULTY_SHARE = 0.1

@@ -20,7 +20,7 @@ from reviews.record import Rejected
 from reviews.refine import DEFAULT, Options, Refiner
 from reviews.source import Stream
 
-SUFFIXES = (".jsonl", ".jsonl.gz")
+SUFFIXES = (".jsonl", ".jsonl.gz", ".json.gz")  # the last: as the sets of 2018 and 2014 are named
 REMEDY = "get the whole file again, as lines of JSON, plain or gzip"
 OUTPUTS = {"reviews": "*.parquet", "rejected": "*.jsonl", "manifest": "counts.json"}
 
@@ -42,7 +42,7 @@ class RefineOutcome:
 
 
 def find_files(paths: Sequence[Path]) -> list[Path]:
-    """The files named, and of folders those in them that end in .jsonl or .jsonl.gz, by name.
+    """The files named, and of folders those in them that end in one of SUFFIXES, by name.
 
     Raises UnreadableSourceError for a file that cannot be opened, and a folder that holds none.
     """
@@ -52,7 +52,7 @@ def find_files(paths: Sequence[Path]) -> list[Path]:
             inside = sorted(p for p in path.iterdir() if p.name.endswith(SUFFIXES))
             if not inside:
                 raise UnreadableSourceError(
-                    f"{path} holds no file that ends in .jsonl or .jsonl.gz"
+                    f"{path} holds no file that ends in {' or '.join(SUFFIXES)}"
                 )
             found += inside
         else:

@@ -17,6 +17,7 @@ from reviews.synthetic import raw_lines
 
 LINES = b"\n".join(raw_lines(rows=300, seed=5)) + b"\n"
 GOOD = b'{"rating": 5, "title": "Good", "text": "the best one", "user_id": "u"}\n'
+OF_2018 = b'{"overall": 5.0, "reviewText": "a fine book", "verified": true}\n'
 
 
 @pytest.fixture
@@ -85,9 +86,11 @@ def test_a_folder_stands_for_the_raw_files_in_it(tmp_path):
     (tmp_path / "raw").mkdir()
     (tmp_path / "raw" / "a.jsonl").write_bytes(GOOD)
     (tmp_path / "raw" / "b.jsonl.gz").write_bytes(gzip.compress(LINES))
+    (tmp_path / "raw" / "Books_5.json.gz").write_bytes(gzip.compress(OF_2018))
     (tmp_path / "raw" / "notes.txt").write_bytes(b"no review")
     assert main(["refine", "--in", str(tmp_path / "raw"), "--out", str(tmp_path / "out")]) == 0
-    assert counts_of(tmp_path)["read"] == 301
+    assert counts_of(tmp_path)["read"] == 302
+    assert counts_of(tmp_path)["schemas"]["2018"] == 1
 
 
 def test_values_of_another_type_are_converted_or_null_and_counted(tmp_path, refine):
