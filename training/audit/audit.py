@@ -47,7 +47,7 @@ def audit(
         rows, total, columns = fingerprints.read(data, max_rows, progress.log)
         progress.log(f"{len(rows):,} of {total:,} rows: copies and crowds")
         findings = {
-            "near_copies": copies.find_near_copies(rows, data, progress.log),
+            "near_copies": copies.find_near_copies(rows, data),
             "one_text_several_stars": copies.find_one_text_several_stars(rows),
             **crowds.find_crowds(rows, columns),
         }

@@ -1,6 +1,5 @@
 """Texts that stand more than once: near copies by several users, one text with several stars."""
 
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +11,7 @@ from training.features.tokens import HashArray
 
 MIN_TOKENS = 8  # of a text: many people say the same in fewer words
 MIN_JACCARD = 0.7  # shared shingles of all that two texts have: one sentence in three may differ
-MAX_COMPARED = 500_000  # rows whose shingles are held at a time
+MAX_COMPARED = 250_000  # candidates, whose shingles are held: 1 kB each
 
 
 def find_one_text_several_stars(rows: Fingerprints) -> Finding:
@@ -25,7 +24,7 @@ def find_one_text_several_stars(rows: Fingerprints) -> Finding:
     return _finding(asks, rows, chosen, group[chosen], np.ones(len(chosen)))
 
 
-def find_near_copies(rows: Fingerprints, folder: Path, log: Callable[[str], None]) -> Finding:
+def find_near_copies(rows: Fingerprints, folder: Path) -> Finding:
     """Rows whose texts are much the same, by different users; the value is the Jaccard index.
 
     Candidates meet in a band of minhashes (Broder, 1997); each is compared with the first row of
@@ -41,7 +40,7 @@ def find_near_copies(rows: Fingerprints, folder: Path, log: Callable[[str], None
     pairs = _candidates(rows)
     places = np.unique(pairs)
     if len(places) > MAX_COMPARED:
-        log(f"near copies: of {len(places):,} candidates the first {MAX_COMPARED:,} are compared")
+        asks += f"; of {len(places):,} candidates the first {MAX_COMPARED:,} were compared"
         pairs = pairs[(pairs <= places[MAX_COMPARED - 1]).all(axis=1)]
         places = np.unique(pairs)
     likeness = _compare(rows, pairs, places, folder)

@@ -31,7 +31,7 @@ def html(summary: AuditSummary) -> str:
         page.section(
             "What was looked for",
             "Rows that were found, the groups that they form, and the rows of the largest group. A "
-            "row may be found for several reasons.",
+            "row may be found for several reasons. Of drawn rows the groups are among those drawn.",
             page.table(
                 ["Finding", "What", "Rows", "Share", "Groups", "Largest"],
                 [_row(kind, one, summary.rows) for kind, one in summary.findings.items()],

@@ -13,7 +13,7 @@ import pytest
 from reviews.files import refine_files
 from training import config
 from training.__main__ import main
-from training.audit import crowds, labels
+from training.audit import copies, crowds, labels
 from training.audit.audit import audit
 from training.audit.finding import AuditSummary
 from training.config import ModelConfig
@@ -131,6 +131,24 @@ def test_of_many_rows_a_sample_is_audited_and_it_is_said(tmp_path: Path) -> None
     again = audit(tmp_path / "again", config.load(), data=whole, max_rows=10, progress=QUIET)
     assert again == found
     assert "drawn at random" in (tmp_path / "out" / "report.html").read_text()
+
+
+def test_candidates_that_were_not_compared_are_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(copies, "MAX_COMPARED", 2)
+    raw = write(tmp_path / "raw.jsonl", planted())
+    found = audit(tmp_path / "out", config.load(), raw=[raw], progress=QUIET)
+    one = found.findings["near_copies"]
+    assert "candidates the first 2 were compared" in one.asks
+    assert one.rows <= 2
+
+
+def test_reviews_of_two_words_are_nobody_s_copies(tmp_path: Path) -> None:
+    raw = write(tmp_path / "raw.jsonl", (record(number, "Great product", 5) for number in range(4)))
+    found = audit(tmp_path / "out", config.load(), raw=[raw], progress=QUIET)
+    assert found.findings["near_copies"].rows == 0
+    assert found.findings["one_text_several_stars"].rows == 0
 
 
 def plain() -> ModelConfig:
