@@ -72,15 +72,9 @@ def train(
         threadpool_limits(limits=1),
         load_training_set(data, config, progress) as training_set,  # rows and vocabulary
     ):
-        if training_set.views_left_out:
-            progress.log(
-                f"left out, for no n-gram occurs often enough: "
-                f"{', '.join(training_set.views_left_out)}"
-            )
+        left_out = _views_left_out(training_set, progress)
         fit = _fit(training_set, config, config.balance, progress)
-        metrics = dict(fit.metrics)
-        if training_set.views_left_out:
-            metrics["views_left_out"] = training_set.views_left_out
+        metrics = {**fit.metrics, **left_out}
         if compare_balance:
             metrics["balance"] = _compare_balances(training_set, config, fit, progress)
         progress.log("projection")
@@ -89,15 +83,21 @@ def train(
         write_parts(out, parts)
         about = _describe(training_set, parts, fit.decision_rule, detector, provenance or {})
         model = StarModel(parts, fit.decision_rule, about)
-        _write_baseline(out / "baseline", model, training_set.hold_out, config)
-        golden = out / GOLDEN_FILE
-        questions = write_golden(golden, model, training_set.hold_out, config.artefact.golden_rows)
-        progress.log(f"baseline of {len(training_set.hold_out):,} rows, {questions} golden rows")
+        _write_baseline_and_golden(out, model, training_set.hold_out, config, progress)
         _write_json(out / "training.json", metrics)
         write_manifest(out, about, config.artefact.max_megabytes)
     model = StarModel.load(out)  # what was written is what will be read
     progress.finish(f"model {model.version} in {out}")
     return model
+
+
+def _views_left_out(training_set: TrainingSet, progress: TrainingProgress) -> dict[str, Any]:
+    """What training.json says of views without n-grams; nothing where there are none."""
+    left_out = training_set.views_left_out
+    if not left_out:
+        return {}
+    progress.log(f"left out, for no n-gram occurs often enough: {', '.join(left_out)}")
+    return {"views_left_out": left_out}
 
 
 def _fit(
@@ -177,6 +177,14 @@ def _compare_balances(
         entry = {"balance": balance, "rows": rows, "decision_rule": fit.decision_rule.label}
         table.append({**entry, **fit.metrics["mean"]})
     return table
+
+
+def _write_baseline_and_golden(
+    out: Path, model: StarModel, hold_out: Rows, config: ModelConfig, progress: TrainingProgress
+) -> None:
+    _write_baseline(out / "baseline", model, hold_out, config)
+    questions = write_golden(out / GOLDEN_FILE, model, hold_out, config.artefact.golden_rows)
+    progress.log(f"baseline of {len(hold_out):,} rows, {questions} golden rows")
 
 
 def _write_baseline(folder: Path, model: StarModel, hold_out: Rows, config: ModelConfig) -> None:
