@@ -122,6 +122,32 @@ def test_a_file_in_several_shards_becomes_a_dataset(
 
 
 @pytest.mark.parametrize("form", ["plain", "gzip"])
+def test_schemas_are_counted_over_all_shards_and_files(
+    machine: Machine, s3: Any, form: str
+) -> None:
+    """Shards that begin anywhere; lines of each schema in turn, some broken."""
+    kinds = [
+        '{"rating": 5, "text": "It was for me, and it is number %d"}',
+        '{"overall": 5.0, "vote": "1,234", "reviewText": "It was for me, and it is number %d"}',
+        "{'overall': 5.0, 'helpful': [2, 3], 'reviewText': 'It was for me, and it is number %d'}",
+        "{'overall': 5.0, %d",
+    ]
+    raw = "".join(kinds[i % 4] % i + "\n" for i in range(400)).encode()
+    body = gzip.compress(raw) if form == "gzip" else raw
+    s3.put_object(Bucket=RAW, Key="incoming/Electronics_5.json", Body=body)
+    answer = machine.run(s3, "incoming/Electronics_5.json")
+    assert answer["counts"]["schemas"] == {"2014": 100, "2018": 100, "2023": 100}
+    assert (answer["counts"]["read"], answer["counts"]["kept"]) == (400, 300)
+    s3.put_object(Bucket=RAW, Key=KEY, Body=lines(20))
+    id = machine.run(s3)["dataset_id"]
+    listed = json.loads(
+        s3.get_object(Bucket=CURATED, Key=f"datasets/{id}/dataset.json")["Body"].read()
+    )
+    assert listed["counts"]["schemas"] == {"2014": 100, "2018": 100, "2023": 118}
+    assert sum(listed["counts"]["schemas"].values()) == listed["counts"]["kept"]
+
+
+@pytest.mark.parametrize("form", ["plain", "gzip"])
 def test_a_line_set_aside_keeps_its_place_in_the_source(
     machine: Machine, s3: Any, form: str
 ) -> None:
