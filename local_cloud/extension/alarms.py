@@ -1,7 +1,7 @@
 """Alarms judged as CloudWatch does, and sent only where topic and key let CloudWatch in.
 
 Gap: MiniStack judges over all dimensions of a metric, at irregular moments, with no rule for
-missing data, and publishes past every policy.
+missing data, and publishes past every policy; a template with metric math it does not deploy.
 Delete when it keeps these rules. Differences that stay: periods end now, not on the clock; an
 alarm is not judged on the time before it existed; metric math is not judged, which is logged.
 """
@@ -9,10 +9,11 @@ alarm is not judged on the time before it existed; metric math is not judged, wh
 import logging
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from ministack.services import cloudwatch
+from ministack.services.cloudformation import provisioners
 
 from local_cloud.extension import metrics
 from local_cloud.permissions import topics
@@ -46,6 +47,18 @@ def install() -> None:
         reachable = _reachable(alarm, alarm.get(field) or [])
         dispatch({**alarm, field: reachable}, old, new, reason)
 
+    one_metric: Callable[..., AlarmRecord] = provisioners._cw_metric_alarm_record
+
+    def metric_alarm_record(name: str, properties: Mapping[str, Any]) -> AlarmRecord:
+        queries = properties.get("Metrics")
+        if not queries:
+            return one_metric(name, properties)
+        # It asks for one metric, which this alarm has not: put there, and taken out again.
+        others = {key: value for key, value in properties.items() if key != "Metrics"}
+        record = one_metric(name, {**others, "MetricName": "-", "Namespace": "-"})
+        return {**record, "MetricName": None, "Namespace": None, "Metrics": queries}
+
+    provisioners._cw_metric_alarm_record = metric_alarm_record
     cloudwatch._dispatch_alarm_actions = dispatch_alarm_actions
     cloudwatch._evaluate_alarm = evaluate
     threading.Thread(target=_watch, daemon=True, name="alarms").start()

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from local_cloud.extension import alarms, metrics
-from tests.unit.local_cloud.conftest import ACCOUNT, Cloud, document, until
+from tests.unit.local_cloud.conftest import ACCOUNT, Cloud, deploy, document, until
 
 NOW = 10_000.0
 OLD = 0.0  # the alarm is older than everything that it looks at
@@ -256,3 +256,26 @@ def test_a_good_line_in_a_log_becomes_a_metric(cloud: Cloud) -> None:
         Statistics=["Sum"],
     )
     assert [point["Sum"] for point in found["Datapoints"]] == [3.0]
+
+
+def test_an_alarm_of_metric_math_is_deployed_and_said_not_to_be_judged(
+    cloud: Cloud, caplog: pytest.LogCaptureFixture
+) -> None:
+    stat = {"Metric": {"Namespace": "n", "MetricName": "m"}, "Period": 60, "Stat": "Sum"}
+    queries = [
+        {"Id": "share", "Expression": "m1 / 2"},
+        {"Id": "m1", "MetricStat": stat, "ReturnData": False},
+    ]
+    properties = {
+        "AlarmName": "share",
+        "Metrics": queries,
+        "Threshold": 1,
+        "EvaluationPeriods": 1,
+        "ComparisonOperator": "GreaterThanThreshold",
+    }
+    template = {"Type": "AWS::CloudWatch::Alarm", "Properties": properties}
+    assert deploy(cloud, "math", Share=template) == "CREATE_COMPLETE"
+    alarms.judge_all()
+    (kept,) = cloud.client("cloudwatch").describe_alarms()["MetricAlarms"]
+    assert kept["StateValue"] == "INSUFFICIENT_DATA"
+    assert "share uses metric math, which is not judged here" in caplog.text
