@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import gc
 
+import pytest
 from botocore import loaders
 
 # Each pretended AWS begins with a new session, and each of those read and parsed the shapes of its
@@ -15,3 +16,9 @@ loaders.create_loader = functools.cache(loaders.create_loader)
 def pytest_collection_finish() -> None:
     """What was imported stays: no collection of garbage, and not the last one, walks it again."""
     gc.freeze()
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_unconfigure() -> None:
+    """What frees itself when Python ends is free to; nanobind complains of what it finds then."""
+    gc.unfreeze()
