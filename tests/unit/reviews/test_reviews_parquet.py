@@ -26,7 +26,7 @@ from tests.properties import examples
 from .reviews_material import files, refined, written_files
 from .test_reviews_refine import ALL_COLUMNS, DATA, relaxed
 
-SAMPLE = b"\n".join(raw_lines(rows=3000, seed=4)) + b"\n"
+SAMPLE = b"\n".join(raw_lines(rows=1000, seed=4)) + b"\n"
 FILES = sorted(path.name for path in DATA.glob("*.jsonl.gz")) or ["../shared/data"]
 
 
@@ -123,9 +123,9 @@ def test_the_memory_for_copies_is_a_set(batches):
 
 
 def test_the_memory_for_copies_stays_within_its_bound():
-    limit = 20_000
+    limit = 4_000
     seen = Seen(limit)
-    keys = np.random.default_rng(1).integers(1, 2**63, 50_000, np.uint64)
+    keys = np.random.default_rng(1).integers(1, 2**63, 10_000, np.uint64)
     for first in range(0, len(keys), 1000):
         seen.add(keys[first : first + 1000])
     assert len(seen) == limit
