@@ -6,7 +6,7 @@ SHELL := bash
 # --- what the command line says ---------------------------------------------------------------
 # A knob is what stands on make's own command line: an exported STAGE=prod deletes nothing here.
 KNOBS := STAGE VERSION DATA FORCE ONCE CI ALONE FILE IN OUT PORT TRACKING_PORT \
-  TEXT TITLE VERIFIED EXPLAIN CONFIRM GROUP
+  TEXT TITLE VERIFIED EXPLAIN CONFIRM GROUP REQUESTS REVIEWS AGAINST
 IGNORED_KNOBS := $(strip $(foreach k,$(KNOBS),$(if $(filter environment%,$(origin $k)),$k)))
 $(foreach k,$(IGNORED_KNOBS),$(eval override $k :=))
 unexport $(KNOBS)
@@ -226,6 +226,11 @@ deploy: package ## Deploy every stack; asks before rights change (STAGE= CI=1)
 destroy: setup ## Empty and delete every stack (STAGE= CONFIRM=its name)
 	@$(call operate,CONFIRM,destroy --stage $(stage) $(call given,CONFIRM,--confirm))
 
+cost: package ## A month's price, by part (STAGE= REQUESTS= REVIEWS= AGAINST=)
+	@$(call operate,REQUESTS REVIEWS AGAINST,cost --stage $(stage) \
+	  $(call given,REQUESTS,--requests-per-day) $(call given,REVIEWS,--reviews-per-month) \
+	  $(call given,AGAINST,--against))
+
 release: setup ## Release a package (STAGE= VERSION= FORCE= CONFIRM=its stage)
 	@$(call operate,VERSION FORCE CONFIRM,release --stage $(stage) $(call given,VERSION,--version) \
 	  $(if $(call yes,FORCE),--force) $(call given,CONFIRM,--confirm))
@@ -260,4 +265,4 @@ predict: setup ## A batch job (STAGE= FILE= or IN=prefix, OUT= VERSION=)
 	@$(call operate,FILE IN OUT VERSION,predict --stage $(stage) $(call given,FILE,--file) \
 	  $(call given,IN,--in) $(call given,OUT,--out) $(call given,VERSION,--version))
 
-.PHONY: templates help doctor ready history ask cloud notebooks ray setup run status check test newcomer image bench diagrams lock package synth diff deploy destroy release rollback sleep wake remove refine learn drift lineage predict
+.PHONY: cost templates help doctor ready history ask cloud notebooks ray setup run status check test newcomer image bench diagrams lock package synth diff deploy destroy release rollback sleep wake remove refine learn drift lineage predict

@@ -183,6 +183,29 @@ def ask(asked: argparse.Namespace) -> None:
     print(json.dumps(post(_deployed(asked), review), indent=2, ensure_ascii=False))
 
 
+def cost(asked: argparse.Namespace) -> None:
+    """Price a month of the stage by its templates: idle, under load, asleep; or what changes."""
+    from tempfile import TemporaryDirectory
+
+    from operate import cost as pricing
+    from operate.assembly import assembly_of, synthesise
+
+    place = Place(asked.stage, asked.home)
+    region = place.settings.region
+    usage = pricing.Usage(
+        requests_per_day=asked.requests_per_day, reviews_per_month=asked.reviews_per_month
+    )
+    with TemporaryDirectory() as folder:
+        made = asked.templates or synthesise(place, Path(folder))
+        now = pricing.estimate(pricing.read_templates(made), usage, region)
+    if not asked.against:
+        print(pricing.describe(now, usage))
+        return
+    with assembly_of(place, asked.against) as other:
+        before = pricing.estimate(pricing.read_templates(other), usage, region)
+    print(pricing.compare(before, now))
+
+
 def run_cdk(asked: argparse.Namespace) -> int:
     """Run the CDK CLI with the stage in the environment."""
     place = Place(asked.stage, asked.home)
@@ -220,6 +243,13 @@ def _port(text: str) -> int:
     number = int(text)
     if not 0 < number < 65536:
         raise argparse.ArgumentTypeError(f"{number} is no port: 1 to 65535 are")
+    return number
+
+
+def _amount(text: str) -> float:
+    number = float(text)
+    if not 0 <= number < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text} is no amount: 0 or more are")
     return number
 
 
@@ -277,6 +307,12 @@ def _parser() -> argparse.ArgumentParser:
     one.add_argument("--title", default="")
     one.add_argument("--verified", choices=("yes", "no"), help="default: not said")
     one.add_argument("--explain", action="store_true", help="the words that decided, too")
+    one = command(cost)
+    one.add_argument("--requests-per-day", type=_amount, default=0, metavar="N")
+    one.add_argument("--reviews-per-month", type=_amount, default=0, metavar="N")
+    one.add_argument("--templates", type=Path, help="that `make synth` wrote; default: made now")
+    one.add_argument("--against", default="", help="a commit, or a folder of templates")
+    one.set_defaults(when_stopped="nothing was changed")
     one = command(run_cdk, "cdk")
     one.add_argument("argv", nargs=argparse.REMAINDER, help="arguments of the CDK CLI")
     return parser
