@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
@@ -46,19 +47,20 @@ def last(deployment: Deployment) -> dict[str, Any] | None:
     return found
 
 
-def history(deployment: Deployment, most: int) -> list[dict[str, Any]]:
-    """Decisions and ends of releases, newest first, at most so many."""
+def history(deployment: Deployment) -> Iterator[dict[str, Any]]:
+    """Decisions and ends of releases, newest first; each is read when it is asked for."""
     bucket = deployment[outputs.MODELS_BUCKET]
-    found = (key for key in objects.list_keys(bucket, keys.RELEASES) if key != keys.DECISION)
-    ordered = sorted(found, reverse=True)[:most]
-    return [json.loads(objects.read(bucket, key)) for key in ordered]
+    found = objects.list_objects(bucket, keys.RELEASES)
+    for item in sorted(found, key=lambda item: (item.modified, item.key), reverse=True):
+        if item.key != keys.DECISION:
+            yield json.loads(objects.read(bucket, item.key))
 
 
-def released(deployment: Deployment) -> list[str]:
-    """Packages that have gone live, newest first, each once."""
-    records = history(deployment, 1_000)
-    live = [r["model_package_arn"] for r in records if r["outcome"] == RELEASED]
-    return list(dict.fromkeys(live))
+def released(deployment: Deployment) -> Iterator[str]:
+    """Packages that have gone live, newest first."""
+    for record in history(deployment):
+        if record["outcome"] == RELEASED:
+            yield record["model_package_arn"]
 
 
 def line(record: dict[str, Any]) -> str:

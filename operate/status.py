@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from itertools import islice
 from pathlib import Path
 
 from rich.console import Console
@@ -90,7 +91,7 @@ def show(deployment: Deployment, home: Path, console: Console) -> None:
         rows.append((f"version {package.version}", row))
     rows += [
         ("history", f"{_moment(record.get('time', ''))}  {decisions.line(record)}")
-        for record in decisions.history(deployment, HISTORY)
+        for record in islice(decisions.history(deployment), HISTORY)
     ]
     for key, name in MACHINES.items():
         for execution in machines.executions(deployment[key])[:SHOWN]:

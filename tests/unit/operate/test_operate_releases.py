@@ -114,10 +114,10 @@ def test_the_history_says_who_decided_what_sleep_and_wake_too(
     put_to_sleep(aws, monkeypatch, package)
     releases.wake(aws.deployment)
     me = aws.client("sts").get_caller_identity()["Arn"]
-    lines = {decisions.line(record) for record in decisions.history(aws.deployment, 9)}
+    lines = {decisions.line(record) for record in decisions.history(aws.deployment)}
     assert {f"sleep of version 1, by {me}", f"wake of version 1, by {me}"} < lines
     assert "version 1 released: no reason given" in lines
-    assert [r["outcome"] for r in decisions.history(aws.deployment, 1)] in (["asleep"], ["asked"])
+    assert next(decisions.history(aws.deployment))["outcome"] == "asked"
 
 
 def test_what_is_live_is_not_woken_over(aws: Aws, monkeypatch: pytest.MonkeyPatch) -> None:
