@@ -15,6 +15,7 @@ from infra.blocks.machine import Machine
 from infra.blocks.narrow_role import NarrowRole
 from infra.blocks.statements import allow, may_pass, may_publish, may_read, may_write
 from infra.machines import release
+from infra.machines.release_states import ReleaseParts
 from infra.platform import Platform
 from lambdas.contract import keys, packages
 from lambdas.contract.events import RELEASE_REQUESTED
@@ -89,7 +90,7 @@ class Release(Construct):
     def _machine(self) -> Machine:
         functions = (self.validate, self.verify, self.golden, self.record)
         validate, verify, golden, record = (function.published for function in functions)
-        parts = release.ReleaseParts(
+        parts = ReleaseParts(
             stack_name=self._stage.stack_name("Endpoint"),
             role_arn=self.role.role_arn,
             validate=validate,

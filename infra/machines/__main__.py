@@ -9,6 +9,7 @@ from pathlib import Path
 
 from infra.machines import learning, preprocessing, release
 from infra.machines.diagram import mermaid
+from infra.machines.release_states import ReleaseParts
 from infra.machines.states import State
 from lambdas.contract import names
 
@@ -34,7 +35,7 @@ LEARN = learning.LearningParts(
     settle_seconds=0,
     releases=True,
 )
-RELEASE = release.ReleaseParts(
+RELEASE = ReleaseParts(
     stack_name="endpoint",
     role_arn="role",
     validate="validate",
