@@ -5,7 +5,6 @@ import gzip
 import io
 import re
 
-import duckdb
 import numpy as np
 import pandas as pd
 import pyarrow.compute as pc
@@ -137,6 +136,8 @@ def test_the_memory_for_copies_stays_within_its_bound():
 @pytest.mark.slow
 @pytest.mark.parametrize("name", FILES)
 def test_real_files_add_up_and_are_read_by_three_readers(name, tmp_path):
+    import duckdb
+
     if not (source := DATA / name).is_file():
         pytest.skip("no ../shared/data")
     counts = refine_files([source], tmp_path).counts
