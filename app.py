@@ -26,7 +26,7 @@ from infra.stacks.operations import OperationsStack, Signals
 from infra.stacks.preprocessing import PreprocessingStack
 from infra.stacks.serving import ServingStack
 from infra.stage import Stage, StageError
-from infra.trust import tie_roles
+from infra.trust import bound_roles
 
 HERE = Path(__file__).resolve().parent
 
@@ -72,7 +72,7 @@ def compose(app: cdk.App, stage: Stage, packages: Packages, source: DeployedSour
     in_order(foundation, preprocessing, learning, endpoint, serving, operations)
     nodes = app.node.find_all()
     encrypt_logs(nodes, foundation.data_key.key_arn)
-    tie_roles(nodes, stage.account)
+    bound_roles(nodes, stage)
     acknowledge_wildcards(nodes)
 
 

@@ -211,6 +211,24 @@ class AuditSettings(StagePart, frozen=True, kw_only=True):
     trail: Literal["own", "organisation"]
 
 
+class CostSettings(StagePart, frozen=True, kw_only=True):
+    """What a month may cost, and when an endpoint that nobody asks is worth a word, or goes."""
+
+    budget_dollars: int
+    idle_hours: int
+    sleep_when_idle: bool
+
+    limits: ClassVar[Mapping[str, Limit]] = {
+        "budget_dollars": Range(0, 1_000_000),
+        "idle_hours": Range(0, 168),  # CloudWatch looks back seven days
+    }
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.sleep_when_idle and not self.idle_hours:
+            raise ValueError("sleep_when_idle needs idle_hours: after how many it sleeps")
+
+
 class ProtectionSettings(StagePart, frozen=True, kw_only=True):
     """What stands between a slip and a loss.
 
@@ -237,13 +255,18 @@ class Stage(StagePart, frozen=True, kw_only=True):
     monitoring: MonitoringSettings
     alerts: AlertSettings
     audit: AuditSettings
+    cost: CostSettings
     protection: ProtectionSettings
+    permissions_boundary: str
     tags: dict[str, str]
 
     limits: ClassVar[Mapping[str, Limit]] = {
         "label": Form(
             r"[a-z][a-z0-9]*(-[a-z0-9]+)*",
             "lower-case letters, digits and single dashes between them, a letter first",
+        ),
+        "permissions_boundary": Form(
+            r"|arn:aws:iam::\d{12}:policy/\S+", "empty, or the ARN of a managed policy"
         ),
         "account": Form(r"\d{12}", "the 12 digits of an account"),
         "region": Form(r"[a-z]{2}(-[a-z]+)+-\d", "the name of a Region, as us-east-1"),

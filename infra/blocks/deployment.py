@@ -8,6 +8,7 @@ import aws_cdk as cdk
 from aws_cdk import aws_lambda as lambda_
 
 from infra.stage import Stage
+from lambdas.contract.names import APP
 
 
 class StackProperties(TypedDict):
@@ -24,7 +25,8 @@ def stack_properties(stage: Stage, stack: str) -> StackProperties:
     return {
         "stack_name": stage.stack_name(stack),
         "env": cdk.Environment(account=stage.account, region=stage.region),
-        "tags": stage.tags,
+        # For cost allocation; CloudFormation hands them on to every resource.
+        "tags": {"application": APP, "stage": stage.label, **stage.tags},
         "termination_protection": stage.protection.termination,
     }
 

@@ -23,6 +23,8 @@ class Alerts(Construct):
         )
         self._let_in("cloudwatch.amazonaws.com", stage.arn("cloudwatch", f"alarm:{stage.name()}-*"))
         self._let_in("events.amazonaws.com", stage.arn("events", f"rule/{stage.name()}-*"))
+        if stage.cost.budget_dollars:
+            self._let_in("budgets.amazonaws.com", f"arn:aws:budgets::{stage.account}:*")
         for address in stage.alerts.emails:
             self._subscribe(subscriptions.EmailSubscription(address))
         self.inbox = self._inbox() if stage.alerts.inbox else None

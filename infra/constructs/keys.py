@@ -26,6 +26,8 @@ class Keys(Construct):
         self.data.add_to_resource_policy(_for_trail(stage))
         self.alerts.add_to_resource_policy(_for_alarms(stage))
         self.alerts.add_to_resource_policy(_for_rules(stage))
+        if stage.cost.budget_dollars:
+            self.alerts.add_to_resource_policy(_for_budgets(stage))
 
     def _key(self, id: str, stage: Stage) -> kms.Key:
         return kms.Key(
@@ -83,6 +85,18 @@ def _for_alarms(stage: Stage) -> iam.PolicyStatement:
         {
             **_for_topic(stage),
             "ArnLike": {"aws:SourceArn": stage.arn("cloudwatch", f"alarm:{stage.name()}-*")},
+        },
+    )
+
+
+def _for_budgets(stage: Stage) -> iam.PolicyStatement:
+    """Budgets, which publish too; its guide names these two conditions for key and topic."""
+    return _statement(
+        "budgets.amazonaws.com",
+        ["kms:Decrypt", "kms:GenerateDataKey*"],
+        {
+            "StringEquals": {"aws:SourceAccount": stage.account},
+            "ArnLike": {"aws:SourceArn": f"arn:aws:budgets::{stage.account}:*"},
         },
     )
 

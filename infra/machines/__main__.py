@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from infra.machines import learning, preprocessing, release
+from infra.machines import learning, preprocessing, release, sleep
 from infra.machines.diagram import mermaid
 from infra.machines.release_states import ReleaseParts
 from infra.machines.states import State
@@ -46,6 +46,16 @@ RELEASE = ReleaseParts(
     subject="stage",
 )
 
+SLEEP = sleep.SleepParts(
+    stack_name="endpoint",
+    role_arn="role",
+    live_parameter="live",
+    models_bucket="models",
+    topic_arn="alerts",
+    subject="stage",
+    idle_hours=1,
+)
+
 
 def definitions() -> dict[str, State]:
     """Every machine by its name, of a stage that releases by itself."""
@@ -53,6 +63,7 @@ def definitions() -> dict[str, State]:
         names.PREPROCESS: preprocessing.definition(PREPROCESS),
         names.LEARN: learning.definition(LEARN),
         names.RELEASE: release.definition(RELEASE),
+        names.SLEEP: sleep.definition(SLEEP),
     }
 
 

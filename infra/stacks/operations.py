@@ -16,6 +16,7 @@ from infra.blocks.deployment import stack_properties
 from infra.blocks.guardrails import endpoint_metric
 from infra.blocks.machine import machine_arn
 from infra.blocks.outages import api_metric
+from infra.constructs.budget import Budget
 from infra.constructs.dashboard import Dashboard
 from infra.constructs.monitor import Monitor
 from infra.platform import Platform
@@ -91,6 +92,8 @@ class OperationsStack(cdk.Stack):
             alert_topic_arn=platform.alerts.arn,
             alarms=first_alarms(stage, signals, monitor),
         )
+        if stage.cost.budget_dollars:
+            Budget(self, "Budget", stage=stage, alert_topic_arn=platform.alerts.arn)
         Dashboard(self, "Dashboard", stage=stage, graphs=graphs(stage, signals))
         cdk.CfnOutput(self, outputs.MONITOR_FUNCTION, value=monitor.check.function.function_name)
 

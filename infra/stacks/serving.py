@@ -6,12 +6,14 @@ import aws_cdk as cdk
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
-from infra.blocks.alarms import Alarms
+from infra.blocks.alarms import Alarm, Alarms
 from infra.blocks.deployment import stack_properties
 from infra.blocks.guardrails import api_alarm
+from infra.blocks.idleness import idle_alarm, sleep_alarm
 from infra.blocks.outages import outage_alarms
 from infra.constructs.client import Client
 from infra.constructs.firewall import Firewall
+from infra.constructs.idle import IdleSleep
 from infra.constructs.observations import ObservationDelivery
 from infra.constructs.ratings import TIMEOUT_SECONDS, Ratings
 from infra.constructs.ratings_api import MODEL, RATE, WHOLE, RatingsApi
@@ -87,6 +89,7 @@ class ServingStack(cdk.Stack):
             alert_topic_arn=platform.alerts.arn,
             alarms=[api_alarm(self.ratings.server_error_share())],
         )
+        self._watch_idleness(platform, models)
         Alarms(
             self,
             "Outages",
@@ -109,3 +112,30 @@ class ServingStack(cdk.Stack):
             (outputs.ENDPOINT_ROLE_ARN, self.release.role.role_arn),
         ):
             cdk.CfnOutput(self, key, value=value)
+
+    def _watch_idleness(self, platform: Platform, models: s3.IBucket) -> None:
+        """An alarm where the stage wants one; and a machine that it starts."""
+        stage = platform.stage
+        alarms: list[Alarm] = []
+        if stage.cost.idle_hours:
+            alarms.append(idle_alarm(stage))
+        if stage.cost.sleep_when_idle:
+            idle = IdleSleep(
+                self,
+                "Idle",
+                platform=platform,
+                endpoint_role=self.release.role,
+                models=models,
+            )
+            alarms += [
+                sleep_alarm(idle.failed()),
+                idle.dead_letters.alarm("SleepDeadLetters", "The idle alarm started nothing."),
+            ]
+        if alarms:
+            Alarms(
+                self,
+                "Idleness",
+                stage=stage,
+                alert_topic_arn=platform.alerts.arn,
+                alarms=alarms,
+            )

@@ -9,6 +9,7 @@ APP = "review-stars"
 STACKS = ("foundation", "preprocessing", "learning", "endpoint", "serving", "operations")
 LEARNING_STACK, ENDPOINT_STACK = "learning", "endpoint"
 PREPROCESS, LEARN, RELEASE = "preprocess", "learn", "release"  # the state machines
+SLEEP = "sleep"  # another, of stages that sleep when they are idle
 PREDICT = "predict"  # batch jobs
 
 

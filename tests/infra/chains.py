@@ -17,6 +17,7 @@ from .synthesis import Json, Resource, Templates, listed, text
 
 ROOT = Path(__file__).parents[2]
 ALARMS = ("AWS::CloudWatch::Alarm", "AWS::CloudWatch::CompositeAlarm")
+BUDGETS = "budgets.amazonaws.com"
 CLOUDWATCH, EVENTS = "cloudwatch.amazonaws.com", "events.amazonaws.com"
 
 
@@ -56,6 +57,25 @@ def broken_links(templates: Templates, alarm: Resource) -> Iterator[str]:
                 yield f"the topic's key does not let CloudWatch in ({call})"
         if not subscribed(templates, topic):
             yield "nobody has subscribed to the topic"
+
+
+def topic_hears(templates: Templates, service: str, topic_arn: str) -> list[str]:
+    """What keeps a service that publishes for this account from a topic's subscribers."""
+    topic = topic_of(templates, topic_arn)
+    if topic is None:
+        return [f"no topic {topic_arn}"]
+    source = f"arn:aws:{service.partition('.')[0]}::{templates.stage.account}:budget/any"
+    context = {"aws:SourceArn": source, "aws:SourceAccount": templates.stage.account}
+    found = []
+    if not may_come_in(templates, topic, service, "sns:Publish", context):
+        found.append(f"the topic does not let {service} in")
+    asked = {**context, "kms:EncryptionContext:aws:sns:topicArn": topic_arn}
+    calls = ("kms:Decrypt", "kms:GenerateDataKey")
+    if not all(key_lets_in(templates, topic, service, call, asked) for call in calls):
+        found.append(f"the key does not let {service} in")
+    if not subscribed(templates, topic):
+        found.append("nobody has subscribed to the topic")
+    return found
 
 
 def composed(templates: Templates) -> Iterator[str]:

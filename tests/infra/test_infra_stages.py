@@ -60,6 +60,10 @@ OTHER: dict[str, Any] = {
     "alerts.inbox": True,
     "alerts.emails": ["other@example.com"],
     "audit.trail": "organisation",
+    "cost.budget_dollars": 77,
+    "cost.idle_hours": 77,
+    "cost.sleep_when_idle": True,
+    "permissions_boundary": "arn:aws:iam::222222222222:policy/most",
     "protection.keep_packages": False,
 }
 # Of a serverless stage alone, and so not of prod.
@@ -118,7 +122,8 @@ def stack_properties(folder: Path, path: str, value: object) -> list[Any]:
 def test_tags_are_those_of_every_stack(tmp_path: Path) -> None:
     """CloudFormation hands them on to all resources; the templates hold none."""
     stacks = stack_properties(tmp_path, "tags", {"team": "stars"})
-    assert all(properties["tags"] == {"team": "stars"} for properties in stacks)
+    wanted = {"application": "review-stars", "stage": "prod", "team": "stars"}
+    assert all(properties["tags"] == wanted for properties in stacks)
 
 
 @pytest.mark.parametrize("wanted", [True, False])
@@ -170,6 +175,8 @@ def test_an_unknown_stage_says_which_are_known() -> None:
         ({"region": "Frankfurt"}, "region 'Frankfurt' is not the name of a Region"),
         ({"protection": {"confirm": ["deploy"]}}, "protection.confirm"),
         ({"audit": {"trail": "none"}}, "audit.trail"),
+        ({"cost": {"idle_hours": 0, "sleep_when_idle": True}}, "sleep_when_idle needs idle_hours"),
+        ({"permissions_boundary": "most"}, "'most' is not empty, or the ARN of a managed policy"),
         ({"learning": {"approver_principals": ["lead"]}}, "'lead' is not the ARN of a principal"),
         (
             {"api": {"client_principals": ["arn:aws:iam::1:role/a"]}},
