@@ -60,7 +60,7 @@ class IdleSleep(Construct):
             ),
             may=[
                 [allow(["ssm:GetParameter"], record)],
-                may_write(models, keys.ASLEEP),
+                may_write(models, keys.anything(keys.RELEASES)),
                 [allow(["cloudformation:UpdateStack"], updated, conditions=narrow)],
                 may_pass(endpoint_role.role_arn, "cloudformation.amazonaws.com"),
                 may_publish(platform.alerts),

@@ -11,6 +11,12 @@ from infra.machines.states import State, call, caught, publish
 from lambdas.contract import keys, releases
 from lambdas.contract.live import NONE
 
+HISTORY = (
+    f"States.Format('{keys.RELEASES}{{}}{{}}{{}}T{{}}{{}}{{}}Z-{releases.SLEEP}.json', "
+    + ", ".join(f"$.now.parts[{n}]" for n in range(6))
+    + ")"
+)
+
 
 @dataclass(frozen=True, kw_only=True)
 class SleepParts:
@@ -49,20 +55,18 @@ def definition(parts: SleepParts) -> State:
                 "Choices": [
                     {"Variable": "$.live.package", "StringEquals": NONE, "Next": "NothingLive"}
                 ],
-                "Default": "KeepPackage",
+                "Default": "ParseTime",
             },
             "NothingLive": {"Type": "Succeed"},
-            "KeepPackage": call(
-                "s3:putObject",
-                {
-                    "Bucket": parts.models_bucket,
-                    "Key": keys.ASLEEP,
-                    "Body": {"model_package_arn.$": "$.live.package"},
-                },
-                ResultPath=None,
-                Next="UpdateStack",
-                Catch=caught("NotifyAwake"),
-            ),
+            # 2026-11-28T09:23:53.123Z in its parts: the history is read in the order of its keys.
+            "ParseTime": {
+                "Type": "Pass",
+                "Parameters": {"parts.$": "States.StringSplit($$.State.EnteredTime, '-:T.Z')"},
+                "ResultPath": "$.now",
+                "Next": "RecordSleep",
+            },
+            "RecordSleep": _keep(parts, {"Key.$": HISTORY}, "KeepDecision"),
+            "KeepDecision": _keep(parts, {"Key": keys.DECISION}, "UpdateStack"),
             # Refused while a release goes on: then somebody does use the endpoint.
             "UpdateStack": {
                 "Type": "Task",
@@ -81,6 +85,24 @@ def definition(parts: SleepParts) -> State:
             "Failed": {"Type": "Fail", "ErrorPath": "$.error.Error", "CausePath": "$.error.Cause"},
         },
     }
+
+
+def _keep(parts: SleepParts, key: State, next: str) -> State:
+    """Write it down as a person's sleep is, before it is done: `wake` looks there."""
+    decision = {
+        "time.$": "$$.State.EnteredTime",
+        "command": releases.SLEEP,
+        "by": "the Sleep machine",
+        "model_package_arn.$": "$.live.package",
+        "outcome": releases.ASLEEP,
+    }
+    return call(
+        "s3:putObject",
+        {"Bucket": parts.models_bucket, **key, "Body": decision},
+        ResultPath=None,
+        Next=next,
+        Catch=caught("NotifyAwake"),
+    )
 
 
 def _update(parts: SleepParts) -> State:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 
+import msgspec
 import pytest
 
 from infra.stage import Stage
+from lambdas.contract import keys
+from lambdas.release.undone import PersonDecision
 
 from . import sweeps
 from .authorization import half_granted, idle_actions, unfit_resources, unknown_conditions
@@ -79,9 +82,14 @@ def test_an_idle_endpoint_rings_where_the_stage_says_so(every_stage: dict[str, T
 
 def test_the_idle_alarm_takes_the_endpoint_down_so_that_wake_finds_it(sleepy: Templates) -> None:
     states = machine(sleepy)
-    kept, update = states["KeepPackage"]["Parameters"], states["UpdateStack"]["Parameters"]
-    assert kept["Key"] == "releases/asleep.json"
-    assert kept["Body"] == {"model_package_arn.$": "$.live.package"}
+    kept, update = states["KeepDecision"]["Parameters"], states["UpdateStack"]["Parameters"]
+    assert kept["Key"] == keys.DECISION
+    written = {name.removesuffix(".$") for name in kept["Body"]}
+    assert written == {"outcome", *(f.name for f in msgspec.structs.fields(PersonDecision))}
+    assert (kept["Body"]["command"], kept["Body"]["outcome"]) == ("sleep", "asleep")
+    history = states["RecordSleep"]["Parameters"]
+    assert history["Body"] == kept["Body"]
+    assert history["Key.$"].startswith("States.Format('releases/{}{}{}T{}{}{}Z-sleep.json', $.now")
     changed = {p["ParameterKey"]: p for p in update["Parameters"]}
     assert changed["ModelPackageArn"]["ParameterValue"] == ""
     assert changed["Release"]["UsePreviousValue"] is changed["Rollout"]["UsePreviousValue"] is True
