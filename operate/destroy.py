@@ -20,8 +20,8 @@ BUCKET, GROUP = "AWS::S3::Bucket", "AWS::SageMaker::ModelPackageGroup"
 VERSION = "AWS::Lambda::Version"
 LEFT = (
     "left, as they are the account's: the CDK bootstrap stack and its assets (`cdk gc` deletes "
-    "unused ones), what SageMaker and CloudWatch remember of jobs and metrics; keys that were "
-    "deleted wait for 30 days"
+    "unused ones), the log groups of SageMaker's jobs (/aws/sagemaker/), past jobs and metrics; "
+    "keys that were deleted wait for 30 days"
 )
 
 

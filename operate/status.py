@@ -10,6 +10,7 @@ from rich.console import Console
 
 from lambdas.contract import names, outputs
 from lambdas.contract.live import NONE
+from lambdas.contract.releases import SLEEP
 from lambdas.ports import machines, models, parameters
 from lambdas.ports.api import base_url
 from operate import clock, decisions
@@ -82,7 +83,7 @@ def _results(output: object) -> list[str]:
 def show(deployment: Deployment, home: Path, console: Console) -> None:
     """Print the state of a stage."""
     live = parameters.read(deployment[outputs.LIVE_PARAMETER])
-    rows = [("live", "no model is released" if live == NONE else describe(live))]
+    rows = [("live", _without_model(deployment) if live == NONE else describe(live))]
     if live != NONE:
         endpoint = models.describe_endpoint(deployment[outputs.ENDPOINT_NAME])
         rows.append(("endpoint", f"{endpoint.status}, {endpoint.configuration}"))
@@ -102,6 +103,14 @@ def show(deployment: Deployment, home: Path, console: Console) -> None:
         rows += [("alert", f"{_moment(alert.time)}  {alert.line}") for alert in alerts]
     rows.append(("API", base_url(deployment[outputs.API_ID], deployment[outputs.API_STAGE])))
     show_rows(console, rows)
+
+
+def _without_model(deployment: Deployment) -> str:
+    """Why nothing answers: what was put to sleep, and how it comes back."""
+    last = decisions.last(deployment)
+    if last is None or last["command"] != SLEEP:
+        return "no model is released"
+    return f"{describe(last['model_package_arn'])} sleeps: `make wake` brings it back"
 
 
 def _moment(text: str) -> str:

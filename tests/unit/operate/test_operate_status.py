@@ -15,10 +15,10 @@ from rich.console import Console
 
 from lambdas.ports import machines, models
 from lambdas.ports.machines import Described
-from operate import clock, status
+from operate import clock, decisions, status
 from operate.progress import RunProgress, show, wrap
 from operate.status import Watch
-from tests.unit.operate.conftest import Aws
+from tests.unit.operate.conftest import ACCOUNT, Aws
 
 KIRITIMATI = timezone(timedelta(hours=14))
 ZONED = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC")
@@ -65,6 +65,20 @@ def test_status_has_one_zone_in_every_line(
     assert f"registered {datetime.now(UTC):%F}" in text
     assert "2026-11-28 01:00:02 UTC  released: version 1 released" in text
     assert "version 1" in text
+
+
+def test_a_stage_that_sleeps_says_what_comes_back_and_who_put_it_there(
+    aws: Aws, tmp_path: Path
+) -> None:
+    decisions.record(aws.deployment, "sleep", aws.register())
+    said = io.StringIO()
+    status.show(aws.deployment, tmp_path, Console(file=said, width=200))
+    assert "version 1 sleeps: `make wake` brings it back" in said.getvalue()
+    assert f"sleep of version 1, by arn:aws:sts::{ACCOUNT}" in said.getvalue()
+    decisions.record(aws.deployment, "wake", aws.register())
+    said = io.StringIO()
+    status.show(aws.deployment, tmp_path, Console(file=said, width=200))
+    assert "no model is released" in said.getvalue()
 
 
 def test_a_stage_without_a_model_says_so(aws: Aws, tmp_path: Path) -> None:
