@@ -41,6 +41,10 @@ SCHEDULED = json.dumps('"reason":"schedule"').strip('"')  # what a schedule tell
 MAIL = 100  # messages of a month in which something goes wrong
 
 
+HEADER = ("part", "idle", "under load", "asleep")
+RULE = ("---", "---:", "---:", "---:")
+
+
 class Prices(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """US dollars by unit, of one region and day."""
 
@@ -174,7 +178,7 @@ def _cost(charge: Charge, table: Prices) -> Costs:
 
 def describe(found: Estimate, usage: Usage) -> str:
     """The estimate as a Markdown table, with what it rests on."""
-    rows = [("part", "idle", "under load", "asleep"), ("---", "---:", "---:", "---:")]
+    rows = [HEADER, RULE]
     for name, cost in [*found.parts.items(), ("**all**", found.total)]:
         rows.append((name, _usd(cost.idle), _usd(cost.load), _usd(cost.asleep)))
     load = (
@@ -188,7 +192,7 @@ def describe(found: Estimate, usage: Usage) -> str:
 
 def compare(before: Estimate, after: Estimate) -> str:
     """What changes between two estimates, as a Markdown table; equal parts are left out."""
-    rows = [("part", "idle", "under load", "asleep"), ("---", "---:", "---:", "---:")]
+    rows: list[tuple[str, ...]] = [HEADER, RULE]
     names = sorted({*before.parts, *after.parts})
     pairs = [(n, before.parts.get(n, Costs()), after.parts.get(n, Costs())) for n in names]
     for name, old, new in [*pairs, ("**all**", before.total, after.total)]:
