@@ -1,6 +1,7 @@
 """Refines raw files on a disk into a folder.
 
-OUT/reviews/00000.parquet    the rows of the first file
+OUT/reviews/00000.parquet    the rows of the first file; of one that is refused as a whole (another
+                             scale, another encoding) `00000.parquet.refused`, which nothing reads
 OUT/rejected/00000.jsonl     its rejected lines
 OUT/manifest/counts.json     what became of every line; written last, so the rest is whole
 """
@@ -22,7 +23,8 @@ from reviews.source import Stream
 
 SUFFIXES = (".jsonl", ".jsonl.gz", ".json.gz")  # the last: as the sets of 2018 and 2014 are named
 REMEDY = "get the whole file again, as lines of JSON, plain or gzip"
-OUTPUTS = {"reviews": "*.parquet", "rejected": "*.jsonl", "manifest": "counts.json"}
+REFUSED = ".refused"
+OUTPUTS = {"reviews": "*.parquet*", "rejected": "*.jsonl", "manifest": "counts.json"}
 
 OnProgress = Callable[[int, Counts], None]  # bytes of the files and lines, so far
 
@@ -113,12 +115,13 @@ class _Run:
         if fault := counts.fault():
             names = describe_fields(self._first_rejected)
             self.unreadable[str(source)] = f"{fault}; {names}" if names else fault
+            rows = self._rows(number)
+            rows.rename(rows.with_name(f"{rows.name}{REFUSED}"))
 
     def _refine(self, number: int, head: bytes, raw: BinaryIO) -> None:
         """Refine one file. head: what was read of it already: a pipe gives nothing twice."""
-        rows = self._out / "reviews" / f"{number:05}.parquet"
         with (
-            rows.open("w+b") as table,
+            self._rows(number).open("w+b") as table,
             (self._out / "rejected" / f"{number:05}.jsonl").open("wb") as self._rejected,
         ):
 
@@ -132,6 +135,9 @@ class _Run:
                 parquet.write(self.refiner.stream(watched, again), table)
             except UnreadableSourceError as error:
                 raise UnreadableSourceError(f"{error}; {REMEDY}") from None
+
+    def _rows(self, number: int) -> Path:
+        return self._out / "reviews" / f"{number:05}.parquet"
 
     def _reject(self, line: Rejected) -> None:
         self._first_rejected = self._first_rejected or line.line

@@ -143,11 +143,25 @@ def test_one_file_that_is_something_else_does_not_stop_the_others(tmp_path, refi
     assert "unzip" in capsys.readouterr().err
 
 
-def test_another_scale_that_shows_late_is_said(tmp_path, refine, capsys):
-    early = b'{"rating": 4, "text": "%s"}\n' % (b"word " * 100)
-    late = b'{"rating": 8, "text": "word"}\n' * 300
-    assert refine({"a.jsonl": early * 1_000 + late}) == 1
-    assert "300 of 1,300 ratings are above 5" in capsys.readouterr().err
+EARLY = b'{"rating": 4, "text": "%s"}\n' % (b"word " * 100) * 1_000
+
+
+@pytest.mark.parametrize(
+    ("late", "words"),
+    [
+        (b'{"rating": 8, "text": "word"}\n' * 300, "300 of 1,300 ratings are above 5"),
+        (b'{"rating": 4, "text": "caf\xe9"}\n' * 300, "300 of 1,300 lines are not UTF-8"),
+    ],
+    ids=["scale", "encoding"],
+)
+def test_what_shows_late_is_said_and_leaves_no_rows(tmp_path, refine, capsys, late, words):
+    assert refine({"a.jsonl": EARLY + late, "b.jsonl": GOOD}) == 1
+    assert words in capsys.readouterr().err
+    kept = tmp_path / "out" / "reviews"
+    assert [path.name for path in kept.glob("*.parquet")] == ["00001.parquet"]
+    assert (kept / "00000.parquet.refused").exists()
+    assert refine({"b.jsonl": GOOD}) == 0
+    assert not (kept / "00000.parquet.refused").exists()
 
 
 def test_a_file_of_copies_alone_is_no_fault(refine):
