@@ -1,8 +1,8 @@
 """API Gateway answers its own refusals and failures by the stage's gateway responses.
 
 Gap: MiniStack answers past the gateway responses where a role may not call, where a function fails
-and where it fails itself; it refuses a path that is none with the caller's rights; it knows no
-limit of a body's size and of a function's time.
+and where it fails itself; it refuses a path that is none with the caller's rights; it answers 404
+for an API or a stage that is none; it knows no limit of a body's size and of a function's time.
 Delete, part by part, when it does.
 Source: "Gateway response types" and "Quotas" in the service's guide.
 """
@@ -16,7 +16,7 @@ from typing import Any
 
 import ministack.app as ministack
 from ministack.core.responses import new_uuid
-from ministack.services import apigateway_v1
+from ministack.services import apigateway, apigateway_v1
 
 logger = logging.getLogger(__name__)
 MAX_BODY_BYTES = 10 * 1024 * 1024
@@ -27,6 +27,12 @@ MESSAGES = {
     "DEFAULT_5XX": "Internal server error",
 }
 Response = tuple[int, dict[str, str], Any]
+# No gateway response is set where there is no API, or no such stage of it.
+FORBIDDEN: Response = (
+    403,
+    {"Content-Type": "application/json", "x-amzn-errortype": "ForbiddenException"},
+    b'{"message":"Forbidden"}',
+)
 
 # What went wrong while the function was asked: a list that the caller of the route reads.
 _failures: contextvars.ContextVar[list[str] | None] = contextvars.ContextVar(
@@ -53,6 +59,8 @@ def _wrap_refusal() -> None:
         query_params: dict[str, Any],
         iam_action: str = "execute-api:Invoke",
     ) -> Response | None:
+        if not _is_served(api_id, stage):
+            return FORBIDDEN
         if _has_no_method(api_id, stage, method, execute_path):
             return None  # the route answers MISSING_AUTHENTICATION_TOKEN, whoever asks
         answer = refuse(api_id, stage, method, execute_path, headers, query_params, iam_action)
@@ -149,10 +157,16 @@ def _error(kind: str) -> Any:
     return apigateway_v1._GatewayError(kind, MESSAGES[kind])
 
 
+def _is_served(api_id: str, stage: str) -> bool:
+    """Whether there is such a stage; of an HTTP or WebSocket API the API is enough."""
+    if apigateway_v1.find_api_scope(api_id) is None:
+        return apigateway.find_api_scope(api_id) is not None
+    return stage in apigateway_v1.stages_for_api(api_id)
+
+
 def _has_no_method(api_id: str, stage: str, method: str, path: str) -> bool:
-    """Whether a REST API has this stage, and nothing there for this method and path."""
-    is_known = apigateway_v1.find_api_scope(api_id) is not None
-    if not is_known or stage not in apigateway_v1.stages_for_api(api_id):
+    """Whether a REST API's stage has nothing for this method and path."""
+    if apigateway_v1.find_api_scope(api_id) is None:
         return False
     return apigateway_v1.method_authorization_type(api_id, stage, method, path) is None
 

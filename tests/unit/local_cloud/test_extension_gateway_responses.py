@@ -79,6 +79,19 @@ def test_what_is_no_route_is_answered_alike_whoever_asks(
         assert_problem(answer, 403, "MISSING_AUTHENTICATION_TOKEN")
 
 
+@pytest.mark.parametrize("right", ["execute-api:Invoke", "execute-api:Nothing", ""])
+@pytest.mark.parametrize("wrong", ["api", "stage"])
+def test_where_there_is_no_api_or_no_such_stage_everything_is_forbidden(
+    cloud: Cloud, path: str, wrong: str, right: str
+) -> None:
+    _, _, id, stage, mark = path.split("/")
+    gone = {"api": f"/restapis/nothing123/{stage}/{mark}", "stage": f"/restapis/{id}/prod/{mark}"}
+    url = f"{gone[wrong]}/model"
+    answer = Caller(cloud, may(right)).send(url) if right else cloud.get(url)
+    assert answer.status_code == 403
+    assert json.loads(answer.content) == {"message": "Forbidden"}
+
+
 def test_an_unsigned_call_and_a_foreign_signature_are_problems(cloud: Cloud, path: str) -> None:
     assert_problem(cloud.get(f"{path}/model"), 403, "MISSING_AUTHENTICATION_TOKEN")
     caller = Caller(cloud, INVOKE)
