@@ -58,6 +58,7 @@ REPLACED = {
         "app:_dispatch_service_request",
     ),
     "core.lambda_runtime._detect_runtime_binary": ("runtime", "core.lambda_runtime:Worker._spawn"),
+    "services.cloudformation.provisioners._cw_metric_alarm_record": ("name props", ""),
     "services.cloudformation.stacks._runs_on_worker_thread": ("resource_type", ""),
     "services.cloudformation.stacks._sends_back_failed_update": ("resource_type", ""),
     "services.cloudwatch._dispatch_alarm_actions": ("alarm old_state new_state reason", ""),
