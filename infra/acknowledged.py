@@ -39,6 +39,27 @@ API_LOGS = (
 )
 
 
+FUNCTION_NETWORK = (
+    "ec2:AssignPrivateIpAddresses",
+    "ec2:CreateNetworkInterface",
+    "ec2:DeleteNetworkInterface",
+    "ec2:DescribeNetworkInterfaces",
+    "ec2:DescribeSubnets",
+    "ec2:UnassignPrivateIpAddresses",
+)
+JOB_NETWORK = (
+    "ec2:CreateNetworkInterface",
+    "ec2:CreateNetworkInterfacePermission",
+    "ec2:DeleteNetworkInterface",
+    "ec2:DeleteNetworkInterfacePermission",
+    "ec2:DescribeDhcpOptions",
+    "ec2:DescribeNetworkInterfaces",
+    "ec2:DescribeSecurityGroups",
+    "ec2:DescribeSubnets",
+    "ec2:DescribeVpcs",
+)
+
+
 @dataclass(frozen=True)
 class Wildcard:
     """A resource with a wildcard that may stand in a policy.
@@ -57,6 +78,16 @@ class Wildcard:
 
 
 WILDCARDS = (
+    Wildcard(
+        r"\*",
+        "Lambda makes network interfaces, whose ids nobody knows before",
+        actions=FUNCTION_NETWORK,
+    ),
+    Wildcard(
+        r"\*",
+        "SageMaker makes network interfaces, whose ids nobody knows before",
+        actions=JOB_NETWORK,
+    ),
     Wildcard(
         r"\*",
         "log delivery of Step Functions and API Gateway takes no resource",
@@ -133,10 +164,16 @@ WILDCARDS = (
 
 
 def reason_for(resource: str, actions: list[str]) -> str | None:
-    """Why this wildcard may stand with these actions; None where nothing says so."""
-    return next(
-        (wildcard.reason for wildcard in WILDCARDS if wildcard.covers(resource, actions)), None
-    )
+    """Why this wildcard may stand with these actions; None where nothing says so of one of them.
+
+    CDK joins the statements of a policy that have the same resources.
+    """
+    found = [
+        next((w.reason for w in WILDCARDS if w.covers(resource, [action])), None)
+        for action in actions
+    ]
+    reasons = [reason for reason in found if reason]
+    return "; ".join(dict.fromkeys(reasons)) if len(reasons) == len(found) else None
 
 
 def allowed_wildcards(document: Mapping[str, Any]) -> Iterator[tuple[str, list[str]]]:

@@ -211,6 +211,26 @@ class AuditSettings(StagePart, frozen=True, kw_only=True):
     trail: Literal["own", "organisation"]
 
 
+class NetworkSettings(StagePart, frozen=True, kw_only=True):
+    """Where functions, jobs and the model run; nothing is AWS's own network.
+
+    Jobs but Track, and models on instances, are isolated in either.
+    """
+
+    subnet_ids: list[str]
+    security_group_ids: list[str]
+
+    limits: ClassVar[Mapping[str, Limit]] = {
+        "subnet_ids": Each(Form(r"subnet-[0-9a-f]+", "the id of a subnet")),
+        "security_group_ids": Each(Form(r"sg-[0-9a-f]+", "the id of a security group")),
+    }
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if bool(self.subnet_ids) != bool(self.security_group_ids):
+            raise ValueError("subnet_ids and security_group_ids go together: name both or neither")
+
+
 class CostSettings(StagePart, frozen=True, kw_only=True):
     """What a month may cost, and when an endpoint that nobody asks is worth a word, or goes."""
 
@@ -256,6 +276,7 @@ class Stage(StagePart, frozen=True, kw_only=True):
     alerts: AlertSettings
     audit: AuditSettings
     cost: CostSettings
+    network: NetworkSettings
     protection: ProtectionSettings
     permissions_boundary: str
     tags: dict[str, str]

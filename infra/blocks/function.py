@@ -11,6 +11,7 @@ from aws_cdk import aws_logs as logs
 from constructs import Construct
 
 from infra.blocks.deployment import lambda_architecture, lambda_runtime
+from infra.blocks.network import functions_may_join, of_functions
 from infra.blocks.statements import allow
 from infra.platform import Platform
 
@@ -66,7 +67,7 @@ class Function(Construct):
             assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"),
         )
         self.allow([allow(["logs:CreateLogStream", "logs:PutLogEvents"], log.log_group_arn)])
-        self.allow(*may)
+        self.allow(*may, functions_may_join(platform.stage))
         self.function = lambda_.Function(
             self,
             "Function",
@@ -83,6 +84,9 @@ class Function(Construct):
             reserved_concurrent_executions=reserved_concurrency or None,
             current_version_options=lambda_.VersionOptions(removal_policy=KEPT_FOR_RUNNING),
         )
+        if network := of_functions(platform.stage):  # CDK's own type wants a VPC that it looks up
+            made: lambda_.CfnFunction = self.function.node.default_child  # type: ignore[assignment]
+            made.add_property_override("VpcConfig", network)
         for id, reason in ACKNOWLEDGED.items():
             Validations.of(self.function).acknowledge(Acknowledgment(id=id, reason=reason))
 

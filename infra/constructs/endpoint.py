@@ -12,6 +12,7 @@ from aws_cdk import aws_ssm as ssm
 from constructs import Construct
 
 from infra.blocks.guardrails import VARIANT, guarded, unguarded
+from infra.blocks.network import of_jobs
 from infra.stage import Stage
 from lambdas.contract.live import NONE
 from lambdas.contract.releases import AT_ONCE, CANARY, MODEL_PACKAGE_ARN, RELEASE, ROLLOUT
@@ -55,11 +56,13 @@ class Endpoint(Construct):
         made = sagemaker.CfnModel(
             self,
             "Model",
-            model_name=self._name(role_arn, isolated),
+            model_name=self._name(role_arn, isolated, *of_jobs(self._stage).values()),
             execution_role_arn=role_arn,
             containers=[sagemaker.CfnModel.ContainerDefinitionProperty(model_package_name=package)],
             enable_network_isolation=isolated,
         )
+        if isolated and (network := of_jobs(self._stage)):
+            made.add_property_override("VpcConfig", network["VpcConfig"])
         self._released(made)
         return made
 

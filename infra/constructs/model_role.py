@@ -10,6 +10,7 @@ from aws_cdk import aws_logs as logs
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
+from infra.blocks.network import jobs_may_join
 from infra.blocks.statements import allow, may_count, may_read
 from infra.stage import Stage
 from lambdas.contract import keys
@@ -52,6 +53,7 @@ class ModelRole(Construct):
         for statement in (
             *may_read(models, keys.anything(keys.RUNS)),
             *may_pull,
+            *jobs_may_join(stage),
             allow(["cloudwatch:DescribeAlarms"], *alarms),
             allow([f"logs:{action}" for action in LOG_ACTIONS], log.log_group_arn),
             *may_count(ENDPOINT_LOGS),  # processor and memory of the instances

@@ -11,6 +11,7 @@ from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_sagemaker as sagemaker
 from constructs import Construct
 
+from infra.blocks.network import jobs_may_join
 from infra.blocks.statements import (
     allow,
     may_count_jobs,
@@ -113,6 +114,7 @@ class Training(Construct):
             may_encrypt_volume(_key_arn(models)),
             may_log_jobs(self._stage, *logs),
             may_count_jobs(*logs),
+            jobs_may_join(self._stage),
             self._may_pull,
         ]
 

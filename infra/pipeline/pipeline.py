@@ -112,6 +112,7 @@ class Steps:
                 },
                 "ResourceConfig": self._instance(),
                 "EnableNetworkIsolation": True,
+                **self._network(),
                 **self._spot(),
             },
             "RetryPolicies": RETRIES,
@@ -169,7 +170,7 @@ class Steps:
         step = self._processing("Track", arguments, inputs=inputs, output=keys.TRACKING)
         step["Arguments"] |= {
             "RoleArn": self.resources.tracking_role_arn,
-            "NetworkConfig": {"EnableNetworkIsolation": False},
+            "NetworkConfig": {"EnableNetworkIsolation": False, **self._network()},
             "Environment": environment,
         }
         return step
@@ -250,7 +251,7 @@ class Steps:
                 "ProcessingInputs": inputs,
                 "ProcessingOutputConfig": {"Outputs": outputs, "KmsKeyId": uses.key_arn},
                 "ProcessingResources": {"ClusterConfig": self._instance()},
-                "NetworkConfig": {"EnableNetworkIsolation": True},
+                "NetworkConfig": {"EnableNetworkIsolation": True, **self._network()},
                 "StoppingCondition": {
                     "MaxRuntimeInSeconds": self.stage.learning.max_runtime_seconds
                 },
@@ -271,6 +272,14 @@ class Steps:
             "VolumeSizeInGB": self.stage.learning.volume_gib,
             "VolumeKmsKeyId": self.resources.key_arn,
         }
+
+    def _network(self) -> Json:
+        """The stage's own subnets, where it names any."""
+        wanted = self.stage.network
+        if not wanted.subnet_ids:
+            return {}
+        groups = wanted.security_group_ids
+        return {"VpcConfig": {"SecurityGroupIds": groups, "Subnets": wanted.subnet_ids}}
 
     def _spot(self) -> Json:
         """Spare capacity may be waited for as long again as the run itself may take."""

@@ -52,7 +52,7 @@ def reasons_used(templates: Templates) -> set[Wildcard]:
         for grant in grants(templates, "identity")
         for resource in grant.resources
         for wildcard in WILDCARDS
-        if "*" in resource and wildcard.covers(resource, grant.actions)
+        if "*" in resource and any(wildcard.covers(resource, [a]) for a in grant.actions)
     }
 
 

@@ -74,6 +74,8 @@ OTHER_SERVERLESS: dict[str, Any] = {
 
 # What CDK tells CloudFormation beside the template, what `operate` alone reads, and the account's
 # quota, which only bounds what may be reserved.
+# Both or neither: test_infra_network.py tries them.
+TOGETHER = ("network.subnet_ids", "network.security_group_ids")
 NOT_IN_TEMPLATES = (
     *("label", "tags", "protection.termination", "protection.confirm"),
     "runtime.account_concurrency",
@@ -91,7 +93,7 @@ def paths(kind: type[Any], before: str = "") -> list[str]:
 
 
 def test_every_value_is_tried() -> None:
-    assert sorted([*OTHER, *OTHER_SERVERLESS, *NOT_IN_TEMPLATES]) == sorted(paths(Stage))
+    assert sorted([*OTHER, *OTHER_SERVERLESS, *NOT_IN_TEMPLATES, *TOGETHER]) == sorted(paths(Stage))
 
 
 @pytest.mark.parametrize("path", OTHER)
@@ -175,6 +177,8 @@ def test_an_unknown_stage_says_which_are_known() -> None:
         ({"region": "Frankfurt"}, "region 'Frankfurt' is not the name of a Region"),
         ({"protection": {"confirm": ["deploy"]}}, "protection.confirm"),
         ({"audit": {"trail": "none"}}, "audit.trail"),
+        ({"network": {"subnet_ids": ["subnet-1"]}}, "name both or neither"),
+        ({"network": {"subnet_ids": ["a"]}}, "'a' is not the id of a subnet"),
         ({"cost": {"idle_hours": 0, "sleep_when_idle": True}}, "sleep_when_idle needs idle_hours"),
         ({"permissions_boundary": "most"}, "'most' is not empty, or the ARN of a managed policy"),
         ({"learning": {"approver_principals": ["lead"]}}, "'lead' is not the ARN of a principal"),
