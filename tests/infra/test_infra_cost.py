@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
-from operate.cost import FREE, PRICED, Usage, estimate, read_templates
+import pytest
+
+from operate.cost import FREE, PRICED, Estimate, Usage, estimate, read_templates
 
 from .synthesis import Templates
 
@@ -16,12 +19,31 @@ def test_every_type_of_every_stage_is_known(templates: Templates) -> None:
     assert PRICED.keys() & FREE == set()
 
 
-def test_the_stage_has_a_price(templates: Templates, tmp_path: Path) -> None:
+PAGE = Path(__file__).parents[2] / "docs" / "production.md"
+USAGE = Usage(requests_per_day=10_000, reviews_per_month=1_000_000)
+
+
+def priced(templates: Templates, folder: Path) -> Estimate:
     for stack, body in templates.stacks.items():
-        (tmp_path / f"{stack}.template.json").write_text(json.dumps(body))
-    usage = Usage(requests_per_day=10_000, reviews_per_month=1_000_000)
-    found = estimate(read_templates(tmp_path), usage, templates.stage.region)
+        (folder / f"{stack}.template.json").write_text(json.dumps(body))
+    return estimate(read_templates(folder), USAGE, templates.stage.region)
+
+
+def test_the_stage_has_a_price(templates: Templates, tmp_path: Path) -> None:
+    found = priced(templates, tmp_path)
     assert found.unpriced == {}
     assert 0 < found.total.asleep <= found.total.idle < found.total.load
     assert found.parts["training jobs"].load > 0
     assert (found.parts["endpoint"].idle > 0) is (templates.stage.endpoint.kind == "instances")
+
+
+def test_the_page_says_what_prod_costs(prod: Templates, tmp_path: Path) -> None:
+    """An alarm more makes ten cents; the page follows where a tenth of it is not true any more."""
+    [row] = re.findall(r"^\| \*\*all\*\* \|(.*)\|$", PAGE.read_text(), re.MULTILINE)
+    idle, load, asleep = (float(cell.strip(" *")) for cell in row.split("|"))
+    total = priced(prod, tmp_path).total
+    assert (idle, load, asleep) == (
+        pytest.approx(total.idle, rel=0.1),
+        pytest.approx(total.load, rel=0.1),
+        pytest.approx(total.asleep, rel=0.1),
+    )
