@@ -17,6 +17,7 @@ from local_cloud import processes
 from local_cloud.home import ACCOUNT, REGION, BrokenError, RunningCloud, held, require_free
 
 PROJECT = Path(__file__).resolve().parents[1]
+TRACKING = Path(__file__).with_name("tracking.py")
 START_SECONDS = 60.0  # the emulator needs 1 to 3 on an idle machine
 WAIT_SCALE = "0.05"  # of a state machine's waits and retries: jobs take seconds here, not minutes
 TRACKING_SECONDS = 120.0  # MLflow imports for several and makes its tables
@@ -160,20 +161,17 @@ def emulator_environment(options: StartOptions, own: Mapping[str, str]) -> dict[
 
 
 def _start_tracking(options: StartOptions) -> processes.Process | None:
-    program = PROJECT / ".local" / "venvs" / "tracking" / "bin" / "mlflow"
+    python = PROJECT / ".local" / "venvs" / "tracking" / "bin" / "python"
     if not options.tracking:
         return None
-    if not program.exists():
-        _report(f"no MLflow at {program.relative_to(PROJECT)}: runs will not be tracked")
+    if not python.exists():
+        _report(f"no MLflow at {python.relative_to(PROJECT)}: runs will not be tracked")
         return None
     folder = options.home / "tracking"
     kept = {k: v for k, v in os.environ.items() if not k.startswith(("AWS_", "MLFLOW_"))}
     return processes.start(
-        [
-            *(str(program), "server", "--host", "127.0.0.1", "--port", str(options.tracking_port)),
-            *("--backend-store-uri", f"sqlite:///{folder / 'mlflow.db'}"),
-            *("--artifacts-destination", str(folder / "artifacts"), "--workers", "1"),
-        ],
+        # -P: beside the program lies a folder `sagemaker`, which MLflow would take for the SDK.
+        [str(python), "-P", str(TRACKING), str(folder), str(options.tracking_port)],
         env={
             **kept,
             processes.MARK: str(options.home),

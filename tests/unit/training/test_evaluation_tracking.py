@@ -19,6 +19,7 @@ from training.tracking.finished_run import describe
 from training.tracking.track import track
 
 SERVER = Path(".local/venvs/tracking/bin/mlflow")
+LOCAL_SERVER = Path("local_cloud/tracking.py").absolute()
 
 
 @pytest.fixture
@@ -161,18 +162,19 @@ def test_an_arn_of_sagemaker_is_reached_with_signed_requests(
 def server(
     tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
 ) -> Iterator[str]:
-    """MLflow's own server; without `--no-serve-artifacts` it takes the artefacts, too."""
+    """The local cloud's server, which takes the artefacts too; MLflow's own one with an option."""
     folder = tmp_path_factory.mktemp("server")
     if not SERVER.exists():
         pytest.skip(f"{SERVER} is not installed: make setup")
     port = _free_port()
+    command = [str(SERVER.with_name("python").absolute()), "-P", str(LOCAL_SERVER), str(folder)]
+    command += [str(port)]
+    if hasattr(request, "param"):
+        command = [str(SERVER.absolute()), "server", "--host", "127.0.0.1", "--port", str(port)]
+        command += ["--workers", "1", "--backend-store-uri", f"sqlite:///{folder}/mlflow.db"]
+        command += [request.param]
     process = subprocess.Popen(
-        [
-            *(str(SERVER.absolute()), "server", "--host", "127.0.0.1", "--port", str(port)),
-            *("--workers", "1", "--backend-store-uri", f"sqlite:///{folder}/mlflow.db"),
-            *("--artifacts-destination", str(folder / "artefacts")),
-            *([request.param] if hasattr(request, "param") else []),
-        ],
+        command,
         cwd=folder,
         env={**os.environ, "MLFLOW_DISABLE_TELEMETRY": "true"},
         stdout=subprocess.DEVNULL,
