@@ -1,6 +1,4 @@
 # Every target installs what it needs and skips what is up to date. `make help` lists them.
-SHELL := bash
-.SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 
 # --- what the command line says ---------------------------------------------------------------
@@ -75,7 +73,8 @@ export CDK_HOME := $(CURDIR)/.local/cdk
 export NODE_COMPILE_CACHE := $(CURDIR)/.local/node-compile-cache
 export UV_NO_PROGRESS := 1
 export PYTHONUTF8 := 1
-# Of a locale that this machine lacks every shell would warn, at every line of a recipe.
+# Of a locale that this machine lacks every bash would warn. What is exported here reaches the
+# recipes alone; `$(shell)` is read by sh, as long as no other one is named.
 ifneq ($(shell locale 2>&1 >/dev/null),)
   export LC_ALL := C
 endif
@@ -88,6 +87,8 @@ ifneq ($(filter-out help,$(or $(MAKECMDGOALS),help)),)
     $(error $(PY) is Python $(PY_VERSION): 3.11 or later is needed, name one with PY=...)
   endif
 endif
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
 
 help: ## Show this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))

@@ -149,3 +149,9 @@ def test_the_list_of_commands_fits_a_narrow_terminal() -> None:
     lines = run("help").stdout.splitlines()
     assert len(lines) > 20
     assert [line for line in lines if len(line) > 80] == []
+
+
+@pytest.mark.parametrize("target", ["help", "ready"])
+def test_a_locale_that_this_machine_lacks_is_no_word_of_make(target: str) -> None:
+    done = run(target, LANG="xx_XX.UTF-8", LC_ALL="xx_XX.UTF-8")
+    assert "locale" not in done.stdout + done.stderr
