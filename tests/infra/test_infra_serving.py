@@ -253,23 +253,23 @@ def test_what_the_firewall_refuses_can_be_seen_and_holds_no_body(prod: Templates
 def test_every_way_to_stop_answering_rings(templates: Templates) -> None:
     """By what AWS counts itself: our own metrics are silent where our code does not run."""
     watched = {
-        (alarm.properties["Namespace"], alarm.properties["MetricName"])
+        (alarm.stack, alarm.properties["Namespace"], alarm.properties["MetricName"])
         for alarm in templates.resources("AWS::CloudWatch::Alarm")
         if alarm.properties.get("Dimensions")
     }
     watched |= {
-        (metric["Namespace"], metric["MetricName"])
+        (alarm.stack, metric["Namespace"], metric["MetricName"])
         for alarm in templates.resources("AWS::CloudWatch::Alarm")
         for query in alarm.properties.get("Metrics", [])
         for metric in [query.get("MetricStat", {}).get("Metric")]
         if metric
     }
     assert watched >= {
-        ("AWS/ApiGateway", "5XXError"),
-        ("AWS/Lambda", "Errors"),
-        ("AWS/Lambda", "Throttles"),
-        ("AWS/Lambda", "Duration"),
-        ("AWS/SageMaker", "Invocation5XXErrors"),
-        ("AWS/SageMaker", "InvocationModelErrors"),
-        ("ReviewStars", "NotDeployed"),
+        ("Serving", "AWS/ApiGateway", "5XXError"),
+        ("Serving", "AWS/Lambda", "Errors"),
+        ("Serving", "AWS/Lambda", "Throttles"),
+        ("Serving", "AWS/Lambda", "Duration"),
+        ("Endpoint", "AWS/SageMaker", "Invocation5XXErrors"),
+        ("Operations", "AWS/SageMaker", "InvocationModelErrors"),
+        ("Serving", "ReviewStars", "NotDeployed"),
     }
