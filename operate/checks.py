@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import msgspec
 
+from infra.stage import CONFIGS
 from lambdas.contract.names import LEARNING_STACK
 from lambdas.ports import models, stacks
 from operate.errors import InputError
@@ -22,7 +23,7 @@ def check(place: Place) -> None:
     Placeholders that reach nobody; models that an earlier deployment kept, and whose group
     CloudFormation would find in its way.
     """
-    file = f"configs/{place.stage}.yaml"
+    file = f"{CONFIGS.name}/{place.stage}.yaml"
     for key, text in texts(msgspec.to_builtins(place.settings)):
         if NOBODY.search(text):
             raise InputError(

@@ -368,7 +368,7 @@ FREE = {
     *(f"AWS::IAM::{part}" for part in ("ManagedPolicy", "OIDCProvider", "Policy", "Role")),
     *(f"AWS::Lambda::{part}" for part in ("Alias", "EventInvokeConfig", "Permission", "Version")),
     *(f"AWS::Logs::{part}" for part in ("LogStream", "MetricFilter", "ResourcePolicy")),
-    *(f"AWS::SageMaker::{part}" for part in ("Endpoint", "Model", "ModelPackageGroup")),
+    "AWS::SageMaker::Endpoint", "AWS::SageMaker::Model", "AWS::SageMaker::ModelPackageGroup",
     *(f"AWS::SNS::{part}" for part in ("Subscription", "TopicPolicy")),
     *(f"AWS::WAFv2::{part}" for part in ("LoggingConfiguration", "WebACLAssociation")),
     *(f"AWS::EC2::{part}" for part in (

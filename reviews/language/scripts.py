@@ -66,7 +66,7 @@ WIDTHS = ("FULLWIDTH ", "HALFWIDTH ")
 MAYBE_FOREIGN = re.compile(
     "[\u0370-\u1cff\u1d26-\u1d2b\u1d66-\u1d6a\u1f00-\u1fff\u2c00-\u2c5f\u2c80-\u2dff\u2e80-\ua71f"
     "\ua800-\uab2f\uab65\uab70-\ud7ff\uf900-\ufaff\ufb13-\ufdff\ufe70-\ufefe\uff66-\uffdc"
-    "\U00010000-\U0001d0ff\U0001e100-\U0001eeff\U00020000-\U0003ffff]"
+    "\U00010000-\U0001d0ff\U0001e030-\U0001e08f\U0001e100-\U0001eeff\U00020000-\U0003ffff]"
 )
 
 

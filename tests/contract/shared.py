@@ -44,7 +44,7 @@ CALLS = (
 KEYWORDS = ("namespace", "detail_type", "source", "prefix", "output", "notify_on")
 AWS_OWN = re.compile(
     r"AWS/|AWSLogs/|/aws/|aws\.|Object Created$|Object Deleted$"
-    r"|SageMaker Model Package State Change$"
+    r"|SageMaker Model Package State Change$|CloudWatch Alarm State Change$"
 )
 KEY = re.compile(r"[a-z_-]+/")
 OUR_NAME = re.compile(r"(?:^|/)review-stars[.-]")  # begins every name of a stage

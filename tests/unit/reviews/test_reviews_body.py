@@ -110,5 +110,6 @@ def test_a_body_nested_without_end_is_refused():
     class Loose(msgspec.Struct):
         text: str = ""
 
-    with pytest.raises(RequestError, match="nested too deep"):
+    # From Python 3.14 on the stack holds them all, and the end is what is missing.
+    with pytest.raises(RequestError, match=r"nested too deep|ends too early"):
         decode_body(msgspec.json.Decoder(Loose), b'{"x": ' + b"[" * 100_000, max_bytes=1 << 20)
