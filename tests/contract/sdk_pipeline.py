@@ -84,8 +84,8 @@ class Maker:
         self.given = given
         self.session = PipelineSession(default_bucket=given["bucket"], sagemaker_config=QUIET)
         self.parameters = {
-            name: ParameterString(name=name, default_value=default)
-            for name, default in given["parameters"].items()
+            name: ParameterString(name=name, default_value=default, enum_values=values)
+            for name, (default, values) in given["parameters"].items()
         }
         self.cache = CacheConfig(enable_caching=True, expire_after="P30D")
         self.train = self._train()

@@ -74,7 +74,9 @@ def by_the_sdk(stage: Stage, ours: dict[str, Any]) -> dict[str, Any]:
         "volume": learning.volume_gib,
         "longest": learning.max_runtime_seconds,
         "folds": learning.folds,
-        "parameters": {p["Name"]: p.get("DefaultValue") for p in ours["Parameters"]},
+        "parameters": {
+            p["Name"]: (p.get("DefaultValue"), p.get("EnumValues")) for p in ours["Parameters"]
+        },
     }
     nowhere = "http://127.0.0.1:9"
     done = subprocess.run(

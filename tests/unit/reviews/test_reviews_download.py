@@ -312,7 +312,13 @@ def test_ctrl_c_leaves_a_part_that_the_same_command_goes_on_with(server, tmp_pat
     server.plan = ["stall"]
     words = ["download", "--category", NAME, "--out", str(tmp_path), "--server", server.url]
     command = [sys.executable, "-m", "reviews", *words]
-    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        command,
+        stderr=subprocess.PIPE,
+        text=True,
+        # A shell's background jobs ignore Ctrl-C, and so would their children.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
     part = tmp_path / f"{NAME}.jsonl.gz.part"
     assert server.stalled.wait(20)
     while not part.exists() or part.stat().st_size < HALF // 2:
