@@ -109,7 +109,7 @@ def test_a_person_s_approval_starts_the_release(running: Running) -> None:
 def test_a_stage_sleeps_and_wakes_with_the_same_version(running: Running) -> None:
     say(running, "sleep")
     assert serves(running, "503") == "503"
-    assert "no model is released" in say(running, "status")
+    assert "version 3 sleeps: `make wake` brings it back" in say(running, "status")
     assert "nothing to put to sleep" in say(running, "sleep", code=2)
     assert aws(running, "sagemaker").list_endpoints()["Endpoints"] == []
     say(running, "wake")
@@ -183,7 +183,7 @@ def test_destroy_empties_what_must_be_empty_and_leaves_no_stack(running: Running
     said = say(running, "destroy")
     assert "emptied review-stars-local-raw" in said
     assert "deleted 3 package versions" in said
-    assert "left: the CDK bootstrap stack" in said
+    assert "left, as they are the account's: the CDK bootstrap stack" in said
     listed = cloudformation.describe_stacks()["Stacks"]
     assert [item["StackName"] for item in listed if PREFIX in item["StackName"]] == []
     deadline = time.monotonic() + 10
