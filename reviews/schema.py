@@ -29,7 +29,7 @@ COLUMNS = (
         "true, false",
         "where the source does not say",
         True,
-        "model input, slice",
+        "slice; no model input yet",
     ),
     Column(
         "helpful_vote",
