@@ -90,8 +90,8 @@ def remove(asked: argparse.Namespace) -> None:
     from operate.remove import describe as describe_removal
     from operate.remove import remove as take_back
 
-    ask = _typed if sys.stdin.isatty() else None
-    gone = take_back(_deployed(asked), asked.name, confirmed=asked.confirm, ask=ask)
+    given = _confirmation(asked)
+    gone = take_back(_deployed(asked), asked.name, confirmed=given.confirmed, ask=given.ask)
     print(describe_removal(gone))
 
 

@@ -1,8 +1,8 @@
-"""The stage's name, typed once more, where its file asks for that."""
+"""A name typed once more, before what cannot be taken back: the stage's, or a file's."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from operate.errors import InputError
 from operate.place import Place
@@ -23,11 +23,34 @@ def confirm(
     if command not in place.settings.protection.confirm:
         return
     log(what)
+    require_typed(
+        (place.stage,),
+        confirmed=confirmed,
+        ask=ask,
+        question=f"Type the name of the stage to go on ({place.stage}): ",
+        what="the name of the stage",
+        undone="changed",
+        script=f"make {command} STAGE={place.stage} CONFIRM={place.stage}",
+    )
+
+
+def require_typed(
+    names: Sequence[str],
+    *,
+    confirmed: str,
+    ask: Ask | None,
+    question: str,
+    what: str,
+    undone: str,
+    script: str,
+) -> None:
+    """Go on where one of these names was given once more: on the command line, or typed.
+
+    what, undone, script: of the refusal, what was wanted, what was not done, what a script says.
+    Raises InputError where none was given.
+    """
     if not confirmed and ask is not None:
-        confirmed = ask(f"Type the name of the stage to go on ({place.stage}): ").strip()
-    if confirmed != place.stage:
+        confirmed = ask(question).strip()
+    if confirmed not in names:
         said = f"{confirmed!r} is not" if confirmed else "nobody typed"
-        raise InputError(
-            f"nothing was changed: {said} the name of the stage; a script says make {command} "
-            f"STAGE={place.stage} CONFIRM={place.stage}"
-        )
+        raise InputError(f"nothing was {undone}: {said} {what}; a script says {script}")

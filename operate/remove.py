@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shlex
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -12,12 +11,12 @@ from lambdas.contract import keys, outputs
 from lambdas.contract import packages as registry
 from lambdas.ports import machines, models, objects
 from operate import follow
+from operate.confirm import Ask, require_typed
 from operate.deployment import Deployment
 from operate.errors import InputError, OperateError
 from operate.place import Place
 from operate.progress import RunProgress
 
-Ask = Callable[[str], str]
 MARKER = "Delete Marker Created"  # what S3's own event calls it
 SECONDS = 900
 MADE_OF_SOURCES = (keys.REVIEWS, keys.REJECTED, keys.WORK)
@@ -69,17 +68,18 @@ def remove(
 
 def _confirm(place: Place, key: str, confirmed: str, ask: Ask | None) -> None:
     name = key.removeprefix(keys.INCOMING)
-    if not confirmed and ask is not None:
-        confirmed = ask(
-            f"Every version of {key} in stage {place.stage}, account {place.settings.account}, and "
-            f"what was made of it go for good. Type the file's name ({name}): "
-        ).strip()
-    if confirmed.removeprefix(keys.INCOMING) != name:
-        raise InputError(
-            f"nothing was deleted: {f'{confirmed!r} is not' if confirmed else 'nobody typed'} the "
-            f"file's name; a script says make remove STAGE={place.stage} FILE={shlex.quote(name)} "
-            f"CONFIRM={shlex.quote(name)}"
-        )
+    said = shlex.quote(name)
+    require_typed(
+        (name, key),
+        confirmed=confirmed,
+        ask=ask,
+        question=f"Every version of {key} in stage {place.stage}, account "
+        f"{place.settings.account}, and what was made of it go for good. Type the file's name "
+        f"({name}): ",
+        what="the file's name",
+        undone="deleted",
+        script=f"make remove STAGE={place.stage} FILE={said} CONFIRM={said}",
+    )
 
 
 def learned_from(deployment: Deployment, key: str) -> list[int]:
