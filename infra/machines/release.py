@@ -22,10 +22,9 @@ from infra.machines.release_states import (
     keep,
     record,
     short_id,
-    update_stack,
     verify,
 )
-from infra.machines.states import State, caught, explained, invoke, publish
+from infra.machines.states import State, caught, explained, invoke, publish, update_stack
 from lambdas.contract import releases
 
 WAIT_SECONDS = 15
@@ -115,7 +114,8 @@ def _update(parts: ReleaseParts) -> dict[str, State]:
     """Move the stack to the package and wait for the end."""
     return {
         "UpdateStack": update_stack(
-            parts,
+            parts.stack_name,
+            parts.role_arn,
             {
                 releases.MODEL_PACKAGE_ARN: "$.model_package_arn",
                 releases.RELEASE: "$.release.id",
@@ -227,7 +227,8 @@ def _go_back(parts: ReleaseParts) -> dict[str, State]:
             "Default": "KeepSuperseded",
         },
         "RestoreFormer": update_stack(
-            parts,
+            parts.stack_name,
+            parts.role_arn,
             {
                 releases.MODEL_PACKAGE_ARN: former,
                 releases.RELEASE: "$.release.back",

@@ -33,29 +33,6 @@ def short_id() -> str:
     return "States.ArrayGetItem(States.StringSplit(States.UUID(), '-'), 0)"
 
 
-def update_stack(parts: ReleaseParts, parameters: dict[str, str], **more: Any) -> State:
-    """Update with the template that the stack has; all its parameters, always the narrow role.
-
-    Never again by itself: a second call would find the first one's update.
-    """
-    return {
-        "Type": "Task",
-        "Resource": "arn:aws:states:::aws-sdk:cloudformation:updateStack",
-        "Parameters": {
-            "StackName": parts.stack_name,
-            "UsePreviousTemplate": True,
-            "RoleARN": parts.role_arn,
-            "Parameters": [_parameter(key, value) for key, value in parameters.items()],
-        },
-        **more,
-    }
-
-
-def _parameter(key: str, value: str) -> dict[str, str]:
-    field = "ParameterValue.$" if value.startswith("$") else "ParameterValue"
-    return {"ParameterKey": key, field: value}
-
-
 def if_busy(wait: str, otherwise: str) -> State:
     """Whether an update was refused because another one goes on."""
     waits = [

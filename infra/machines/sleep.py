@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from infra.machines.states import State, call, caught, publish
+from infra.machines.states import State, call, caught, publish, update_stack
 from lambdas.contract import keys, releases
 from lambdas.contract.live import NONE
 
@@ -68,14 +68,14 @@ def definition(parts: SleepParts) -> State:
             "RecordSleep": _keep(parts, {"Key.$": HISTORY}, "KeepDecision"),
             "KeepDecision": _keep(parts, {"Key": keys.DECISION}, "UpdateStack"),
             # Refused while a release goes on: then somebody does use the endpoint.
-            "UpdateStack": {
-                "Type": "Task",
-                "Resource": "arn:aws:states:::aws-sdk:cloudformation:updateStack",
-                "Parameters": _update(parts),
-                "ResultPath": None,
-                "Next": "NotifyAsleep",
-                "Catch": caught("NotifyAwake"),
-            },
+            "UpdateStack": update_stack(
+                parts.stack_name,
+                parts.role_arn,
+                {releases.MODEL_PACKAGE_ARN: "", releases.RELEASE: None, releases.ROLLOUT: None},
+                ResultPath=None,
+                Next="NotifyAsleep",
+                Catch=caught("NotifyAwake"),
+            ),
             "NotifyAsleep": publish(
                 parts.topic_arn, f"{parts.subject}: the endpoint sleeps", asleep, End=True
             ),
@@ -103,17 +103,3 @@ def _keep(parts: SleepParts, key: State, next: str) -> State:
         Next=next,
         Catch=caught("NotifyAwake"),
     )
-
-
-def _update(parts: SleepParts) -> State:
-    """The template that the stack has, without a package; always the narrow role."""
-    kept = (releases.RELEASE, releases.ROLLOUT)
-    return {
-        "StackName": parts.stack_name,
-        "UsePreviousTemplate": True,
-        "RoleARN": parts.role_arn,
-        "Parameters": [
-            {"ParameterKey": releases.MODEL_PACKAGE_ARN, "ParameterValue": ""},
-            *({"ParameterKey": key, "UsePreviousValue": True} for key in kept),
-        ],
-    }

@@ -133,3 +133,31 @@ def explained(next: str) -> dict[str, State]:
             "Next": next,
         },
     }
+
+
+def update_stack(
+    stack_name: str, role_arn: str, parameters: dict[str, str | None], **more: Any
+) -> State:
+    """Update with the template that a stack has; all its parameters, always the narrow role.
+
+    parameters: by key its value, a path where it begins with $; None: the one that it has.
+    Never again by itself: a second call would find the first one's update.
+    """
+    return {
+        "Type": "Task",
+        "Resource": "arn:aws:states:::aws-sdk:cloudformation:updateStack",
+        "Parameters": {
+            "StackName": stack_name,
+            "UsePreviousTemplate": True,
+            "RoleARN": role_arn,
+            "Parameters": [_parameter(key, value) for key, value in parameters.items()],
+        },
+        **more,
+    }
+
+
+def _parameter(key: str, value: str | None) -> State:
+    if value is None:
+        return {"ParameterKey": key, "UsePreviousValue": True}
+    field = "ParameterValue.$" if value.startswith("$") else "ParameterValue"
+    return {"ParameterKey": key, field: value}
