@@ -9,6 +9,7 @@ from aws_cdk import aws_cloudwatch as cloudwatch
 from infra.blocks.alarms import Alarm
 from infra.stage import Stage
 
+ENDPOINT_LOGS = "/aws/sagemaker/Endpoints"  # SageMaker's name for their logs and metrics
 VARIANT = "AllTraffic"  # a rollout with guardrails needs the same variant name before and after
 MAX_LATENCY_MICROSECONDS = 1_000_000  # a batch of 100 reviews takes some tens of milliseconds
 MAX_ROLLOUT_SECONDS = 3_600

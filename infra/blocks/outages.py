@@ -31,12 +31,7 @@ def outage_alarms(
         },
         label="share of 5xx, without those that say that no model is released",
     )
-    slow = cloudwatch.Metric(
-        namespace="AWS/Lambda",
-        metric_name="Duration",
-        dimensions_map={"FunctionName": function.function_name},
-        statistic="p99",
-    )
+    slow = function.metric_duration(statistic="p99")
     # fmt: off
     return [
         Alarm("GatewayErrors", failed, minutes=5, over=0.01,

@@ -7,6 +7,7 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from constructs import Construct
 
+from infra.blocks.guardrails import ENDPOINT_LOGS
 from infra.stage import Stage
 from lambdas.contract.firewall import WAF_LOGS
 
@@ -60,7 +61,7 @@ def _for_logs(stage: Stage) -> iam.PolicyStatement:
         stage.arn("logs", f"log-group:{stage.name()}-*"),
         stage.arn("logs", f"log-group:/aws/vendedlogs/*/{stage.name()}-*"),
         stage.arn("logs", f"log-group:{WAF_LOGS}{stage.name()}"),
-        stage.arn("logs", f"log-group:/aws/sagemaker/Endpoints/{stage.name()}"),
+        stage.arn("logs", f"log-group:{ENDPOINT_LOGS}/{stage.name()}"),
     ]
     return _statement(
         f"logs.{stage.region}.amazonaws.com",

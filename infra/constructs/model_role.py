@@ -10,12 +10,12 @@ from aws_cdk import aws_logs as logs
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
+from infra.blocks.guardrails import ENDPOINT_LOGS
 from infra.blocks.network import jobs_may_join
 from infra.blocks.statements import allow, may_count, may_read
 from infra.stage import Stage
 from lambdas.contract import keys
 
-ENDPOINT_LOGS = "/aws/sagemaker/Endpoints"  # SageMaker's name for their logs and metrics
 LOG_ACTIONS = ("CreateLogStream", "DescribeLogStreams", "PutLogEvents")
 
 
