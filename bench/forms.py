@@ -12,7 +12,7 @@ from isal import igzip
 
 from bench.measure import Cost, environment, measure
 from bench.places import ROOT
-from bench.speed import ONE_REVIEW, count_lines, opened, ours
+from bench.speed import ONE_REVIEW, count_lines, figures, opened, ours
 from reviews.record import EARLIER_NAMES
 from reviews.tables.mapping import FIELDS
 
@@ -32,8 +32,8 @@ def run(data: Path, work: Path, log: Callable[[str], None]) -> dict[str, Any]:
             starts[name].append(measure(_command(name, one[name], work)))
             costs[name].append(cost := measure(_command(name, whole[name], work)))
             log(f"{name}, round {turn + 1}: {cost.cpu_seconds:.2f} CPU s")
-    cases = {name: _figures(rows, costs[name], starts[name]) for name in CASES}
-    lost = 1 - cases[OF_2018]["rows_per_cpu_second"] / cases[OF_2023]["rows_per_cpu_second"]
+    cases = {name: figures(rows, costs[name], starts[name]) for name in CASES}
+    lost = 1 - cases[OF_2018]["reviews_per_cpu_second"] / cases[OF_2023]["reviews_per_cpu_second"]
     return {"rows": rows, "cases": cases, "lost_by_2018": round(max(lost, 0.0), 3)}
 
 
@@ -110,19 +110,6 @@ def _of_2018(record: dict[str, Any]) -> dict[str, Any]:
     votes = {"vote": f"{seconds % 3000:,}"} if seconds // 86_400 % 7 == 0 else {}
     more = {"reviewTime": "09 16, 2014", "reviewerName": "Some One", "style": {"Color:": " Black"}}
     return made | more | votes | {"unixReviewTime": seconds}
-
-
-def _figures(rows: int, costs: list[Cost], starts: list[Cost]) -> dict[str, Any]:
-    cpu = min(cost.cpu_seconds for cost in costs)
-    start = min(cost.cpu_seconds for cost in starts)
-    return {
-        "rounds_cpu_seconds": [round(cost.cpu_seconds, 2) for cost in costs],
-        "cpu_seconds": round(cpu, 2),
-        "startup_cpu_seconds": round(start, 2),
-        "rows_per_cpu_second": round(rows / cpu),
-        "rows_per_cpu_second_startup_apart": round(rows / (cpu - start)),
-        "peak_megabytes": round(max(cost.peak_megabytes for cost in costs)),
-    }
 
 
 if __name__ == "__main__":

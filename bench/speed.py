@@ -80,7 +80,7 @@ def run(data: Path, work: Path, log: Callable[[str], None]) -> dict[str, Any]:
                 log(f"{contender.name}, round {turn + 1}: {cost.cpu_seconds:.2f} CPU s")
     rows = count_lines(data)
     measured = {
-        contender.name: _figures(
+        contender.name: figures(
             min(contender.rows or rows, rows), costs[contender.name], starts[contender.name]
         )
         for contender in CONTENDERS
@@ -108,7 +108,8 @@ def _first(data: Path, rows: int | None, work: Path) -> Path:
     return some
 
 
-def _figures(rows: int, costs: list[Cost], starts: list[Cost]) -> dict[str, Any]:
+def figures(rows: int, costs: list[Cost], starts: list[Cost]) -> dict[str, Any]:
+    """What one way costs: the cheapest of its rounds, with its start-up and without."""
     cpu = min(cost.cpu_seconds for cost in costs)
     start = min(cost.cpu_seconds for cost in starts)
     return {
