@@ -84,12 +84,6 @@ def passed_roles(action: str, parameters: Parameters) -> Iterator[tuple[str, str
         yield value, f"{service}.amazonaws.com"
 
 
-def approval(parameters: Parameters) -> dict[str, str]:
-    """Give SageMaker's condition key of an approval, which only a call that names one has."""
-    status = parameters.get("ModelApprovalStatus")
-    return {"sagemaker:ModelApprovalStatus": str(status)} if status else {}
-
-
 def condition_keys(
     action: str, parameters: Parameters, headers: Mapping[str, str]
 ) -> dict[str, str]:
@@ -98,7 +92,7 @@ def condition_keys(
     if action == "cloudwatch:PutMetricData" and parameters.get("Namespace"):
         keys["cloudwatch:namespace"] = str(parameters["Namespace"])
     if action in ("sagemaker:CreateModelPackage", "sagemaker:UpdateModelPackage"):
-        keys |= approval(parameters)
+        keys |= arns.approval(parameters)
     if action == "events:PutEvents":
         sources = {str(entry.get("Source")) for entry in parameters.get("Entries") or []}
         if len(sources) == 1:  # of several none is given, so that a condition on it refuses

@@ -12,7 +12,7 @@ from local_cloud.sagemaker.jobs.job_process import JobProcess
 from local_cloud.sagemaker.pipelines.conditions import ConditionError, all_hold
 from local_cloud.sagemaker.pipelines.expressions import Values, resolve
 from local_cloud.sagemaker.registry import packages
-from local_cloud.sagemaker.runtime import roles
+from local_cloud.sagemaker.runtime import arns, roles
 from local_cloud.sagemaker.runtime.errors import ServiceError
 from local_cloud.sagemaker.runtime.store import STORE, JsonObject
 
@@ -106,8 +106,7 @@ def _fail(step: StepRun) -> Mapping[str, Any]:
 def _register(step: StepRun) -> Mapping[str, Any]:
     group = step.arguments.get("ModelPackageGroupName", "")
     resource = STORE.arn("model-package", f"{group}/*")
-    status = step.arguments.get("ModelApprovalStatus")
-    context = {"sagemaker:ModelApprovalStatus": status} if status else {}
+    context = arns.approval(step.arguments)
     roles.require(step.role_arn, "sagemaker:CreateModelPackage", resource, context)
     arn = packages.create_package(step.arguments)["ModelPackageArn"]
     step.metadata["RegisterModel"] = {"Arn": arn}

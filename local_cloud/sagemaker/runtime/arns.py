@@ -1,4 +1,4 @@
-"""The ARNs that a caller needs to be allowed, operation by operation. Pure.
+"""The ARNs that a caller needs to be allowed, operation by operation, and a condition key. Pure.
 
 Source: the service authorization reference of Amazon SageMaker. Listings of everything have `*`.
 """
@@ -55,3 +55,9 @@ def invoked_endpoint(path: str) -> str | None:
 def _named(start: str, kind: str, name: Any) -> str:
     text = str(name or "*")
     return text if text.startswith("arn:") else f"{start}:{kind}/{text.lower()}"
+
+
+def approval(parameters: Mapping[str, Any]) -> dict[str, str]:
+    """Give SageMaker's condition key of an approval, which only a call that names one has."""
+    status = parameters.get("ModelApprovalStatus")
+    return {"sagemaker:ModelApprovalStatus": str(status)} if status else {}
