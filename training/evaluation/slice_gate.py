@@ -11,7 +11,7 @@ from statistics import NormalDist
 import msgspec
 
 from training.evaluation.evaluation import Condition, PairedGain, Slice
-from training.evaluation.slices import is_pair
+from training.evaluation.slices import is_pair, large_enough
 
 Slices = Mapping[str, Mapping[str, Slice]]
 
@@ -30,12 +30,7 @@ class SliceLimits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 def conditions(found: Slices, limits: SliceLimits) -> list[Condition]:
     """What slices ask: every slice that falls behind, or one condition that says that none does."""
-    judged = [
-        (grouping, value, one)
-        for grouping, values in found.items()
-        for value, one in values.items()
-        if one.rows >= limits.min_rows
-    ]
+    judged = list(large_enough(found, limits.min_rows))
     asked: list[Condition] = []
     for pairs in (False, True):
         family = [entry for entry in judged if is_pair(entry[0]) == pairs]

@@ -4,7 +4,7 @@ Rows of a slice are taken as independent: intervals are Wilson's, standard error
 over rows. `compare` leaves out whole users; in slices of some hundred rows that says too little.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from itertools import combinations
 from typing import Any
 
@@ -145,6 +145,16 @@ def gain(right: NDArray[np.bool_], other: NDArray[np.bool_]) -> PairedGain:
     difference = right.astype(np.int64) - other  # (n,) -1, 0 or 1
     error = difference.std(ddof=1) / len(difference) ** 0.5 if len(difference) > 1 else 1.0
     return PairedGain(float(difference.mean()), float(max(error, 1 / len(difference))))
+
+
+def large_enough(
+    found: Mapping[str, Mapping[str, Slice]], min_rows: int = MIN_SLICE_ROWS
+) -> Iterator[tuple[str, str, Slice]]:
+    """(grouping, value, slice) of those that have so many rows."""
+    for grouping, values in found.items():
+        for value, one in values.items():
+            if one.rows >= min_rows:
+                yield grouping, value, one
 
 
 def is_pair(grouping: str) -> bool:

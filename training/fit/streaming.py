@@ -152,11 +152,11 @@ class StreamingTrainingSet(TrainingSet):
         rows_by_key = self._training_rows()
         for rows, (x, _) in self._counted(rows_by_key, self.settings.vocabulary_rows):
             column = rows.folds(folds) * 5 + rows.rating - 1  # (n,)
-            columns = np.repeat(np.tile(column, len(self.views)), np.diff(x.indptr))  # (nnz,)
             # Rows without weight teach nothing, so they say nothing of an n-gram either.
-            counted = self._weights(rows, balance) > 0  # (n,)
-            cells = np.repeat(np.tile(counted, len(self.views)), np.diff(x.indptr))  # (nnz,)
-            np.add.at(found, (x.indices[cells], columns[cells]), 1)
+            column[self._weights(rows, balance) <= 0] = -1
+            columns = np.repeat(np.tile(column, len(self.views)), np.diff(x.indptr))  # (nnz,)
+            counted = columns >= 0
+            np.add.at(found, (x.indices[counted], columns[counted]), 1)
         self.progress.log(f"counted the stars of {len(found):,} n-grams")
         return found.reshape(-1, folds, 5)
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from training.evaluation.evaluation import Evaluation, Slice
 from training.evaluation.metrics import HEADLINE
-from training.evaluation.slices import MIN_SLICE_ROWS, is_pair
+from training.evaluation.slices import is_pair, large_enough
 from training.report.wording import (
     METRIC_NAMES,
     describe_origin,
@@ -125,9 +125,7 @@ def worst_slices(evaluation: Evaluation) -> list[tuple[str, Slice]]:
     """The slices that gain least on their own majority, of all that are large enough to tell."""
     found = [
         (describe_slice(grouping, name), one)
-        for grouping, values in evaluation.slices.items()
-        for name, one in values.items()
-        if one.rows >= MIN_SLICE_ROWS
+        for grouping, name, one in large_enough(evaluation.slices)
     ]
     found.sort(
         key=lambda entry: entry[1].over_majority.gain / entry[1].over_majority.standard_error

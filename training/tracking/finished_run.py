@@ -12,23 +12,15 @@ from msgspec import structs
 
 from training.errors import ArtefactError
 from training.evaluation.evaluation import FILE, Evaluation, read_evaluation
-from training.evaluation.slices import MIN_SLICE_ROWS
+from training.evaluation.slices import large_enough
 from training.report.wording import flatten, fold_metrics
+from training.sagemaker import PROVENANCE
 
 MAX_VALUE = 500  # characters that every MLflow store takes for a parameter
 MAX_TAG = 5000
 SLICE_METRICS = ("rows", "accuracy", "macro_f1", "mae", "ece")
 FROM_MANIFEST = ("family", "text_rules", "token_rules", "detector")  # tags
 PREPROCESSING = ("read", "kept", "duplicates", "rejected", "blank", "languages", "ratings")
-PROVENANCE_TAGS = (
-    "dataset_id",
-    "dataset_manifest_uri",
-    "dataset_sha256",
-    "git_commit",
-    "configuration_digest",
-    "program_digest",
-    "image_uri",
-)
 
 
 @dataclass(frozen=True)
@@ -82,20 +74,18 @@ def _metrics(evaluation: Evaluation) -> dict[str, float]:
 
 def _slice_metrics(evaluation: Evaluation) -> Iterator[tuple[str, float]]:
     """Of slices, and pairs of them, that are large enough to tell."""
-    for grouping, values in evaluation.slices.items():
-        for value, one in values.items():
-            if one.rows >= MIN_SLICE_ROWS:
-                name = f"slice.{grouping}.{value}".replace(" ", "_")
-                for metric in SLICE_METRICS:
-                    yield f"{name}.{metric}", float(getattr(one, metric))
-                yield f"{name}.over_majority", one.over_majority.gain
+    for grouping, value, one in large_enough(evaluation.slices):
+        name = f"slice.{grouping}.{value}".replace(" ", "_")
+        for metric in SLICE_METRICS:
+            yield f"{name}.{metric}", float(getattr(one, metric))
+        yield f"{name}.over_majority", one.over_majority.gain
 
 
 def _tags(
     manifest: Mapping[str, Any], evaluation: Evaluation, counts: Mapping[str, Any]
 ) -> dict[str, str]:
     provenance, verdict = manifest["provenance"], evaluation.gate
-    tags = {name: provenance[name] for name in PROVENANCE_TAGS if provenance.get(name)}
+    tags = {name: provenance[name] for name in PROVENANCE if provenance.get(name)}
     tags |= {name: manifest[name] for name in FROM_MANIFEST}
     tags["gate"] = "passed" if verdict.passed else "refused"
     tags["gate_message"] = verdict.message
