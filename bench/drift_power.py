@@ -20,6 +20,7 @@ from monitoring import drift
 from monitoring.baseline import Baseline
 from monitoring.observations import Observations, read_jsonl
 from monitoring.settings import DriftSettings
+from reviews.verified import NOT_SAID, YES
 
 ROOT = Path(__file__).resolve().parent.parent
 BASELINE_ROWS = 20_000
@@ -41,6 +42,7 @@ def made_up(rows: int, rng: np.random.Generator) -> Observations:
         oov_share=rng.beta(0.6, 30, rows).astype(np.float32),
         markup=rng.random(rows) < 0.001,
         topics=topics.astype(np.float32),
+        verified_purchase=rng.choice([1, 0, -1], rows, p=[0.85, 0.148, 0.002]),
     )
 
 
@@ -73,6 +75,12 @@ SHIFTS: dict[str, Callable[[Observations], Observations]] = {
         w, length=np.where(first(w, 0.25), w.length // 2, w.length)
     ),
     "unknown words x 1.2": lambda w: replace(w, oov_share=np.minimum(1, w.oov_share * 1.2)),
+    "1 % without the flag": lambda w: replace(
+        w, verified_purchase=np.where(first(w, 0.01), NOT_SAID, w.verified_purchase)
+    ),
+    "unverified x 0.8": lambda w: replace(
+        w, verified_purchase=np.where(first(w, 0.2), YES, w.verified_purchase)
+    ),
     "one topic by 0.2 sd": lambda w: replace(
         w, topics=w.topics + 0.2 * w.topics.std(axis=0) * (np.arange(w.topics.shape[1]) == 5)
     ),

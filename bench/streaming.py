@@ -112,7 +112,7 @@ def judge(model: Path, data: Path) -> dict[str, float]:
     """Figures on the hold-out."""
     judged = StarModel.load(model)
     rows = dataset.read(data, judged.languages, range(20))
-    p = judged.probabilities(rows.title, rows.text)
+    p = judged.probabilities(rows.title, rows.text, rows.verified_purchase)
     figures = metrics.headline(rows.rating, judged.decide(p), p)
     return {name: figures[name] for name in (*metrics.HEADLINE, "ece", "majority")}
 

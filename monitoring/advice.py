@@ -56,4 +56,11 @@ ADVICE: Mapping[str, Advice] = {
         "Tags are removed before the model reads them; text escaped more than twice is not. Have "
         "the client send plain words.",
     ),
+    "verified_purchase": Advice(
+        "Verified purchases",
+        "how often a review says that its purchase was verified, or was not, or says nothing",
+        "a client that stopped sending the flag or sends it now, or another shop's reviews",
+        "Ask the clients what they send: the model reads the flag, and answers without it as well "
+        "as it can. Where the new shares stay, retrain on reviews that have them.",
+    ),
 }

@@ -19,8 +19,9 @@ from monitoring.arrays import read_npz, write_npz
 from monitoring.errors import BaselineError
 from monitoring.observations import Observations
 from reviews.language import UNDETERMINED
+from reviews.verified import NAMES
 
-FORMAT = "review-stars baseline 1"
+FORMAT = "review-stars baseline 2"
 CONFIDENCE_BINS = 20
 
 IntArray = NDArray[np.int64]
@@ -29,16 +30,18 @@ FloatArray = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Baseline:
-    """Sufficient statistics of n hold-out rows for all six tests, and histograms for the report.
+    """Sufficient statistics of n hold-out rows for all tests, and histograms for the report.
 
     known_languages: what the model learned. languages: rows by detected language.
     stars: (5,) rows by predicted stars. lengths, length_rows: each length that occurs, ascending,
     and its rows: with them KS is exact. topic_mean (d,), topic_covariance (d, d), sample form.
+    verified: rows by whether a purchase was verified, see `reviews.verified.NAMES`.
     """
 
     rows: int
     known_languages: tuple[str, ...]
     languages: dict[str, int]
+    verified: dict[str, int]
     stars: IntArray
     markup_rows: int
     oov_mean: float
@@ -71,6 +74,7 @@ class Baseline:
             rows=rows,
             known_languages=tuple(sorted(languages)),
             languages=count_languages(observations),
+            verified=count_verified(observations),
             stars=count_stars(observations),
             markup_rows=int(observations.markup.sum()),
             oov_mean=float(oov.mean()),
@@ -100,6 +104,7 @@ class Baseline:
             "rows": self.rows,
             "known_languages": list(self.known_languages),
             "languages": self.languages,
+            "verified": self.verified,
             "stars": self.stars.tolist(),
             "markup_rows": self.markup_rows,
             "oov_mean": self.oov_mean,
@@ -139,6 +144,8 @@ class Baseline:
             and len(self.stars) == 5
             and self.rows == self.stars.sum() == self.length_rows.sum()
             and self.rows == sum(self.languages.values())
+            and self.rows == sum(self.verified.values())
+            and set(self.verified) == set(NAMES.values())
             and 0 <= self.markup_rows <= self.rows
             and bool(
                 np.isfinite(self.topic_covariance).all() and np.isfinite(self.topic_mean).all()
@@ -160,6 +167,12 @@ def count_languages(observations: Observations) -> dict[str, int]:
     return {str(code): int(count) for code, count in zip(codes, rows, strict=True)}
 
 
+def count_verified(observations: Observations) -> dict[str, int]:
+    """Rows by whether a purchase was verified: yes, no, not said."""
+    codes = observations.verified_purchase
+    return {name: int((codes == code).sum()) for code, name in NAMES.items()}
+
+
 def count_foreign(languages: dict[str, int], known: Iterable[str]) -> int:
     """Rows in a detected language that is not known; `und` is no detected language."""
     own = {*known, UNDETERMINED}
@@ -177,6 +190,7 @@ class _Head(msgspec.Struct):
     rows: int
     known_languages: list[str]
     languages: dict[str, int]
+    verified: dict[str, int]
     stars: list[int]
     markup_rows: int
     oov_mean: float
@@ -191,6 +205,7 @@ def _assemble(head: _Head, arrays: dict[str, Any]) -> Baseline:
         rows=head.rows,
         known_languages=tuple(head.known_languages),
         languages=head.languages,
+        verified=head.verified,
         stars=np.asarray(head.stars, np.int64),
         markup_rows=head.markup_rows,
         oov_mean=head.oov_mean,

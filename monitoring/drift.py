@@ -1,7 +1,7 @@
 """Whether a window still looks like the baseline of the model that is live.
 
-Six tests, one for each way in which a stream of reviews was seen to change, each at a sixth of
-the false alarm rate. Too few rows or no baseline is `insufficient`, never `ok`.
+Seven tests, one for each way in which a stream of reviews was seen to change, each at a seventh
+of the false alarm rate. Too few rows or no baseline is `insufficient`, never `ok`.
 """
 
 from collections.abc import Callable
@@ -11,10 +11,17 @@ from typing import Any
 import numpy as np
 
 from monitoring import statistics
-from monitoring.baseline import Baseline, count_foreign, count_languages, count_stars
+from monitoring.baseline import (
+    Baseline,
+    count_foreign,
+    count_languages,
+    count_stars,
+    count_verified,
+)
 from monitoring.observations import Observations
 from monitoring.settings import DriftSettings, TestSettings
 from monitoring.statistics import IntArray, Result
+from reviews.verified import NAMES, NOT_SAID
 
 OK, DRIFT, INSUFFICIENT = "ok", "drift", "insufficient"  # verdicts
 
@@ -86,7 +93,7 @@ def check(baseline: Baseline | None, window: Observations, settings: DriftSettin
 def compare(
     baseline: Baseline, window: Observations, settings: TestSettings
 ) -> tuple[Finding, ...]:
-    """The six findings, in the order of TESTS, for a window of at least two rows."""
+    """The findings, in the order of TESTS, for a window of at least two rows."""
     level = settings.false_alarm_rate / len(TESTS)
     findings = []
     for name, test in TESTS.items():
@@ -106,7 +113,7 @@ def stars_mean(rows_by_star: IntArray) -> float:
     return float(rows_by_star @ np.arange(1, 6) / total) if total else 0.0
 
 
-# --- the six tests: result, the baseline's number, the window's, and a sentence on both ------
+# --- the tests: result, the baseline's number, the window's, and a sentence on both ------
 Compared = tuple[Result, float, float, str]
 
 
@@ -160,10 +167,16 @@ def _shares(
     window: Observations,
     settings: TestSettings,
 ) -> Compared:
+    result = statistics.share(now, len(window), before, baseline.rows, settings.exact_below_rows)
+    return result, *_tell_shares(before, now, what, baseline, window)
+
+
+def _tell_shares(
+    before: int, now: int, what: str, baseline: Baseline, window: Observations
+) -> tuple[float, float, str]:
     n, m = len(window), baseline.rows
-    result = statistics.share(now, n, before, m, settings.exact_below_rows)
     message = f"{now / n:.2%} of the reviews {what}, {before / m:.2%} in the baseline"
-    return result, before / m, now / n, message
+    return before / m, now / n, message
 
 
 def _unknown_words(baseline: Baseline, window: Observations, settings: TestSettings) -> Compared:
@@ -187,6 +200,25 @@ def _length(baseline: Baseline, window: Observations, settings: TestSettings) ->
     return result, before, now, message
 
 
+def _verified(baseline: Baseline, window: Observations, settings: TestSettings) -> Compared:
+    """Yes, no and not said. A model whose rows never said it answers alike with and without."""
+    before, now = baseline.verified, count_verified(window)
+    if before[NAMES[NOT_SAID]] == baseline.rows:
+        message = "the baseline says of no purchase whether it was verified: nothing to compare"
+        return Result("none", 0.0, 1.0), 0.0, 0.0, message
+    names = list(before)
+    place, result = statistics.shares(
+        [now[name] for name in names], [before[name] for name in names], settings.exact_below_rows
+    )
+    name = names[place]
+    return result, *_tell_shares(before[name], now[name], VERIFIED[name], baseline, window)
+
+
+VERIFIED = {
+    "yes": "come from a verified purchase",
+    "no": "come from a purchase that was not verified",
+    "not said": "do not say whether the purchase was verified",
+}
 TESTS: dict[str, Callable[[Baseline, Observations, TestSettings], Compared]] = {
     "stars": _stars,
     "topics": _topics,
@@ -194,6 +226,7 @@ TESTS: dict[str, Callable[[Baseline, Observations, TestSettings], Compared]] = {
     "unknown_words": _unknown_words,
     "length": _length,
     "markup": _markup,
+    "verified_purchase": _verified,
 }
 
 

@@ -18,6 +18,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from monitoring.errors import ObservationsError
 from monitoring.lines import read_lines, require_records
+from reviews.verified import CODES, VALUES
 
 FloatArray = NDArray[np.float32]
 ROUNDING = 1e-3  # float32 arithmetic may leave 5.0000005 expected stars
@@ -39,6 +40,7 @@ class ModelObservation(msgspec.Struct, frozen=True):
     oov_share: Share  # tokens of the text that the model does not know
     markup: bool  # the raw words held a tag or an entity
     topics: list[Coordinate]  # of the text in the model's SVD space
+    verified_purchase: bool | None = None
 
 
 class Observation(ModelObservation, frozen=True):
@@ -51,7 +53,6 @@ class Observation(ModelObservation, frozen=True):
     probe: bool = False  # golden set, smoke test or our own probe: counts in no window
     model_version: str = ""
     model_package_arn: str = ""
-    verified_purchase: bool | None = None
 
 
 @dataclass(frozen=True)
@@ -61,6 +62,7 @@ class Observations:
     stars: (n,) 1 to 5. expected_stars: (n,) 1.0 to 5.0. confidence, oov_share: (n,) 0 to 1.
     language: (n,) codes such as `en`, `und` where too short to tell. length: (n,) characters.
     supported, markup: (n,) bool. topics: (n, d) coordinates in the model's SVD space.
+    verified_purchase: (n,) codes of `reviews.verified`.
     unreadable: lines that were no observation and were left out, by reason.
     Raises ObservationsError for columns of unlike lengths, a value that is not finite, or stars
     out of range.
@@ -75,6 +77,7 @@ class Observations:
     oov_share: FloatArray
     markup: NDArray[np.bool_]
     topics: FloatArray
+    verified_purchase: NDArray[np.int8]
     unreadable: Mapping[str, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -114,11 +117,13 @@ class Observations:
             raise ObservationsError(f"topics have several widths: {sorted(widths)}")
         width = widths.pop() if widths else 0
         topics = np.asarray(columns.pop("topics"), np.float32).reshape(len(records), width)
+        columns["verified_purchase"] = [CODES[value] for value in columns["verified_purchase"]]
         return cls(**columns, topics=topics, unreadable=unreadable or {})  # type: ignore[arg-type]
 
     def records(self) -> list[ModelObservation]:
         """The model's part of each row, ready to be written as JSON lines."""
         columns = [getattr(self, name).tolist() for name in COLUMNS]
+        columns[-1] = [VALUES[code] for code in columns[-1]]  # verified_purchase
         return [ModelObservation(*row) for row in zip(*columns, strict=True)]
 
 
@@ -132,6 +137,7 @@ COLUMNS: dict[str, type[np.generic]] = {
     "oov_share": np.float32,
     "markup": np.bool_,
     "topics": np.float32,
+    "verified_purchase": np.int8,
 }
 
 

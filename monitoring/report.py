@@ -66,7 +66,7 @@ def html(
         "was judged by. Stars are predicted, not true: drift says that the input changed, not "
         "that the answers are wrong.",
         parts,
-        "Six tests, chance of a false alarm in a window without change at most 1 in "
+        "Seven tests, chance of a false alarm in a window without change at most 1 in "
         f"{round(1 / max(verdict.level * len(ADVICE), 1e-9))}; see configs/drift.yaml.",
     )
 
@@ -132,7 +132,7 @@ def _tests(verdict: DriftVerdict) -> str:
         for f in verdict.tests
     ]
     return page.section(
-        "The six tests",
+        "The seven tests",
         "Bars are the surprise, -log10 of the p-value: one more is ten times less likely by "
         "chance. They say how sure a change is, not how large.",
         chart,
@@ -235,7 +235,7 @@ def probability(p: float) -> str:
 
 
 def _strength(finding: Finding) -> float:
-    return -math.log10(max(finding.p_value, 1e-300))
+    return -math.log10(max(finding.p_value, 1e-300)) + 0.0  # never -0.0
 
 
 def _top_languages(baseline: Baseline, window: Observations) -> list[str]:

@@ -22,7 +22,7 @@ class WindowSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class TestSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """How the six tests judge a window."""
+    """How the tests judge a window."""
 
     __test__ = False  # pytest takes a class of this name for its own
 

@@ -1,10 +1,11 @@
 """The tests of hypotheses that drift is made of: counts and moments in, statistic and p out.
 
 Each compares a window (w) with a baseline (b) and is two-sided. `scipy.special` is imported
-where it is used: it takes longer to load than all six tests take to run.
+where it is used: it takes longer to load than all tests take to run.
 """
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -81,6 +82,22 @@ def share(window: int, n: int, baseline: int, m: int, exact_below: float) -> Res
     pooled = both / (n + m)
     spread = (pooled * (1 - pooled) * (1 / n + 1 / m)) ** 0.5
     return normal((window / n - baseline / m) / spread, "z of two shares")
+
+
+def shares(
+    window: Sequence[int], baseline: Sequence[int], exact_below: float
+) -> tuple[int, Result]:
+    """Compare counts of k values, each by `share`: the most surprising one's place and result.
+
+    Its p-value is that of `share` times the k that it was chosen of (Bonferroni), at most 1.
+    """
+    n, m = sum(window), sum(baseline)
+    found = [
+        share(now, n, before, m, exact_below) for now, before in zip(window, baseline, strict=True)
+    ]
+    place = min(range(len(found)), key=lambda i: found[i].p_value)
+    surest = found[place]
+    return place, replace(surest, p_value=min(1.0, len(found) * surest.p_value))
 
 
 def fisher(window: int, n: int, baseline: int, m: int) -> float:

@@ -29,7 +29,7 @@ COLUMNS = (
         "true, false",
         "where the source does not say",
         True,
-        "slice; no model input yet",
+        "model input; slice",
     ),
     Column(
         "helpful_vote",
@@ -42,8 +42,7 @@ COLUMNS = (
     Column(
         "language",
         "string",
-        "ISO 639 code; und: too short to detect (not learned from where the words are of another "
-        "language); mis: of a script without a code here",
+        "ISO 639 code; und: too short to detect; mis: of a script without a code here",
         "",
         True,
         "which rows are learned from; slice",

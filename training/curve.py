@@ -42,7 +42,9 @@ def learning_curve(
             _copy_buckets(data, few, last)
             about = train(few, model, settings, progress=TrainingProgress(quiet=True)).version_info
             judged = StarModel.load(model)
-            stars = judged.decide(judged.probabilities(rows.title, rows.text))
+            stars = judged.decide(
+                judged.probabilities(rows.title, rows.text, rows.verified_purchase)
+            )
         figures = headline(rows.rating, stars)
         point = {"share": share, "rows": about["rows"]["training"]}
         points.append(point | {name: figures[name] for name in HEADLINE})

@@ -30,7 +30,7 @@ from training.fit.stacking import fit_nets
 from training.fit.training_set import FittedClassifiers, TrainingSet
 from training.model.artefact import ModelParts, write_manifest, write_parts
 from training.model.decision import DecisionRule
-from training.model.scorer import Classifiers, Stack, softmax
+from training.model.scorer import Classifiers, Float32Array, Stack, softmax
 from training.model.star_model import StarModel
 from training.progress import TrainingProgress
 
@@ -46,6 +46,7 @@ class Fit:
 
     classifiers: dict[str, Classifiers]
     nets: Stack | None
+    verified_weights: Float32Array | None
     decision_rule: DecisionRule
     metrics: dict[str, Any]
 
@@ -79,7 +80,7 @@ def train(
             metrics["balance"] = _compare_balances(training_set, config, fit, progress)
         progress.log("projection")
         projection = training_set.fit_projection()
-        parts = training_set.parts(fit.classifiers, fit.nets, projection)
+        parts = training_set.parts(fit.classifiers, fit.nets, projection, fit.verified_weights)
         write_parts(out, parts)
         about = _describe(training_set, parts, fit.decision_rule, detector, provenance or {})
         model = StarModel(parts, fit.decision_rule, about)
@@ -114,7 +115,7 @@ def _fit(
         f"out of fold, decision rule {rule.label}: accuracy {mean['accuracy']:.4f}, macro-F1 "
         f"{mean['macro_f1']:.4f}, MAE {mean['mae']:.4f}, QWK {mean['qwk']:.4f}"
     )
-    return Fit(fitted.by_view, nets, rule, metrics)
+    return Fit(fitted.by_view, nets, fitted.verified_weights, rule, metrics)
 
 
 def fit_out_of_fold(
@@ -189,7 +190,11 @@ def _write_baseline_and_golden(
 
 def _write_baseline(folder: Path, model: StarModel, hold_out: Rows, config: ModelConfig) -> None:
     judged = model.observe(
-        hold_out.title, hold_out.text, languages=hold_out.language.tolist(), markup=hold_out.markup
+        hold_out.title,
+        hold_out.text,
+        languages=hold_out.language.tolist(),
+        markup=hold_out.markup,
+        verified=hold_out.verified_purchase,
     )
     Baseline.from_observations(judged.observations, config.languages).save(folder)
 
@@ -221,6 +226,7 @@ def _describe(
         "ngrams": len(parts.ngrams),
         "nets": len(parts.stack.nets) if parts.stack else 0,
         "clip": parts.stack.clip if parts.stack else 0.0,
+        "reads_verified": parts.reads_verified,
         "rows": training_set.row_counts.to_dict(),
         "provenance": dict(sorted(provenance.items())),
         "configuration": msgspec.to_builtins(config),

@@ -53,7 +53,6 @@ def of_ratings(
             "probe": caller.is_probe,
             "model_version": version(package_arn),
             "model_package_arn": package_arn,
-            "verified_purchase": review.verified_purchase,
         }
         if with_text:
             record |= {"title": review.title, "text": review.text}

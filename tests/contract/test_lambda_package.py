@@ -74,10 +74,10 @@ def some(seed):
     return Observations(stars=r.integers(1, 6, 50), expected_stars=r.uniform(1, 5, 50),
         confidence=r.uniform(0, 1, 50), language=["en"] * 49 + ["de"], supported=[True] * 50,
         length=r.integers(1, 99, 50), oov_share=r.uniform(0, 1, 50), markup=[False] * 49 + [True],
-        topics=r.normal(size=(50, 3)))
+        topics=r.normal(size=(50, 3)), verified_purchase=r.integers(-1, 2, 50))
 baseline = Baseline.from_observations(some(1), ["en"])
 verdict = drift.check(baseline, some(2), check.rules)
-assert len(verdict.tests) == 6, verdict
+assert len(verdict.tests) == len(drift.TESTS), verdict
 assert "<svg" in report.html(verdict, baseline=baseline, window=some(2))
 """,
 }

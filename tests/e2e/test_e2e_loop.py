@@ -149,6 +149,26 @@ def test_a_second_run_says_that_another_is_going_and_leaves_it(running: Running)
     assert {name: (running.home / name).read_bytes() for name in kept} == kept
 
 
+def test_whether_the_purchase_was_verified_moves_the_answer_and_says_by_how_much(
+    running: Running,
+) -> None:
+    words = {"title": "Fine", "text": "It does what it should, I use it each day.", "explain": True}
+    answers = []
+    for said in (True, False, None):
+        body = json.dumps(words | {"verified_purchase": said})
+        status, answer = curl(running, "/v1/ratings", body, signed=True)
+        assert status == 200
+        answers.append(answer)
+    yes, no, unsaid = answers
+    assert yes["probabilities"] != no["probabilities"]
+    for answer, is_said in ((yes, True), (no, True), (unsaid, False)):
+        explanation = answer["explanation"]
+        named = [p for p in explanation["parts"] if p["field"] == "verified_purchase"]
+        assert len(named) == is_said
+        total = sum(part["contribution"] for part in explanation["parts"])
+        assert abs(total - explanation["logit"]) < 1e-6
+
+
 def test_a_person_asks_in_one_command(running: Running) -> None:
     words = operate(
         "ask", "--home", str(running.home), "--text", "It's broken.", "--verified", "no"

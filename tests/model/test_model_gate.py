@@ -12,6 +12,7 @@ from reviews.clean import TEXT_RULES
 from training import config
 from training.evaluate import evaluate
 from training.features.tokens import COUNTS
+from training.features.verified import VERIFIED
 from training.model import artefact
 from training.model.scorer import Net, Stack
 
@@ -61,7 +62,7 @@ def worse_on_short_reviews(folder: Path, out: Path) -> Path:
 
 
 def _pulled(stack: Stack) -> Stack:
-    place = len(stack.mean) - len(COUNTS) + COUNTS.index("text_length")
+    place = len(stack.mean) - len(VERIFIED) - len(COUNTS) + COUNTS.index("text_length")
     short = (np.log1p(SHORT) - stack.mean[place]) / stack.scale[place]
     inner = np.zeros((len(stack.mean), 1), np.float32)
     inner[place] = -40.0

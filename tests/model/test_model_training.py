@@ -14,6 +14,7 @@ from threadpoolctl import threadpool_limits
 
 from monitoring.baseline import Baseline
 from reviews.clean import TEXT_RULES, clean
+from reviews.verified import CODES
 from training.data import dataset
 from training.errors import ArtefactError, TrainingError
 from training.evaluation import metrics as metrics_of
@@ -69,7 +70,9 @@ def test_the_fast_scorer_equals_the_plain_pipeline(folder, model, corpus):
 def test_golden_answers_are_those_of_the_model(folder, model):
     lines = [json.loads(line) for line in (folder / "golden.jsonl").read_text().splitlines()]
     assert len(lines) == 50
-    p = model.probabilities([g["title"] for g in lines], [g["text"] for g in lines])
+    said = [CODES[g["verified_purchase"]] for g in lines]
+    assert set(said) == set(CODES.values())
+    p = model.probabilities([g["title"] for g in lines], [g["text"] for g in lines], said)
     assert model.decide(p).tolist() == [g["stars"] for g in lines]
     assert np.abs(p - [g["probabilities"] for g in lines]).max() < 1e-9
     for line in lines:
@@ -124,8 +127,8 @@ def test_plain_is_one_regression(data, tmp_path: Path, fit_model):
 @pytest.mark.parametrize("balance", ["undersample", "weights"])
 def test_other_balances_speak_for_rare_stars(model, data, tmp_path: Path, fit_model, balance):
     other = fit_model(data, tmp_path, balance=balance)
-    texts = ["i use the lens every day. shipping took three days!"]
-    usual, changed = (m.probabilities([""], texts)[0] for m in (model, other))
+    rows = dataset.read(data, ["en"], range(20))
+    usual, changed = (m.probabilities(rows.title, rows.text).mean(axis=0) for m in (model, other))
     assert changed[4] < usual[4]
 
 
@@ -219,11 +222,11 @@ def test_a_view_without_words_is_left_out_and_reported(
     log = f"left out, for no n-gram occurs often enough: {', '.join(left_out)}"
     assert (log in capsys.readouterr().out) == bool(left_out)
     rows = dataset.read(data, ["en"], range(20))
-    p = model.probabilities(rows.title, rows.text)
+    p = model.probabilities(rows.title, rows.text, rows.verified_purchase)
     found = parity_checks.check(model, tmp_path / "model", rows, p)
     assert found.passed
     assert metrics_of.headline(rows.rating, model.decide(p), p)["accuracy"] > 0.6
-    parts = model.explain(rows.title[0], rows.text[0], 5)
+    parts = model.explain(rows.title[0], rows.text[0], 5, int(rows.verified_purchase[0]))
     centred = np.log(p[0]) - np.log(p[0]).mean()
     assert sum(part.contribution for part in parts) == pytest.approx(centred[4], abs=1e-6)
 

@@ -13,18 +13,17 @@ import msgspec
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from reviews.clean import TEXT_RULES, join_sample
+from reviews.clean import TEXT_RULES
 from reviews.identity import HOLD_OUT_BUCKETS
-from reviews.language import UNDETERMINED, is_learned
+from reviews.language import UNDETERMINED
 from reviews.provenance import PROVENANCE_KEY, Provenance
+from reviews.verified import CODES
 from training.data import parquet_footer
 from training.data.parquet import read_batches
 from training.errors import DatasetError
 
 BATCH_ROWS = 8192
 REFINE_AGAIN = "refine the raw files again, all in one way"
-OTHER_SHORT = f"{UNDETERMINED}-other"  # too short to detect, with words of another language
-NULLABLE = {True: 1, False: 0, None: -1}
 
 
 @dataclass(frozen=True)
@@ -32,7 +31,7 @@ class Rows:
     """Columns of n reviews, row i in each of the same one; text and title are cleaned.
 
     rating: (n,) 1 to 5. title, text: n strings. language: (n,) codes.
-    verified_purchase: (n,) 1 yes, 0 no, -1 unknown. markup: (n,) bool.
+    verified_purchase: (n,) codes of `reviews.verified`. markup: (n,) bool.
     bucket: (n,) 0 to 99, of the user. review_key: (n,) uint64.
     """
 
@@ -72,16 +71,7 @@ class Rows:
 
     def in_languages(self, languages: Collection[str]) -> NDArray[np.bool_]:
         """(n,) whether a row is in one of the languages, or too short to tell."""
-        found = np.isin(self.language, list(languages))
-        for i in np.flatnonzero(self.language == UNDETERMINED).tolist():
-            sample = join_sample(self.title[i], self.text[i])
-            found[i] = is_learned(UNDETERMINED, sample, languages)
-        return found
-
-    def language_labels(self, languages: Collection[str]) -> NDArray[np.str_]:
-        """(n,) codes, and OTHER_SHORT for `und` that is not in `in_languages`."""
-        other = (self.language == UNDETERMINED) & ~self.in_languages(languages)
-        return np.where(other, OTHER_SHORT, self.language)
+        return np.isin(self.language, [*languages, UNDETERMINED])
 
 
 def read(
@@ -202,7 +192,7 @@ def to_rows(batch: Any, path: Path) -> Rows:
     names = set(batch.schema.names)
     if missing := sorted({item.name for item in fields(Rows)} - names):
         raise DatasetError(f"{path.name} has no column {', '.join(missing)}")
-    verified = [NULLABLE.get(v, -1) for v in batch.column("verified_purchase").to_pylist()]
+    verified = [CODES[v] for v in batch.column("verified_purchase").to_pylist()]
     rows = Rows(
         rating=_numbers(batch, "rating", path),
         title=_strings(batch, "title", path),

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from reviews.clean import TEXT_RULES
 from reviews.golden import GOLDEN_FILE, GOLDEN_TOLERANCE, GoldenLine
+from reviews.verified import CODES
 from training.data.dataset import Rows
 from training.evaluation import reference
 from training.evaluation.evaluation import GoldenCheck, ParityCheck, ParityChecks
@@ -28,8 +29,10 @@ def check(
     some = np.arange(0, len(rows), max(1, len(rows) // ASKED_ROWS))
     asked, batched = rows.take(some), probabilities[some]
     single = [
-        model.probabilities([title], [text])
-        for title, text in zip(asked.title, asked.text, strict=True)
+        model.probabilities([title], [text], [said])
+        for title, text, said in zip(
+            asked.title, asked.text, asked.verified_purchase.tolist(), strict=True
+        )
     ]
     one_by_one = _difference(np.concatenate(single), batched)
     by_reference = _reference(folder, asked, batched)
@@ -45,13 +48,17 @@ def check(
 
 def _reference(folder: Path, rows: Rows, probabilities: NDArray[np.float64]) -> ParityCheck:
     parts = artefact.read_parts(folder, artefact.read_manifest(folder, TEXT_RULES))
-    return _difference(reference.probabilities(parts, rows.title, rows.text), probabilities)
+    return _difference(
+        reference.probabilities(parts, rows.title, rows.text, rows.verified_purchase.tolist()),
+        probabilities,
+    )
 
 
 def _golden(model: StarModel, folder: Path) -> GoldenCheck:
     lines = (folder / GOLDEN_FILE).read_bytes().splitlines()
     answers = [msgspec.json.decode(line, type=GoldenLine) for line in lines]
-    asked = model.probabilities([a.title for a in answers], [a.text for a in answers])
+    said = [CODES[a.verified_purchase] for a in answers]
+    asked = model.probabilities([a.title for a in answers], [a.text for a in answers], said)
     recorded = np.array([a.probabilities for a in answers]).reshape(len(answers), 5)
     stars = np.array([a.stars for a in answers])
     largest = _difference(asked, recorded).largest_difference

@@ -20,15 +20,26 @@ CAPITALS = re.compile(r"[A-Z]{3,}")
 WORD = re.compile(rf"{LETTER}.*|[-:;=()/|]{{2,}}")  # a token that is one, or an emoticon
 
 
-def probabilities(parts: ModelParts, titles: Sequence[str], texts: Sequence[str]) -> FloatArray:
-    """(n, 5) P(1..5) of cleaned reviews."""
+def probabilities(
+    parts: ModelParts,
+    titles: Sequence[str],
+    texts: Sequence[str],
+    verified: Sequence[int] | None = None,
+) -> FloatArray:
+    """(n, 5) P(1..5) of cleaned reviews. verified: 1, 0, -1 (not said)."""
     words = [(plain_tokens(a), plain_tokens(b)) for a, b in zip(titles, texts, strict=True)]
     scores = [
         _scores(parts, classifiers, [_view(name, a, b, parts.edge_tokens) for a, b in words])
         for name, classifiers in parts.classifiers.items()
     ]
     counts = np.array([_counts(a, b) for a, b in zip(titles, texts, strict=True)])
+    said = [-1] * len(titles) if verified is None else verified
+    flags = np.array([[float(v == 1), float(v == 0)] for v in said])
+    if parts.reads_verified and parts.stack is not None:
+        counts = np.hstack([counts, flags])
     logits = scores[0] if parts.stack is None else _stack(parts.stack, np.hstack([*scores, counts]))
+    if parts.verified_weights is not None:
+        logits = logits + flags @ parts.verified_weights
     shares = np.exp(logits - logits.max(axis=1, keepdims=True))
     p: FloatArray = shares / shares.sum(axis=1, keepdims=True)
     knows = _knows(parts)

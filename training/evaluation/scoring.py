@@ -36,7 +36,8 @@ def score(model: StarModel, rows: Rows, log: Callable[[str], None]) -> Scored:
     parts = [np.zeros((0, metrics.CLASSES))]
     for start in range(0, len(rows), CHUNK_ROWS):
         end = start + CHUNK_ROWS
-        parts.append(model.probabilities(rows.title[start:end], rows.text[start:end]))
+        verified = rows.verified_purchase[start:end]
+        parts.append(model.probabilities(rows.title[start:end], rows.text[start:end], verified))
         if start and start % (CHUNK_ROWS * 8) == 0:
             log(f"scored {start:,} of {len(rows):,}")
     probabilities = np.concatenate(parts)  # (n, 5)

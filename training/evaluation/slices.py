@@ -4,13 +4,14 @@ Rows of a slice are taken as independent: intervals are Wilson's, standard error
 over rows. `compare` leaves out whole users; in slices of some hundred rows that says too little.
 """
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from itertools import combinations
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from reviews.verified import NAMES
 from training.data.dataset import Rows
 from training.evaluation.evaluation import PairedGain, Slice
 from training.evaluation.metrics import HEADLINE, ece, headline
@@ -29,7 +30,6 @@ LENGTHS = (
     "16 to 30 words",
     "more than 30 words",
 )
-VERIFIED = {1: "yes", 0: "no", -1: "not said"}
 PAIR = " and "  # between the names of two groupings, and of their values
 MIN_SLICE_ROWS = 20  # that are shown: fewer have no accuracy worth a dot
 Z = 1.96  # of a two-sided 95 % interval
@@ -45,10 +45,10 @@ def of_rows(scored: Scored, champion: NDArray[np.int64] | None) -> dict[str, dic
 
 
 def with_other_languages(
-    judged: dict[str, dict[str, Slice]], others: Scored, learned: Collection[str]
+    judged: dict[str, dict[str, Slice]], others: Scored
 ) -> dict[str, dict[str, Slice]]:
     """The same with the languages that only count, after those that were judged."""
-    by_language = {"language": others.rows.language_labels(learned)}
+    by_language = {"language": others.rows.language}
     found = measure(others.rows.rating, others.stars, others.probabilities, by_language)
     return judged | {"language": judged["language"] | found["language"]}
 
@@ -58,7 +58,7 @@ def label(rows: Rows) -> dict[str, NDArray[np.str_]]:
     words = np.fromiter(map(count_words, rows.text), np.int64, len(rows))
     return {
         "length": np.array(LENGTHS)[np.searchsorted(MAX_WORDS, words, side="left")],
-        "verified_purchase": np.array([VERIFIED[v] for v in rows.verified_purchase.tolist()], "U8"),
+        "verified_purchase": np.array([NAMES[v] for v in rows.verified_purchase.tolist()], "U8"),
         "language": rows.language,
     }
 

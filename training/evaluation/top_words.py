@@ -41,7 +41,9 @@ def find_top_words(
         places = np.flatnonzero(stars == star)[:EXPLAINED_ROWS].tolist()
         pulls: dict[tuple[str, str], list[float]] = defaultdict(list)
         for place in places:
-            for part in model.explain(rows.title[place], rows.text[place]):
+            for part in model.explain(
+                rows.title[place], rows.text[place], None, int(rows.verified_purchase[place])
+            ):
                 if part.words:
                     pulls[part.field, part.words].append(part.contribution)
         found[str(star)] = _strongest(pulls, len(places))

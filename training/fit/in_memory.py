@@ -12,7 +12,7 @@ from training.fit.projection import fit_projection
 from training.fit.training_set import FittedClassifiers, TrainingSet
 from training.fit.vocabulary import build
 from training.model.artefact import ModelParts
-from training.model.scorer import Classifiers, Stack
+from training.model.scorer import Classifiers, Float32Array, Stack
 from training.model.topics import Projection
 from training.progress import TrainingProgress
 
@@ -54,7 +54,11 @@ class InMemoryTrainingSet(TrainingSet):
         return fit_projection(matrix, ngrams, self.config.topics, self.config.seed)
 
     def parts(
-        self, classifiers: dict[str, Classifiers], stack: Stack | None, projection: Projection
+        self,
+        classifiers: dict[str, Classifiers],
+        stack: Stack | None,
+        projection: Projection,
+        verified_weights: Float32Array | None = None,
     ) -> ModelParts:
         """What a model of these rows computes with."""
         return ModelParts(
@@ -65,6 +69,8 @@ class InMemoryTrainingSet(TrainingSet):
             projection,
             self.config.views.edge_tokens,
             self.base_rates,
+            reads_verified=self.reads_verified,
+            verified_weights=verified_weights,
         )
 
 

@@ -7,6 +7,7 @@ import warnings
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import csr_matrix, hstack
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 
@@ -24,18 +25,28 @@ def fit(
     """Fit on all rows, and once for each fold without it."""
     view = BOTH[0]
     matrix = vocabulary.matrices[view].astype(np.float32)
+    asked = matrix
+    if (
+        examples.said is not None and examples.learned_flags is not None
+    ):  # two columns more, some of them hidden while learning
+        asked = hstack((matrix, csr_matrix(examples.said, dtype=np.float32)), format="csr")
+        matrix = hstack(
+            (matrix, csr_matrix(examples.learned_flags, dtype=np.float32)), format="csr"
+        )
     learned = examples.row_weights > 0
     scores = np.zeros((len(examples.ratings), 5))
     for fold in np.unique(examples.folds):
         out = examples.folds == fold
         weights, bias = _fit(matrix, examples, learned & ~out, config)
-        scores[out] = matrix[out] @ weights.astype(np.float64) + bias
+        scores[out] = asked[out] @ weights.astype(np.float64) + bias
         progress.log(f"fold {fold + 1} of {config.folds}")
     weights, bias = _fit(matrix, examples, learned, config)
     progress.log(f"regression: {matrix.shape[1]:,} n-grams")
     ngrams = vocabulary.chosen[view].astype(np.int32)
-    classifiers = Classifiers(ngrams, vocabulary.idf[view], weights, bias)
-    return FittedClassifiers({view: classifiers}, scores, vocabulary.counts)
+    m = len(ngrams)
+    verified = weights[m:] if examples.said is not None else None
+    classifiers = Classifiers(ngrams, vocabulary.idf[view], weights[:m], bias)
+    return FittedClassifiers({view: classifiers}, scores, vocabulary.counts, verified)
 
 
 def _fit(

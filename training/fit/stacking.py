@@ -31,6 +31,7 @@ def fit_nets(
         return fit_stack(
             fitted.scores[rows],
             fitted.counts[rows],
+            None if examples.learned_flags is None else examples.learned_flags[rows],
             examples.ratings[rows],
             settings,
             seed=seed,
@@ -42,7 +43,10 @@ def fit_nets(
     for fold in np.unique(examples.folds):
         out = examples.folds == fold
         stack = fit_on(learned & ~out)
-        inputs = stack.inputs(fitted.scores[out], fitted.counts[out])
+        counts = fitted.counts[out]
+        if examples.said is not None:
+            counts = np.concatenate((counts, examples.said[out]), axis=1)
+        inputs = stack.inputs(fitted.scores[out], counts)
         probabilities[out] = softmax(stack.logits(inputs))
     return fit_on(learned), probabilities
 
@@ -50,17 +54,26 @@ def fit_nets(
 def fit_stack(
     scores: FloatArray,
     counts: FloatArray,
+    said: FloatArray | None,
     ratings: IntArray,
     settings: StackingSettings,
     *,
     seed: int,
     row_weights: FloatArray,
 ) -> Stack:
-    """Fit the nets. scores: (n, s) out of fold. counts: (n, c). row_weights: (n,), mean 1."""
+    """Fit the nets. scores: (n, s) out of fold. counts: (n, c).
+
+    said: (n, 2) flags, or None. row_weights: (n,), mean 1.
+    """
     inputs = np.concatenate((scores, counts), axis=1)  # (n, i) with i = s + c
     mean = inputs.mean(axis=0).astype(np.float32)
     spread = inputs.std(axis=0)
     scale = np.where(spread > MIN_SCALE, spread + MIN_SCALE, CONSTANT_SCALE).astype(np.float32)
+    if said is not None:
+        # As they are: few rows may say it, and a rare value must not be clipped.
+        counts = np.concatenate((counts, said), axis=1)
+        mean = np.concatenate((mean, np.zeros(said.shape[1], np.float32)))
+        scale = np.concatenate((scale, np.ones(said.shape[1], np.float32)))
     stack = Stack(mean, scale, settings.clip, ())
     x = stack.inputs(scores, counts).astype(np.float32)
     nets = tuple(

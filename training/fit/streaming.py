@@ -131,7 +131,11 @@ class StreamingTrainingSet(TrainingSet):
         )
 
     def parts(
-        self, classifiers: dict[str, Classifiers], stack: Stack | None, projection: Projection
+        self,
+        classifiers: dict[str, Classifiers],
+        stack: Stack | None,
+        projection: Projection,
+        verified_weights: Float32Array | None = None,
     ) -> ModelParts:
         """What a model of these rows computes with."""
         return ModelParts(
@@ -143,6 +147,8 @@ class StreamingTrainingSet(TrainingSet):
             self.config.views.edge_tokens,
             self.base_rates,
             self.seen_buckets,
+            reads_verified=self.reads_verified,
+            verified_weights=verified_weights,
         )
 
     def _count_stars(self, balance: Balance) -> NDArray[np.int32]:

@@ -13,6 +13,7 @@ from msgspec import UNSET, UnsetType
 from monitoring.observations import ModelObservation
 from reviews.clean import clean, is_empty
 from reviews.language import detect_many
+from reviews.verified import CODES, NOT_SAID, VALUES
 from training.errors import RequestError
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ class Prepared:
     text: str
     language: str
     markup: bool
+    verified: int = NOT_SAID
 
 
 class ExplanationPart(msgspec.Struct, frozen=True):
@@ -73,13 +75,21 @@ class Rating(msgspec.Struct, frozen=True):
     explanation: Explanation | UnsetType = UNSET
 
 
-def prepare(titles: Sequence[str | None], texts: Sequence[str], detector: str) -> list[Prepared]:
-    """Clean raw reviews and detect their languages, by the detector that the model learned with."""
+def prepare(
+    titles: Sequence[str | None],
+    texts: Sequence[str],
+    verified: Sequence[bool | None],
+    detector: str,
+) -> list[Prepared]:
+    """Clean raw reviews and detect their languages, by the detector that the model learned with.
+
+    verified: whether each purchase was verified; None: not said.
+    """
     cleaned = [clean(title, text) for title, text in zip(titles, texts, strict=True)]
     languages = detect_many([c.sample for c in cleaned], detector)
     return [
-        Prepared(c.title, c.text, language, c.markup)
-        for c, (language, _) in zip(cleaned, languages, strict=True)
+        Prepared(c.title, c.text, language, c.markup, CODES[said])
+        for c, (language, _), said in zip(cleaned, languages, verified, strict=True)
     ]
 
 
@@ -90,7 +100,8 @@ def rate_raw(
 
     Raises RequestError with a pointer to a text that holds nothing to judge.
     """
-    prepared = prepare([r.title for r in reviews], [r.text for r in reviews], model.detector)
+    titles, texts = [r.title for r in reviews], [r.text for r in reviews]
+    prepared = prepare(titles, texts, [r.verified_purchase for r in reviews], model.detector)
     for place, review in enumerate(prepared):
         if is_empty(review.text):
             raise RequestError("holds no words", pointer=f"/reviews/{place}/text")
@@ -121,6 +132,7 @@ def rate(model: "StarModel", reviews: Sequence[Prepared], explain: bool = False)
         [r.text for r in reviews],
         languages=[r.language for r in reviews],
         markup=[r.markup for r in reviews],
+        verified=[r.verified for r in reviews],
     )
     columns = zip(
         seen.stars.tolist(),
@@ -138,7 +150,10 @@ def rate(model: "StarModel", reviews: Sequence[Prepared], explain: bool = False)
     ):
         expected = sum((k + 1) * share for k, share in enumerate(p))
         shared = (stars, expected, p[stars - 1], review.language, supported)
-        observation = ModelObservation(*shared, length, round(unknown, 6), review.markup, topics)
+        said = VALUES[review.verified]
+        observation = ModelObservation(
+            *shared, length, round(unknown, 6), review.markup, topics, said
+        )
         rating = Rating(
             stars, expected, p, p[stars - 1], review.language, supported, known, observation
         )
@@ -150,7 +165,7 @@ def rate(model: "StarModel", reviews: Sequence[Prepared], explain: bool = False)
 
 
 def _explain(model: "StarModel", review: Prepared, stars: int) -> Explanation:
-    found = model.explain(review.title, review.text, stars)
+    found = model.explain(review.title, review.text, stars, review.verified)
     parts = [ExplanationPart(c.field, c.words, c.contribution) for c in found[:MAX_PARTS]]
     if rest := found[MAX_PARTS:]:
         parts.append(ExplanationPart("rest", "", sum(c.contribution for c in rest)))

@@ -24,13 +24,14 @@ from numpy.typing import NDArray
 from monitoring.arrays import read_npz, write_npz
 from reviews.golden import GOLDEN_FILE
 from training.errors import ArtefactError, ConfigurationError
-from training.features.tokens import TOKEN_RULES, FloatArray, keys_of
+from training.features.tokens import COUNTS, TOKEN_RULES, FloatArray, keys_of
+from training.features.verified import VERIFIED
 from training.features.views import BOTH, VIEWS, HashBuckets, Lookup, Table
 from training.model.decision import DecisionRule, star_shares
-from training.model.scorer import Classifiers, Net, Scorer, Stack
+from training.model.scorer import Classifiers, Float32Array, Net, Scorer, Stack
 from training.model.topics import Projection
 
-FORMAT = "review-stars model 3"  # raised whenever the folder changes
+FORMAT = "review-stars model 4"  # raised whenever the folder changes
 FILES = (
     "vocabulary.txt",
     "weights.npz",
@@ -88,6 +89,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     ngrams: int
     nets: int
     clip: float
+    reads_verified: bool  # some training rows said whether the purchase was verified
     rows: RowSummary
     provenance: dict[str, str]
     configuration: dict[str, Any]
@@ -111,12 +113,21 @@ class ModelParts:
     edge_tokens: int
     base_rates: FloatArray
     seen_buckets: NDArray[np.uint8] = field(default_factory=lambda: np.zeros(0, np.uint8))
+    reads_verified: bool = False
+    verified_weights: Float32Array | None = None
 
     def scorer(self) -> Scorer:
         """The arithmetic of these parts. Raises ArtefactError for a vocabulary that is unsound."""
         size = 1 << self.hash_bits if self.hash_bits else len(self.ngrams)
         return Scorer(
-            self.lookup(), size, self.classifiers, self.stack, self.edge_tokens, self.base_rates
+            self.lookup(),
+            size,
+            self.classifiers,
+            self.stack,
+            self.edge_tokens,
+            self.base_rates,
+            self.reads_verified,
+            self.verified_weights,
         )
 
     def lookup(self) -> Lookup:
@@ -231,7 +242,8 @@ def read_parts(folder: Path, manifest: Manifest) -> ModelParts:
     ):
         raise ArtefactError("the classifiers of the views do not fit together")
     stack = _stack(box, manifest) if manifest.nets else None
-    if stack is not None and len(stack.mean) <= width * len(classifiers):
+    extra = len(COUNTS) + (len(VERIFIED) if manifest.reads_verified else 0)
+    if stack is not None and len(stack.mean) != width * len(classifiers) + extra:
         raise ArtefactError("the nets do not fit the classifiers")
     projection = Projection(
         box.take("topics.ngrams", np.int32, 1),
@@ -241,6 +253,7 @@ def read_parts(folder: Path, manifest: Manifest) -> ModelParts:
         projection.ngrams, size
     ):
         raise ArtefactError("the topics do not match the vocabulary")
+    verified_weights = _verified_weights(box, manifest)
     if box.arrays:
         raise ArtefactError("weights.npz holds arrays that no model has")
     return ModelParts(
@@ -252,6 +265,8 @@ def read_parts(folder: Path, manifest: Manifest) -> ModelParts:
         manifest.edge_tokens,
         star_shares(manifest.rows.training_by_star),
         seen_buckets,
+        manifest.reads_verified,
+        verified_weights,
     )
 
 
@@ -323,6 +338,16 @@ def _stack(box: _Box, manifest: Manifest) -> Stack:
     return Stack(mean, scale, manifest.clip, tuple(nets))
 
 
+def _verified_weights(box: _Box, manifest: Manifest) -> Float32Array | None:
+    """(2, 5) of the flags, where no net reads them."""
+    if not manifest.reads_verified or manifest.nets:
+        return None
+    weights: Float32Array = box.take("verified_weights", np.float32, 2)
+    if weights.shape != (len(VERIFIED), 5):
+        raise ArtefactError("weights.npz: the weights of verified_purchase are no two rows of 5")
+    return weights
+
+
 def _arrays(parts: ModelParts) -> dict[str, Array]:
     arrays: dict[str, Array] = {
         "topics.ngrams": parts.projection.ngrams,
@@ -333,6 +358,8 @@ def _arrays(parts: ModelParts) -> dict[str, Array]:
             arrays[f"{view}.{name}"] = getattr(classifiers, name)
     if parts.hash_bits:
         arrays["seen_buckets"] = parts.seen_buckets
+    if parts.verified_weights is not None:
+        arrays["verified_weights"] = parts.verified_weights
     if parts.stack is not None:
         arrays |= {"stack.mean": parts.stack.mean, "stack.scale": parts.stack.scale}
         for i, net in enumerate(parts.stack.nets):

@@ -10,11 +10,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from reviews.verified import NOT_SAID
 from training.features.tokens import COUNTS, FloatArray, Tokens, tokenise
 from training.features.views import FIELD, known_words, numbers, occurrences
 from training.model.scorer import Scorer
 
 CONSTANT = "constant"
+VERIFIED_PURCHASE = "verified_purchase"
 
 
 @dataclass(frozen=True)
@@ -30,7 +32,9 @@ class Contribution:
     contribution: float
 
 
-def explain(scorer: Scorer, title: str, text: str, stars: int) -> list[Contribution]:
+def explain(
+    scorer: Scorer, title: str, text: str, stars: int, verified: int = NOT_SAID
+) -> list[Contribution]:
     """The parts of the logit of `stars`, largest first."""
     tokens = tokenise([title], [text])
     counts = scorer.count(tokens)
@@ -39,7 +43,7 @@ def explain(scorer: Scorer, title: str, text: str, stars: int) -> list[Contribut
         return [Contribution(CONSTANT, "", float(logits[stars - 1] - logits.mean()))]
     weighed = scorer.weigh(counts, 1)
     scores = scorer.scores(weighed, 1)
-    slopes, counted, logit = _slopes(scorer, scores, tokens.counts, stars)
+    slopes, counted, logit = _slopes(scorer, scores, tokens.counts, stars, verified)
     parts: defaultdict[tuple[str, str], float] = defaultdict(float)
     spelled = _spell(scorer, tokens)
     width = scorer.weights.shape[1]
@@ -53,23 +57,28 @@ def explain(scorer: Scorer, title: str, text: str, stars: int) -> list[Contribut
     for name, part in zip(COUNTS, counted.tolist(), strict=True):
         if part:
             parts[name, ""] += part
+    if scorer.reads_verified and verified != NOT_SAID:
+        # Not a slope: what the answer would lack, had nobody said it.
+        unsaid = scorer.combine(scores, tokens.counts, None)[0, stars - 1]
+        parts[VERIFIED_PURCHASE, ""] = logit - float(unsaid)
     parts[CONSTANT, ""] = logit - sum(parts.values())
     found = [Contribution(field, ngram, part) for (field, ngram), part in parts.items()]
     return sorted(found, key=lambda c: (-abs(c.contribution), c.field, c.words))
 
 
 def _slopes(
-    scorer: Scorer, scores: FloatArray, counts: FloatArray, stars: int
+    scorer: Scorer, scores: FloatArray, counts: FloatArray, stars: int, verified: int
 ) -> tuple[FloatArray, FloatArray, float]:
     """(views * h,) slopes of the logit by the scores, (c,) what each count adds, and the logit."""
     k = stars - 1
+    logit = float(scorer.combine(scores, counts, [verified])[0, k])
     if scorer.stack is None:
-        return np.eye(5)[k], np.zeros(len(COUNTS)), float(scores[0, k])
-    inputs = scorer.stack.inputs(scores, counts)
+        return np.eye(5)[k], np.zeros(len(COUNTS)), logit
+    inputs = scorer.inputs(scores, counts, [verified])
     slopes = scorer.stack.slopes(inputs[0])[:, k] / scorer.stack.scale  # (i,)
     width = scores.shape[1]
-    logit = float(scorer.stack.logits(inputs)[0, k])
-    return slopes[:width], slopes[width:] * counts[0], logit
+    c = counts.shape[1]
+    return slopes[:width], slopes[width : width + c] * counts[0], logit
 
 
 def _spell(scorer: Scorer, tokens: Tokens) -> dict[tuple[int, int], str]:

@@ -10,9 +10,10 @@ from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from training.features.tokens import FloatArray, IntArray, Tokens, tokenise
+from training.features.verified import flags
 from training.features.views import Lookup, NgramCounts, count, known_words, run_edges
 
 Float32Array = NDArray[np.float32]
@@ -47,7 +48,8 @@ class Net:
 class Stack:
     """Nets over standardised scores and counts; their logits are averaged.
 
-    mean, scale: (i,) of the inputs: scores view by view, then counts. clip: standard deviations.
+    mean, scale: (i,) of the inputs: scores view by view, then counts,
+    then the flags of `features.verified` where the model learned them. clip: standard deviations.
     """
 
     mean: Float32Array
@@ -105,7 +107,8 @@ class Scorer:
     """A model's arithmetic: views, their classifiers, and the stack over them.
 
     Without a stack the scores of the one view are the logits. base_rates: (5,) shares of the
-    training rows, the answer to a review without a known word.
+    training rows, the answer to a review without a known word. reads_verified: whether the training
+    rows said if a purchase was verified. verified_weights: (2, 5) of the flags, without a stack.
     """
 
     def __init__(
@@ -116,9 +119,12 @@ class Scorer:
         stack: Stack | None,
         edge_tokens: int,
         base_rates: FloatArray,
+        reads_verified: bool = False,
+        verified_weights: Float32Array | None = None,
     ) -> None:
         self.lookup, self.size, self.stack, self.edge_tokens = lookup, size, stack, edge_tokens
         self.base_rates = base_rates
+        self.reads_verified, self.verified_weights = reads_verified, verified_weights
         self.views = tuple(classifiers)
         of_views = classifiers.values()
         self.bias = np.stack([c.bias for c in of_views]).astype(np.float64)  # (views, h)
@@ -156,30 +162,55 @@ class Scorer:
         scores = scores.reshape(len(self.views), n, -1) + self.bias[:, None, :]  # (views, n, h)
         return scores.transpose(1, 0, 2).reshape(n, -1)
 
-    def logits(self, weighed: Weighed, counts: FloatArray) -> FloatArray:
-        """(n, 5) logits of n reviews with what is counted in them."""
-        scores = self.scores(weighed, len(counts))
-        return (
-            scores if self.stack is None else self.stack.logits(self.stack.inputs(scores, counts))
-        )
+    def logits(
+        self, weighed: Weighed, counts: FloatArray, verified: ArrayLike | None = None
+    ) -> FloatArray:
+        """(n, 5) logits of n reviews with what is counted in them. verified: see `flags`."""
+        return self.combine(self.scores(weighed, len(counts)), counts, verified)
 
-    def probabilities(self, titles: Sequence[str], texts: Sequence[str]) -> FloatArray:
-        """(n, 5) P(1..5) of n reviews, all at once."""
+    def combine(
+        self, scores: FloatArray, counts: FloatArray, verified: ArrayLike | None
+    ) -> FloatArray:
+        """(n, 5) logits from scores, counts and flags."""
+        if self.stack is not None:
+            return self.stack.logits(self.inputs(scores, counts, verified))
+        if self.verified_weights is None:
+            return scores
+        logits: FloatArray = scores + flags(verified, len(scores)) @ self.verified_weights
+        return logits
+
+    def inputs(
+        self, scores: FloatArray, counts: FloatArray, verified: ArrayLike | None
+    ) -> FloatArray:
+        """(n, i) what the stack sees; a model that never saw a flag does not see one now."""
+        assert self.stack is not None
+        if self.reads_verified:
+            counts = np.concatenate((counts, flags(verified, len(counts))), axis=1)
+        return self.stack.inputs(scores, counts)
+
+    def probabilities(
+        self, titles: Sequence[str], texts: Sequence[str], verified: ArrayLike | None = None
+    ) -> FloatArray:
+        """(n, 5) P(1..5) of n reviews, all at once. verified: (n,) 1 yes, 0 no, -1 not said."""
         if not titles:
             return np.zeros((0, 5))
         tokens = tokenise(titles, texts)
         counts = self.count(tokens)
-        return self.judge(tokens, counts, self.weigh(counts, len(titles)))[0]
+        return self.judge(tokens, counts, self.weigh(counts, len(titles)), verified)[0]
 
     def judge(
-        self, tokens: Tokens, counts: NgramCounts, weighed: Weighed
+        self,
+        tokens: Tokens,
+        counts: NgramCounts,
+        weighed: Weighed,
+        verified: ArrayLike | None = None,
     ) -> tuple[FloatArray, IntArray]:
         """(n, 5) P(1..5) and (n,) known words of n reviews.
 
         Where no word is known, length and punctuation alone would make a sure answer of nothing:
         such a review gets the base rates.
         """
-        p = softmax(self.logits(weighed, tokens.counts))
+        p = softmax(self.logits(weighed, tokens.counts, verified))
         known = known_words(tokens, counts.number, self.lookup)
         p[known == 0] = self.base_rates
         return p, known

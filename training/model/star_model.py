@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from monitoring.observations import Observations
-from reviews.clean import TEXT_RULES, join_sample
-from reviews.language import is_learned
+from reviews.clean import TEXT_RULES
+from reviews.language import UNDETERMINED
+from reviews.verified import NOT_SAID
 from training.features.tokens import tokenise
 from training.features.views import unknown_share
 from training.model import archive
@@ -91,15 +92,25 @@ class StarModel:
             return rate_raw(self, read_reviews([reviews]), explain)[0]
         return rate_raw(self, read_reviews(reviews), explain)
 
-    def supports(self, language: str, title: str, text: str) -> bool:
-        """Whether stars are shown for a review, by its language; see `reviews.language.short`."""
-        return is_learned(language, join_sample(title, text), self.languages)
+    def supports(self, language: str) -> bool:
+        """Whether stars are shown for a detected language: learned, or too short to tell."""
+        return language == UNDETERMINED or language in self.languages
 
-    def probabilities(self, titles: Sequence[str], texts: Sequence[str]) -> FloatArray:
-        """(n, 5) P(1..5), one star first; rows sum to 1."""
-        if len(titles) <= BATCH_ROWS:
-            return self.scorer.probabilities(titles, texts)
-        parts = [self.scorer.probabilities(titles[s], texts[s]) for s in _slices(len(titles))]
+    def probabilities(
+        self, titles: Sequence[str], texts: Sequence[str], verified: ArrayLike | None = None
+    ) -> FloatArray:
+        """(n, 5) P(1..5), one star first; rows sum to 1.
+
+        verified: (n,) codes of `reviews.verified`; None: no row says it.
+        """
+        codes = _codes(verified, len(titles))
+        parts = [
+            self.scorer.probabilities(titles[s], texts[s], codes[s]) for s in _slices(len(titles))
+        ]
+        if len(parts) == 1:
+            return parts[0]
+        if not parts:
+            return np.zeros((0, 5))
         return np.concatenate(parts)
 
     def decide(self, probabilities: ArrayLike) -> IntArray:
@@ -113,12 +124,15 @@ class StarModel:
         *,
         languages: Sequence[str],
         markup: ArrayLike,
+        verified: ArrayLike | None = None,
     ) -> JudgedReviews:
         """Judge reviews, and note what monitoring keeps of them.
 
-        languages, markup: (n,) as `reviews` found them before cleaning.
+        languages, markup: (n,) as `reviews` found them before cleaning. verified: (n,) codes
+        of `reviews.verified`; None: no row says it.
         """
-        parts = [self._observe(titles[s], texts[s]) for s in _slices(len(titles))]
+        codes = _codes(verified, len(titles))
+        parts = [self._observe(titles[s], texts[s], codes[s]) for s in _slices(len(titles))]
         p, known, topics, unknown = (np.concatenate(column) for column in zip(*parts, strict=True))
         stars = self.decide(p)
         observations = Observations(
@@ -126,33 +140,40 @@ class StarModel:
             expected_stars=p @ EXPECTATION,
             confidence=p[np.arange(len(p)), stars - 1],
             language=np.asarray(languages, np.str_),
-            supported=np.fromiter(map(self.supports, languages, titles, texts), np.bool_),
+            supported=np.asarray([self.supports(code) for code in languages], np.bool_),
             length=np.asarray([len(text) for text in texts], np.int32),
             oov_share=unknown,
             markup=np.asarray(markup, np.bool_),
             topics=topics.astype(np.float32),
+            verified_purchase=codes,
         )
         return JudgedReviews(p, known, observations)
 
-    def explain(self, title: str, text: str, stars: int | None = None) -> list[Contribution]:
+    def explain(
+        self, title: str, text: str, stars: int | None = None, verified: int = NOT_SAID
+    ) -> list[Contribution]:
         """The parts of the logit of `stars` (None: those decided), largest first.
 
         They sum to it exactly; see `training.model.explain`.
         """
         if stars is None:
-            stars = int(self.decide(self.probabilities([title], [text]))[0])
-        return explain(self.scorer, title, text, stars)
+            stars = int(self.decide(self.probabilities([title], [text], [verified]))[0])
+        return explain(self.scorer, title, text, stars, verified)
 
     def _observe(
-        self, titles: Sequence[str], texts: Sequence[str]
+        self, titles: Sequence[str], texts: Sequence[str], verified: NDArray[np.int8]
     ) -> tuple[FloatArray, IntArray, FloatArray, FloatArray]:
         n = len(titles)
         tokens = tokenise(titles, texts)
         counts = self.scorer.count(tokens)
         weighed = self.scorer.weigh(counts, n)
-        p, known = self.scorer.judge(tokens, counts, weighed)
+        p, known = self.scorer.judge(tokens, counts, weighed, verified)
         unknown = unknown_share(tokens, counts.number, self.scorer.lookup)
         return p, known, self.projection.coordinates(weighed, n), unknown
+
+
+def _codes(verified: ArrayLike | None, n: int) -> NDArray[np.int8]:
+    return np.full(n, NOT_SAID, np.int8) if verified is None else np.asarray(verified, np.int8)
 
 
 def _slices(n: int) -> Iterator[slice]:

@@ -135,7 +135,14 @@ def _run(
 def _resolve(batch: list[Row], detector: str) -> list[Prepared | Refused]:
     """Clean what is raw; what then holds nothing to judge is refused."""
     raw = [row for row in batch if isinstance(row, Raw)]
-    cleaned = iter(prepare([row.title for row in raw], [row.text for row in raw], detector))
+    cleaned = iter(
+        prepare(
+            [row.title for row in raw],
+            [row.text for row in raw],
+            [row.verified for row in raw],
+            detector,
+        )
+    )
     resolved: list[Prepared | Refused] = []
     for row in batch:
         review = next(cleaned) if isinstance(row, Raw) else row

@@ -15,6 +15,7 @@ from reviews.file_kind import HEAD_BYTES, check_file, kind_of
 from reviews.gunzip import GZIP_MAGIC
 from reviews.limits import MAX_LINE_BYTES
 from reviews.record import Rejected, convert_raw, is_blank, read_earlier, read_record
+from reviews.verified import CODES
 from training.data.parquet import MAGIC, read_batches
 from training.errors import ConfigurationError, DatasetError, UnreadableSourceError
 from training.model.answer import Prepared
@@ -29,6 +30,7 @@ class Raw:
 
     title: str | None
     text: str
+    verified: bool | None = None
 
 
 @dataclass(frozen=True)
@@ -47,11 +49,13 @@ class _Line(msgspec.Struct):
     title: str | None = None
     language: str | None = None  # with markup: a curated row
     markup: bool | None = None
+    verified_purchase: bool | None = None
 
 
 class _LooseLine(msgspec.Struct):
     text: str
     title: msgspec.Raw = msgspec.Raw(b"")
+    verified_purchase: msgspec.Raw = msgspec.Raw(b"")
 
 
 _lines = msgspec.json.Decoder(_Line)
@@ -119,10 +123,20 @@ def _read_line(line: bytes) -> Row:
         found = _decode(line.removeprefix(BOM))
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         earlier = read_earlier(line)
-        return Raw(earlier.title, earlier.text) if earlier and earlier.text else _refuse(line)
+        return (
+            Raw(earlier.title, earlier.text, earlier.verified_purchase)
+            if earlier and earlier.text
+            else _refuse(line)
+        )
     if found.language is not None and found.markup is not None:
-        return Prepared(found.title or "", found.text, found.language, found.markup)
-    return Raw(found.title, found.text)
+        return Prepared(
+            found.title or "",
+            found.text,
+            found.language,
+            found.markup,
+            CODES[found.verified_purchase],
+        )
+    return Raw(found.title, found.text, found.verified_purchase)
 
 
 def _decode(line: bytes) -> _Line:
@@ -131,7 +145,11 @@ def _decode(line: bytes) -> _Line:
         return _lines.decode(line)
     except (msgspec.DecodeError, RecursionError):
         found = _loose_lines.decode(repair(line))
-        return _Line(found.text, convert_raw("title", found.title, []))
+        return _Line(
+            found.text,
+            convert_raw("title", found.title, []),
+            verified_purchase=convert_raw("verified_purchase", found.verified_purchase, []),
+        )
 
 
 def _refuse(line: bytes) -> Refused:
@@ -160,14 +178,16 @@ def _read_batch(batch: Any) -> Iterator[Row]:
     def column(name: str) -> list[Any]:
         return batch.column(name).to_pylist() if name in names else [None] * batch.num_rows
 
-    columns = (column(name) for name in ("title", "text", "language", "markup"))
-    for title, text, language, markup in zip(*columns, strict=True):
+    columns = (
+        column(name) for name in ("title", "text", "verified_purchase", "language", "markup")
+    )
+    for title, text, verified, language, markup in zip(*columns, strict=True):
         if not isinstance(text, str):
             yield Refused("missing_field" if text is None else "wrong_type", "")
         elif language is not None and markup is not None:
-            yield Prepared(title or "", text, language, markup)
+            yield Prepared(title or "", text, language, markup, CODES[verified])
         else:
-            yield Raw(title, text)
+            yield Raw(title, text, verified)
 
 
 def write_table(lines: Path, out: Path) -> None:

@@ -40,7 +40,8 @@ class PyfuncModel:
         import pandas as pd
 
         titles, texts = (_read_column(model_input, name) for name in ("title", "text"))
-        prepared = prepare(titles, [text or "" for text in texts], self.model.detector)
+        verified = _read_flags(model_input)
+        prepared = prepare(titles, [text or "" for text in texts], verified, self.model.detector)
         readable = [review for review in prepared if not is_empty(review.text)]
         rated = iter(rate(self.model, readable))
         rows = [_describe(review, rated) for review in prepared]
@@ -60,6 +61,16 @@ def _describe(review: Prepared, rated: Iterator[Rating]) -> tuple[object, ...]:
         rating.known_words,
         "",
     )
+
+
+def _read_flags(table: Any) -> list[bool | None]:
+    """Yes, no, or not said: what is no boolean says nothing."""
+    if "verified_purchase" not in table:
+        return [None] * len(table)
+    return [
+        bool(v) if type(v).__name__ in ("bool", "bool_") else None
+        for v in table["verified_purchase"]
+    ]
 
 
 def _read_column(table: Any, name: str) -> list[str | None]:

@@ -145,6 +145,7 @@ def _save_model(folder: Path, target: Path) -> None:
         reviews = [
             ColSpec(DataType.string, "title", required=False),
             ColSpec(DataType.string, "text"),
+            ColSpec(DataType.boolean, "verified_purchase", required=False),
         ]
         answers = [ColSpec(DataType[kind], name) for name, kind in pyfunc.COLUMNS.items()]
         mlflow.pyfunc.save_model(

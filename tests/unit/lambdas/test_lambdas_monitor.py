@@ -59,6 +59,7 @@ def observations(rows: int, seed: int, shift: float = 0.0) -> Observations:
         oov_share=random.uniform(0, 0.1, rows).astype(np.float32),
         markup=np.full(rows, False),
         topics=(random.normal(size=(rows, WIDTH)) + shift).astype(np.float32),
+        verified_purchase=np.full(rows, 1),
     )
 
 

@@ -40,7 +40,13 @@ def rated(stars: int = 5, language: str = "en", supported: bool = True) -> dict[
         "language": language,
         "supported": supported,
     }
-    more = {"length": 11, "oov_share": 0.0, "markup": False, "topics": [0.0] * 50}
+    more = {
+        "length": 11,
+        "oov_share": 0.0,
+        "markup": False,
+        "topics": [0.0] * 50,
+        "verified_purchase": True,
+    }
     return {
         **head,
         "known_words": 4,

@@ -24,6 +24,7 @@ def observed(n: int = 400, seed: int = 0, d: int = 4) -> Observations:
         oov_share=rng.beta(1, 30, n),
         markup=rng.random(n) < 0.2,
         topics=rng.normal(0, 1, (n, d)),
+        verified_purchase=rng.choice([1, 0, -1], n, p=[0.8, 0.15, 0.05]),
     )
 
 
@@ -34,6 +35,8 @@ def test_a_baseline_comes_back_as_it_was_saved(tmp_path: Path) -> None:
     assert loaded.rows == 400
     assert loaded.stars.tolist() == baseline.stars.tolist()
     assert loaded.languages == baseline.languages
+    assert loaded.verified == baseline.verified
+    assert sum(loaded.verified.values()) == 400
     assert loaded.known_languages == ("en",)
     np.testing.assert_allclose(loaded.topic_covariance, baseline.topic_covariance, rtol=1e-6)
     assert np.repeat(loaded.lengths, loaded.length_rows).tolist() == sorted(observed().length)

@@ -46,6 +46,7 @@ def observed(rows: int, seed: int, shift: float = 0.0, width: int = 5) -> Observ
         oov_share=random.uniform(0, 0.1, rows),
         markup=np.full(rows, False),
         topics=random.normal(size=(rows, width)) + shift,
+        verified_purchase=np.full(rows, 1),
     )
 
 

@@ -25,6 +25,7 @@ def observed(n: int, seed: int) -> Observations:
         oov_share=rng.beta(1, 30, n),
         markup=np.zeros(n, bool),
         topics=rng.normal(0, 1, (n, 5)),
+        verified_purchase=np.ones(n),
     )
 
 

@@ -1,4 +1,4 @@
-"""The six tests: as theory says, quiet when nothing moved, loud when something did."""
+"""The seven tests: as theory says, quiet when nothing moved, loud when something did."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -30,6 +30,7 @@ def observed(n: int, seed: int) -> Observations:
         oov_share=rng.beta(1, 30, n),
         markup=rng.random(n) < 0.002,
         topics=rng.normal(0, 1, (n, 50)) * np.linspace(0.05, 1, 50),
+        verified_purchase=rng.choice([1, 0, -1], n, p=[0.8, 0.198, 0.002]),
     )
 
 
@@ -59,6 +60,9 @@ SHIFTS: dict[str, Callable[[Observations], Observations]] = {
     "unknown_words": lambda w: replace(w, oov_share=np.minimum(1, w.oov_share * 1.2)),
     "length": lambda w: replace(w, length=np.where(some(w, 0.25), w.length // 3, w.length)),
     "markup": lambda w: replace(w, markup=w.markup | some(w, 0.012)),
+    "verified_purchase": lambda w: replace(
+        w, verified_purchase=np.where(some(w, 0.2), 1, w.verified_purchase)
+    ),
 }
 
 
@@ -85,6 +89,42 @@ def test_too_little_is_insufficient_and_never_ok(
 def test_a_baseline_of_few_rows_is_insufficient() -> None:
     small = Baseline.from_observations(observed(400, 4), ["en"])
     assert drift.check(small, observed(2000, 5), SETTINGS).verdict == "insufficient"
+
+
+@pytest.mark.parametrize(
+    ("value", "share", "words"),
+    [
+        (-1, 0.02, "do not say whether the purchase was verified, 0.1"),
+        (1, 0.3, "a verified purchase, 80.0"),
+    ],
+)
+def test_the_value_that_moved_is_named(
+    value: int, share: float, words: str, baseline: Baseline
+) -> None:
+    window = observed(3000, 7)
+    said = np.where(some(window, share), value, window.verified_purchase)
+    verdict = drift.check(baseline, replace(window, verified_purchase=said), SETTINGS)
+    assert alarms(verdict) == {"verified_purchase"}
+    assert words in verdict.reason
+
+
+def test_a_model_that_never_saw_a_flag_has_no_share_to_compare() -> None:
+    unsaid = np.full(20_000, -1)
+    baseline = Baseline.from_observations(
+        replace(observed(20_000, 0), verified_purchase=unsaid), ["en"]
+    )
+    verdict = drift.check(baseline, observed(3000, 8), SETTINGS)
+    assert verdict.verdict == "ok"
+    assert verdict.tests[-1].p_value == 1
+
+
+def test_shares_of_rare_values_keep_the_level() -> None:
+    rng = np.random.default_rng(9)
+    rung = 0
+    for _ in range(400):
+        now, before = (rng.multinomial(n, [0.9, 0.0985, 0.0015]).tolist() for n in (2000, 8000))
+        rung += statistics.shares(now, before, SETTINGS.tests.exact_below_rows)[1].p_value < 0.05
+    assert 4 <= rung <= 34  # of 400 at 5 %: 20 expected, two shares move together
 
 
 def test_topics_of_another_model_are_refused(baseline: Baseline) -> None:

@@ -72,6 +72,7 @@ def write_model(folder: Path, parts: ModelParts) -> Path:
         "ngrams": len(parts.ngrams),
         "nets": len(parts.stack.nets) if parts.stack else 0,
         "clip": parts.stack.clip if parts.stack else 0.0,
+        "reads_verified": parts.reads_verified,
         "rows": {
             "read": 120,
             "training": 100,

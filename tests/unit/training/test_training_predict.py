@@ -77,7 +77,7 @@ def test_every_row_stays_in_its_place(model_folder: Path, source: Path, tmp_path
 def test_answers_are_those_of_the_endpoint(model, model_folder: Path, source: Path, tmp_path: Path):
     predict(model_folder, source, tmp_path / "out.jsonl", progress=QUIET)
     rows = read(tmp_path / "out.jsonl")
-    answer = rate(model, prepare([GOOD["title"]], [GOOD["text"]], model.detector))[0]
+    answer = rate(model, prepare([GOOD["title"]], [GOOD["text"]], [None], model.detector))[0]
     assert rows[0]["probabilities"] == pytest.approx(answer.probabilities, abs=1e-12)
     assert (rows[2]["language"], rows[2]["supported"]) == ("de", False)
     assert [rows[0]["known_words"], rows[2]["known_words"]] == [answer.known_words, 0]
@@ -207,7 +207,7 @@ def test_only_the_text_must_be_right(
     (tmp_path / "in.jsonl").write_text(f'{{"text": "not good", "title": {title}, "x": NaN}}\n')
     predict(model_folder, tmp_path / "in.jsonl", tmp_path / "out.jsonl", progress=QUIET)
     [row] = read(tmp_path / "out.jsonl")
-    [answer] = rate(model, prepare([taken], ["not good"], model.detector))
+    [answer] = rate(model, prepare([taken], ["not good"], [None], model.detector))
     assert row["probabilities"] == pytest.approx(answer.probabilities, abs=1e-12)
 
 
