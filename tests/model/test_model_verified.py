@@ -61,3 +61,6 @@ def test_stars_that_follow_from_the_flag_are_learned(neutral: Path, tmp_path, fi
     )
     assert yes > 0.5
     assert no < -0.5
+    long = [{"text": " ".join(f"{a} {b}" for a in WORDS for b in WORDS), "verified_purchase": True}]
+    [rating] = model.rate(long, explain=True)
+    assert "verified_purchase" in [part.field for part in rating.explanation.parts]

@@ -15,6 +15,7 @@ from reviews.clean import clean, is_empty
 from reviews.language import detect_many
 from reviews.verified import CODES, NOT_SAID, VALUES
 from training.errors import RequestError
+from training.model.explain import VERIFIED_PURCHASE
 
 if TYPE_CHECKING:
     from training.model.star_model import StarModel  # which answers by this
@@ -166,6 +167,9 @@ def rate(model: "StarModel", reviews: Sequence[Prepared], explain: bool = False)
 
 def _explain(model: "StarModel", review: Prepared, stars: int) -> Explanation:
     found = model.explain(review.title, review.text, stars, review.verified)
+    flag = next((place for place, c in enumerate(found) if c.field == VERIFIED_PURCHASE), 0)
+    if flag >= MAX_PARTS:  # what the flag did is asked for, however little it was
+        found.insert(MAX_PARTS - 1, found.pop(flag))
     parts = [ExplanationPart(c.field, c.words, c.contribution) for c in found[:MAX_PARTS]]
     if rest := found[MAX_PARTS:]:
         parts.append(ExplanationPart("rest", "", sum(c.contribution for c in rest)))
