@@ -138,6 +138,22 @@ WILDCARDS = (
         actions=("sagemaker:ListEndpointConfigs", "sagemaker:ListModels"),
     ),
     Wildcard(
+        r"arn:aws:application-autoscaling:[^*]+:scalable-target/\*",
+        "ids of targets are made at run time; registering one takes the rights on its endpoint",
+    ),
+    Wildcard(
+        r"\*",
+        "Application Auto Scaling describes targets and policies of the whole account",
+        actions=(
+            "application-autoscaling:DescribeScalableTargets",
+            "application-autoscaling:DescribeScalingPolicies",
+        ),
+    ),
+    Wildcard(
+        r"arn:aws:cloudwatch:[^*]+:alarm:TargetTracking-endpoint/review-stars-[^/*]+/[^*]+-\*",
+        "alarms of one variant's scaling: Application Auto Scaling names them itself",
+    ),
+    Wildcard(
         r"arn:aws:cloudformation:[^*]+:stack/review-stars-[^/*]+/\*",
         "one stack by its name: its id is made with it",
     ),

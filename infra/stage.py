@@ -139,6 +139,8 @@ class EndpointSettings(StagePart, frozen=True, kw_only=True):
     kind: Literal["instances", "serverless"]
     instance_type: str
     instance_count: int
+    max_instance_count: int
+    invocations_per_instance: int
     serverless_memory_mb: int
     serverless_concurrency: int
     canary_wait_seconds: int
@@ -146,10 +148,30 @@ class EndpointSettings(StagePart, frozen=True, kw_only=True):
     limits: ClassVar[Mapping[str, Limit]] = {
         "instance_type": InstanceType(HOSTING, "hosting"),
         "instance_count": Range(1, 100),
+        "max_instance_count": Range(1, 100),
+        "invocations_per_instance": Range(1, 1_000_000),
         "serverless_memory_mb": OneOf((1_024, 2_048, 3_072, 4_096, 5_120, 6_144)),
         "serverless_concurrency": Range(1, 200),
         "canary_wait_seconds": Range(0, 3_600),
     }
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.max_instance_count < self.instance_count:
+            raise ValueError(
+                f"max_instance_count {self.max_instance_count} is less than instance_count "
+                f"{self.instance_count}: name as many, where the endpoint does not scale"
+            )
+        if self.scales and self.instance_type.startswith("ml.t"):
+            raise ValueError(
+                f"instance_type {self.instance_type} is of a kind with bursts, which SageMaker "
+                "does not scale: name another, or max_instance_count as instance_count"
+            )
+
+    @property
+    def scales(self) -> bool:
+        """Whether instances are added and taken away with the load."""
+        return self.kind == "instances" and self.max_instance_count > self.instance_count
 
 
 class ApiSettings(StagePart, frozen=True, kw_only=True):

@@ -21,8 +21,8 @@ from lambdas.contract.releases import AT_ONCE, CANARY, MODEL_PACKAGE_ARN, RELEAS
 class Endpoint(Construct):
     """What three parameters make of the stage: the Release machine and nobody else changes them.
 
-    Nothing but these four resources may depend on the parameters: the machine's role could not
-    update it.
+    Nothing but these four resources, and what scales them, may depend on the parameters: the
+    machine's role could not update it.
     """
 
     def __init__(self, scope: Construct, id: str, *, stage: Stage) -> None:
@@ -38,7 +38,8 @@ class Endpoint(Construct):
             expression=Fn.condition_not(Fn.condition_equals(self._package.value_as_string, "")),
         )
         self._has_model.override_logical_id("HasModel")
-        self._live_record(self._endpoint(self._configuration(self._model())))
+        self.endpoint = self._endpoint(self._configuration(self._model()))
+        self._live_record(self.endpoint)
         # A serverless stage has no other use for it, and the machine sends it to every stage.
         last = CfnOutput(self, "LastRollout", value=self._rollout.value_as_string)
         last.override_logical_id("LastRollout")
@@ -88,12 +89,13 @@ class Endpoint(Construct):
         return made
 
     def _endpoint(self, configuration: sagemaker.CfnEndpointConfig) -> sagemaker.CfnEndpoint:
-        """Without RetainAllVariantProperties: no stage scales, so the stage's own count counts."""
+        """Where the stage scales, a release keeps the instances that the load has brought."""
         made = sagemaker.CfnEndpoint(
             self,
             "Endpoint",
             endpoint_name=self._stage.name(),
             endpoint_config_name=configuration.attr_endpoint_config_name,
+            retain_all_variant_properties=self._stage.endpoint.scales or None,
         )
         if self._stage.endpoint.kind == "instances":
             canary = CfnCondition(

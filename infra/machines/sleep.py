@@ -71,7 +71,10 @@ def definition(parts: SleepParts) -> State:
             "UpdateStack": update_stack(
                 parts.stack_name,
                 parts.role_arn,
-                {releases.MODEL_PACKAGE_ARN: "", releases.RELEASE: None, releases.ROLLOUT: None},
+                {
+                    releases.MODEL_PACKAGE_ARN: "",
+                    **dict.fromkeys((releases.RELEASE, releases.ROLLOUT, releases.SCALING)),
+                },
                 ResultPath=None,
                 Next="NotifyAsleep",
                 Catch=caught("NotifyAwake"),

@@ -9,12 +9,13 @@ from infra.blocks.alarms import Alarms
 from infra.blocks.deployment import stack_properties
 from infra.blocks.guardrails import endpoint_alarms
 from infra.constructs.endpoint import Endpoint
+from infra.constructs.scaling import Scaling
 from infra.stage import Stage
 from lambdas.contract import outputs
 
 
 class EndpointStack(cdk.Stack):
-    """Three parameters in, the endpoint and the live record out; no roles, no other stack's values.
+    """Four parameters in, the endpoint and the live record out; no roles, no other stack's values.
 
     Without the bootstrap-version rule: an update with the previous template would have to read
     that parameter with the narrow role.
@@ -28,7 +29,8 @@ class EndpointStack(cdk.Stack):
             synthesizer=cdk.DefaultStackSynthesizer(generate_bootstrap_version_rule=False),
             **stack_properties(stage, id),
         )
-        Endpoint(self, "Endpoint", stage=stage)
+        endpoint = Endpoint(self, "Endpoint", stage=stage).endpoint
+        Scaling(self, "Scaling", stage=stage, endpoint=endpoint)
         Alarms(
             self,
             "Guardrails",

@@ -18,3 +18,5 @@ PUT, BACK, SLEEP, WAKE = "release", "rollback", "sleep", "wake"
 
 # the parameters of the Endpoint stack
 MODEL_PACKAGE_ARN, RELEASE, ROLLOUT = "ModelPackageArn", "Release", "Rollout"
+# ... and the one that a release never changes: whether instances follow the load, where they may
+SCALING, ON, OFF = "Scaling", "on", "off"

@@ -38,6 +38,15 @@ SAGEMAKER = {  # type -> (operation's noun, kind in the ARN, property of the nam
     "AWS::SageMaker::Endpoint": ("Endpoint", "endpoint", "EndpointName"),
 }
 PARAMETER = "AWS::SSM::Parameter"
+SCALING = {  # type -> what makes or changes it, what deletes it
+    "AWS::ApplicationAutoScaling::ScalableTarget": (
+        "RegisterScalableTarget",
+        "DeregisterScalableTarget",
+    ),
+    "AWS::ApplicationAutoScaling::ScalingPolicy": ("PutScalingPolicy", "DeleteScalingPolicy"),
+}
+LINKED_SERVICE = "sagemaker.application-autoscaling.amazonaws.com"
+LINKED_ROLE = "AWSServiceRoleForApplicationAutoScaling_SageMakerEndpoint"
 ALARM = "AWS::CloudWatch::Alarm"
 STACK_NAME = re.compile(rb"<member><StackName>([^<]+)</StackName>")
 
@@ -55,7 +64,7 @@ def install() -> None:
     handlers._ACTION_HANDLERS["DescribeStacks"] = _with_role_in_answer(described)
     if cloudformation._ACTION_HANDLERS is not handlers._ACTION_HANDLERS:
         cloudformation._ACTION_HANDLERS.update(handlers._ACTION_HANDLERS)
-    for kind in (*SAGEMAKER, PARAMETER, ALARM):
+    for kind in (*SAGEMAKER, *SCALING, PARAMETER, ALARM):
         _check(kind, provisioners._RESOURCE_HANDLERS[kind])
 
 
@@ -166,6 +175,9 @@ def calls(kind: str, verb: str, properties: Properties) -> Iterator[RequiredCall
         arn = _arn("cloudwatch", f"alarm:{properties.get('AlarmName', '*')}")
         yield f"cloudwatch:{'DeleteAlarms' if verb == 'Delete' else 'PutMetricAlarm'}", arn, {}
         return
+    if kind in SCALING:
+        yield from _scaling_calls(kind, verb, properties)
+        return
     noun, part, field = SAGEMAKER[kind]
     arn = _arn("sagemaker", f"{part}/{str(properties.get(field, '*')).lower()}")
     if verb == "Update" and noun != "Endpoint":
@@ -179,6 +191,36 @@ def calls(kind: str, verb: str, properties: Properties) -> Iterator[RequiredCall
         yield "iam:PassRole", properties["ExecutionRoleArn"], passed
     if verb != "Delete":
         yield f"sagemaker:Describe{noun}", arn, {}
+
+
+def _scaling_calls(kind: str, verb: str, properties: Properties) -> Iterator[RequiredCall]:
+    """Application Auto Scaling asks its caller for what it does to the endpoint and its alarms.
+
+    Source: its user guide, "Permissions required for API actions on target services".
+    """
+    put, delete = SCALING[kind]
+    scaled = str(properties.get("ResourceId") or properties.get("ScalingTargetId", ""))
+    resource_id = scaled.split("|", 1)[0]
+    context = {
+        "application-autoscaling:service-namespace": "sagemaker",
+        "application-autoscaling:scalable-dimension": "sagemaker:variant:DesiredInstanceCount",
+    }
+    action = delete if verb == "Delete" else put
+    target = _arn("application-autoscaling", "scalable-target/made-at-run-time")
+    yield f"application-autoscaling:{action}", target, context
+    if put == "PutScalingPolicy":
+        alarm = _arn("cloudwatch", f"alarm:TargetTracking-{resource_id}-AlarmHigh")
+        yield f"cloudwatch:{'DeleteAlarms' if verb == 'Delete' else 'PutMetricAlarm'}", alarm, {}
+        yield "application-autoscaling:DescribeScalingPolicies", "*", {}
+        return
+    yield "application-autoscaling:DescribeScalableTargets", "*", {}
+    if verb != "Delete":
+        endpoint = _arn("sagemaker", f"endpoint/{resource_id.split('/')[1].lower()}")
+        yield "sagemaker:DescribeEndpoint", endpoint, {}
+        yield "sagemaker:UpdateEndpointWeightsAndCapacities", endpoint, {}
+        linked = f"role/aws-service-role/{LINKED_SERVICE}/{LINKED_ROLE}"
+        arn = f"arn:aws:iam::{get_account_id()}:{linked}"
+        yield "iam:CreateServiceLinkedRole", arn, {"iam:AWSServiceName": LINKED_SERVICE}
 
 
 def _arn(service: str, rest: str) -> str:

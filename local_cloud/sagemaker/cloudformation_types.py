@@ -7,7 +7,7 @@ from typing import Any
 
 from ministack.services.cloudformation import provisioners, stacks
 
-from local_cloud.sagemaker.hosting import endpoints, models
+from local_cloud.sagemaker.hosting import endpoints, models, scaling
 from local_cloud.sagemaker.pipelines import operations as pipelines
 from local_cloud.sagemaker.registry import packages
 from local_cloud.sagemaker.runtime.errors import ServiceError
@@ -140,6 +140,12 @@ RESOURCE_TYPES = {
 }  # fmt: skip
 
 
+SCALING_TYPES = (
+    "AWS::ApplicationAutoScaling::ScalableTarget",
+    "AWS::ApplicationAutoScaling::ScalingPolicy",
+)
+
+
 def _handlers(kind: ResourceType) -> dict[str, Callable[..., Any]]:
     """The emulator's three calls for one type; refusals become the stack event's reason."""
 
@@ -164,7 +170,7 @@ def _handlers(kind: ResourceType) -> dict[str, Callable[..., Any]]:
     return {"create": create, "update": update, "delete": delete}
 
 
-def _refusable(operation: Operation, request: JsonObject) -> None:
+def _refusable(operation: Callable[[JsonObject], object], request: JsonObject) -> None:
     try:
         operation(request)
     except ServiceError as error:
@@ -209,12 +215,60 @@ def _number(key: str, value: Any) -> Any:
     return value
 
 
+def _target_handlers() -> dict[str, Callable[..., Any]]:
+    """A scalable target: its id begins with its resource id."""
+
+    def create(_logical_id: str, properties: JsonObject, _stack_name: str) -> Created:
+        if properties["ResourceId"] in endpoints.scalable_targets():
+            raise ValueError(
+                f'Resource handler returned message: "{properties["ResourceId"]} already exists" '
+                "(HandlerErrorCode: AlreadyExists)"
+            )
+        return update("", {}, properties, _stack_name)
+
+    def update(_id: str, _old: JsonObject, new: JsonObject, _stack_name: str) -> Created:
+        _refusable(scaling.register_target, new)
+        return f"{new['ResourceId']}|{scaling.DIMENSION}|{scaling.NAMESPACE}", {}
+
+    def delete(physical_id: str, _properties: JsonObject) -> None:
+        resource_id = scaling.resource_id_of(physical_id)
+        if resource_id in endpoints.scalable_targets():
+            scaling.deregister_target(resource_id)
+
+    return {"create": create, "update": update, "delete": delete}
+
+
+def _policy_handlers() -> dict[str, Callable[..., Any]]:
+    def create(_logical_id: str, properties: JsonObject, _stack_name: str) -> Created:
+        return update("", {}, properties, _stack_name)
+
+    def update(_id: str, _old: JsonObject, new: JsonObject, _stack_name: str) -> Created:
+        _refusable(scaling.put_policy, new)
+        target = scaling.resource_id_of(new["ScalingTargetId"])
+        arn = STORE.arn("scalingPolicy", f"resource/sagemaker/{target}:policyName/")
+        return arn.replace(":sagemaker:", ":autoscaling:") + new["PolicyName"], {}
+
+    def delete(_physical_id: str, properties: JsonObject) -> None:
+        target = scaling.resource_id_of(properties["ScalingTargetId"])
+        if target in endpoints.scalable_targets():
+            _refusable(scaling.delete_policy, properties)
+
+    return {"create": create, "update": update, "delete": delete}
+
+
 def register() -> None:
-    """Put the five types into CloudFormation's tables."""
+    """Put the types of SageMaker, and those that scale it, into CloudFormation's tables."""
     for resource_type, kind in RESOURCE_TYPES.items():
         provisioners._RESOURCE_HANDLERS[resource_type] = _handlers(kind)
         provisioners._REPLACING_PROPERTIES[resource_type] = kind.replacing
         provisioners._CUSTOM_NAME_REPLACEMENT[resource_type] = {"name": kind.name_field}
+    target, policy = SCALING_TYPES
+    provisioners._RESOURCE_HANDLERS[target] = _target_handlers()
+    provisioners._REPLACING_PROPERTIES[target] = (
+        "ResourceId", "ScalableDimension", "ServiceNamespace",
+    )  # fmt: skip
+    provisioners._RESOURCE_HANDLERS[policy] = _policy_handlers()
+    provisioners._REPLACING_PROPERTIES[policy] = ("PolicyName", "ScalingTargetId")
     endpoint = "AWS::SageMaker::Endpoint"
     waits, reverts = stacks._runs_on_worker_thread, stacks._sends_back_failed_update
     stacks._runs_on_worker_thread = lambda kind: kind == endpoint or waits(kind)

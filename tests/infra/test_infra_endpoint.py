@@ -30,7 +30,12 @@ CALLS = {
         "DeleteEndpoint",
     ),
 }
-PARAMETERS = {"ModelPackageArn", "Release", "Rollout"}
+SCALED = {
+    "AWS::ApplicationAutoScaling::ScalableTarget",
+    "AWS::ApplicationAutoScaling::ScalingPolicy",
+}
+RELEASED = {"ModelPackageArn", "Release", "Rollout"}
+PARAMETERS = RELEASED | {"Scaling"}
 
 
 def endpoint_stack(templates: Templates) -> Json:
@@ -43,6 +48,11 @@ def one(templates: Templates, kind: str) -> Json:
     [found] = [b for b in endpoint_stack(templates)["Resources"].values() if b["Type"] == kind]
     body: Json = found
     return body
+
+
+def owned(templates: Templates) -> set[str]:
+    """The types that the parameters may change."""
+    return OWNED | SCALED if templates.stage.endpoint.scales else OWNED
 
 
 def depends_on(value: object, names: set[str]) -> Iterator[str]:
@@ -65,7 +75,7 @@ def depends_on(value: object, names: set[str]) -> Iterator[str]:
 
 
 def touched(templates: Templates) -> set[str]:
-    """The types of the resources that the three parameters change."""
+    """The types of the resources that the parameters change."""
     names = PARAMETERS | set(endpoint_stack(templates)["Conditions"])
     return {
         body["Type"]
@@ -74,12 +84,14 @@ def touched(templates: Templates) -> set[str]:
     }
 
 
-def test_three_parameters_say_what_serves(templates: Templates) -> None:
+def test_four_parameters_say_what_serves_and_whether_it_scales(templates: Templates) -> None:
     parameters = endpoint_stack(templates)["Parameters"]
     assert set(parameters) == PARAMETERS
     assert parameters["ModelPackageArn"]["Default"] == ""
     assert parameters["Rollout"]["Default"] == "at_once"
     assert parameters["Rollout"]["AllowedValues"] == ["canary", "at_once"]
+    assert parameters["Scaling"]["Default"] == "on"
+    assert parameters["Scaling"]["AllowedValues"] == ["on", "off"]
 
 
 def test_without_a_package_there_is_only_the_record(templates: Templates) -> None:
@@ -102,13 +114,13 @@ def test_the_record_says_none_until_the_endpoint_serves(templates: Templates) ->
 
 
 def test_nothing_else_depends_on_the_parameters(templates: Templates) -> None:
-    assert touched(templates) == OWNED
+    assert touched(templates) == owned(templates)
 
 
 def test_something_else_that_depends_on_them_would_be_found(prod: Templates) -> None:
     description = {"Fn::If": ["HasModel", "yes", "no"]}
     added = prod.having("Endpoint", "Added", "AWS::CloudWatch::Alarm", AlarmDescription=description)
-    assert touched(added) == OWNED | {"AWS::CloudWatch::Alarm"}
+    assert touched(added) == owned(prod) | {"AWS::CloudWatch::Alarm"}
 
 
 def test_the_stack_holds_no_role_no_rule_and_nothing_of_others(templates: Templates) -> None:
@@ -176,6 +188,39 @@ def test_prod_goes_out_by_canary_and_comes_back_by_alarm(prod: Templates) -> Non
     assert "AutoRollbackConfiguration" not in at_once
 
 
+def test_a_stage_that_scales_follows_the_load_while_a_model_serves(prod: Templates) -> None:
+    wanted = prod.stage.endpoint
+    assert wanted.scales
+    target = one(prod, "AWS::ApplicationAutoScaling::ScalableTarget")
+    policy = one(prod, "AWS::ApplicationAutoScaling::ScalingPolicy")
+    assert target["Condition"] == policy["Condition"] == "IsScaled"
+    both = endpoint_stack(prod)["Conditions"]["IsScaled"]["Fn::And"]
+    assert both == [{"Condition": "HasModel"}, {"Fn::Equals": [{"Ref": "Scaling"}, "on"]}]
+    bounds = target["Properties"]
+    assert (bounds["MinCapacity"], bounds["MaxCapacity"]) == (2, 4)
+    # A reference to the endpoint: registered after it, and deregistered before it goes.
+    assert bounds["ResourceId"] == {
+        "Fn::Join": [
+            "",
+            ["endpoint/", {"Fn::GetAtt": ["Endpoint", "EndpointName"]}, "/variant/AllTraffic"],
+        ]
+    }
+    tracked = policy["Properties"]["TargetTrackingScalingPolicyConfiguration"]
+    assert tracked["TargetValue"] == wanted.invocations_per_instance
+    metric = tracked["PredefinedMetricSpecification"]["PredefinedMetricType"]
+    assert metric == "SageMakerVariantInvocationsPerInstance"
+
+
+def test_a_release_keeps_the_instances_of_a_stage_that_scales_and_of_no_other(
+    every_stage: dict[str, Templates],
+) -> None:
+    for templates in every_stage.values():
+        endpoint = one(templates, "AWS::SageMaker::Endpoint")["Properties"]
+        assert endpoint.get("RetainAllVariantProperties", False) is templates.stage.endpoint.scales
+        made = {b["Type"] for b in endpoint_stack(templates)["Resources"].values()}
+        assert bool(made & SCALED) is templates.stage.endpoint.scales
+
+
 def test_every_guardrail_is_an_alarm_of_the_stack_that_knows_its_metric(
     templates: Templates,
 ) -> None:
@@ -188,6 +233,17 @@ def test_every_guardrail_is_an_alarm_of_the_stack_that_knows_its_metric(
         "Endpoint",
         "Serving",
     ]
+
+
+SCALING_RIGHTS = {
+    *(f"application-autoscaling:{verb}ScalableTarget" for verb in ("Register", "Deregister")),
+    *(f"application-autoscaling:{verb}ScalingPolicy" for verb in ("Put", "Delete")),
+    "application-autoscaling:DescribeScalableTargets",
+    "application-autoscaling:DescribeScalingPolicies",
+    "sagemaker:UpdateEndpointWeightsAndCapacities",
+    *("cloudwatch:DeleteAlarms", "cloudwatch:PutMetricAlarm"),
+    "iam:CreateServiceLinkedRole",
+}
 
 
 def narrow(templates: Templates) -> dict[str, set[str]]:
@@ -207,12 +263,24 @@ def test_the_narrow_role_can_do_all_that_the_stack_needs(templates: Templates) -
     record = {"ssm:PutParameter", "ssm:GetParameters", "ssm:AddTagsToResource"}
     record |= {"ssm:RemoveTagsFromResource", "ssm:ListTagsForResource"}
     around = {"iam:PassRole", "cloudwatch:DescribeAlarms"}
-    assert set(rights) == needed | tags | record | around
+    scaling = SCALING_RIGHTS if templates.stage.endpoint.scales else set()
+    assert set(rights) == needed | tags | record | around | scaling
 
 
 def test_the_narrow_role_reaches_this_endpoint_alone(templates: Templates) -> None:
     stage = templates.stage
+    scaling = {
+        stage.arn("application-autoscaling", "scalable-target/*"),
+        "*",  # describes targets and policies
+        stage.arn(
+            "cloudwatch", f"alarm:TargetTracking-endpoint/{stage.name()}/variant/AllTraffic-*"
+        ),
+        f"arn:aws:iam::{stage.account}:role/aws-service-role/"
+        "sagemaker.application-autoscaling.amazonaws.com/"
+        "AWSServiceRoleForApplicationAutoScaling_SageMakerEndpoint",
+    }
     assert {r for resources in narrow(templates).values() for r in resources} == {
+        *(scaling if stage.endpoint.scales else ()),
         stage.arn("sagemaker", f"model/{stage.name()}-*"),
         stage.arn("sagemaker", f"endpoint-config/{stage.name()}-*"),
         stage.arn("sagemaker", f"endpoint/{stage.name()}"),
@@ -253,6 +321,8 @@ def test_an_update_keeps_the_template_and_sends_every_parameter(templates: Templ
         if state.get("Resource", "").endswith("cloudformation:updateStack")
     ]
     assert len(updates) == 2  # forth and back
+    kept = {"ParameterKey": "Scaling", "UsePreviousValue": True}
+    assert all(kept in update["Parameters"] for update in updates)
     for update in updates:
         assert update["UsePreviousTemplate"] is True
         assert update["RoleARN"].startswith("${ReleaseEndpointRole")

@@ -69,11 +69,13 @@ def update_endpoint(request: JsonObject) -> JsonObject:
         deployment = record.get("LastDeploymentConfig")
     if deployment:
         _check_guarded(found, config)
+    _check_scaled(found, config)
     found.become(
         "Updating", PendingDeploymentSummary={"EndpointConfigName": config["EndpointConfigName"]}
     )
     record.pop("FailureReason", None)
-    work = partial(found.update, dict(config), deployment)
+    keeps_counts = request.get("RetainAllVariantProperties") in (True, "true")
+    work = partial(found.update, dict(config), deployment, keeps_counts=keeps_counts)
     emulator.in_background(f"rollout of {record['EndpointName']}", work, on_error=found.fail)
     return {"EndpointArn": record["EndpointArn"]}
 
@@ -91,6 +93,38 @@ def _check_guarded(found: LiveEndpoint, config: JsonObject) -> None:
         raise invalid(f"The variants must keep their names: {sorted(before)}, not {sorted(after)}.")
 
 
+def scalable_targets() -> dict[str, JsonObject]:
+    """What Application Auto Scaling has registered, by `endpoint/NAME/variant/NAME`."""
+    return STORE.table("scalable-target")
+
+
+def _check_scaled(found: LiveEndpoint, config: JsonObject) -> None:
+    """A variant that is registered keeps its name and its instance type."""
+    types = {v["VariantName"]: v.get("InstanceType") for v in config["ProductionVariants"]}
+    for variant in found.fleet.variants if found.fleet else []:
+        target = f"endpoint/{found.record['EndpointName']}/variant/{variant.name}"
+        if target in scalable_targets():
+            before, after = variant.settings.get("InstanceType"), types.get(variant.name)
+            if before != after:
+                raise invalid(
+                    f"The variant {variant.name} is configured with a scaling policy: it cannot "
+                    f"go from instance type {before} to {after}. Deregister it from automatic "
+                    "scaling first."
+                )
+
+
+def update_capacities(request: JsonObject) -> JsonObject:
+    """UpdateEndpointWeightsAndCapacities: instances are counted, so it is done at once."""
+    found = endpoint(request["EndpointName"])
+    if found.record["EndpointStatus"] in IN_PROGRESS or found.fleet is None:
+        raise invalid(f'Cannot update in-progress endpoint "{found.record["EndpointArn"]}".')
+    for wanted in request["DesiredWeightsAndCapacities"]:
+        if wanted["VariantName"] not in found.fleet.counts:
+            raise invalid(f"There is no variant {wanted['VariantName']}.")
+        found.fleet.counts[wanted["VariantName"]] = int(wanted["DesiredInstanceCount"])
+    return {"EndpointArn": found.record["EndpointArn"]}
+
+
 def delete_endpoint(request: JsonObject) -> JsonObject:
     """DeleteEndpoint: refused while it is being created or updated."""
     found = endpoint(request["EndpointName"])
@@ -105,6 +139,9 @@ def delete_endpoint(request: JsonObject) -> JsonObject:
 
 
 def _remove(found: LiveEndpoint) -> None:
+    for variant in found.fleet.variants if found.fleet else []:  # Auto Scaling forgets them itself
+        target = f"endpoint/{found.record['EndpointName']}/variant/{variant.name}"
+        scalable_targets().pop(target, None)
     found.end()
     _forget(found)
 
@@ -156,6 +193,7 @@ OPERATIONS = {
     "CreateEndpoint": create_endpoint,
     "DescribeEndpoint": describe_endpoint,
     "UpdateEndpoint": update_endpoint,
+    "UpdateEndpointWeightsAndCapacities": update_capacities,
     "DeleteEndpoint": delete_endpoint,
     "ListEndpoints": list_endpoints,
 }

@@ -6,6 +6,7 @@ Fleet, baking and rollback are the words of SageMaker's guide to deployment guar
 import os
 import threading
 import time
+from collections.abc import Mapping
 from typing import Any
 
 from local_cloud.sagemaker.hosting.servers import ModelServerError
@@ -64,11 +65,16 @@ class LiveEndpoint:
         self.fleet, self.traffic = fleet, Shares([(fleet, 1.0)])
         self.become("InService")
 
-    def update(self, config: JsonObject, deployment: dict[str, Any] | None) -> None:
-        """Replace the fleet; what goes wrong is rolled back to the fleet that serves."""
+    def update(
+        self, config: JsonObject, deployment: dict[str, Any] | None, *, keeps_counts: bool
+    ) -> None:
+        """Replace the fleet; what goes wrong is rolled back to the fleet that serves.
+
+        keeps_counts: as many instances as there are, whatever the configuration asks for.
+        """
         old = self.fleet
         try:
-            new = self._start(config)
+            new = self._start(config, old.counts if old and keeps_counts else None)
             self._check_alarms_readable(new, alarm_names(deployment))
             for share, seconds in stages(deployment, new.instance_count):
                 rest = [(old, 1.0 - share)] if old else []
@@ -86,8 +92,8 @@ class LiveEndpoint:
         self.record.pop("FailureReason", None)
         self.become("InService", EndpointConfigName=new.config_name)
 
-    def _start(self, config: JsonObject) -> Fleet:
-        fleet = Fleet(self.record["EndpointName"], config)
+    def _start(self, config: JsonObject, retained: Mapping[str, int] | None = None) -> Fleet:
+        fleet = Fleet(self.record["EndpointName"], config, retained)
         self._fleets.append(fleet)
         fleet.start()
         if self.ended.is_set():

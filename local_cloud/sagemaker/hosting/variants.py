@@ -4,6 +4,7 @@ Instances are counted, not started: one process stands for all instances of its 
 """
 
 import secrets
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,22 +27,27 @@ class Variant:
         return str(self.settings["VariantName"])
 
     @property
-    def instance_count(self) -> int:
-        """Instances that the configuration asks for; 1 for a serverless variant."""
-        return int(self.settings.get("InitialInstanceCount", 1))
-
-    @property
     def weight(self) -> float:
         """Its weight among the variants."""
         return float(self.settings.get("InitialVariantWeight", 1.0))
 
 
 class Fleet:
-    """The variants of one configuration, which may be deleted while the fleet still serves."""
+    """The variants of one configuration, which may be deleted while the fleet still serves.
 
-    def __init__(self, endpoint_name: str, config: JsonObject) -> None:
+    counts: instances by variant: those of the configuration, 1 of a serverless one, until they
+    are changed.
+    """
+
+    def __init__(
+        self, endpoint_name: str, config: JsonObject, retained: Mapping[str, int] | None = None
+    ) -> None:
+        """retained: instances by variant that a fleet before it had, and this one keeps."""
         self.config_name: str = config["EndpointConfigName"]
         self.variants = [_variant(endpoint_name, item) for item in config["ProductionVariants"]]
+        asked = {v.name: int(v.settings.get("InitialInstanceCount", 1)) for v in self.variants}
+        kept = {name: n for name, n in (retained or {}).items() if name in asked}
+        self.counts = asked | kept
         self._shares = Shares([(variant, variant.weight) for variant in self.variants])
 
     def start(self) -> None:
@@ -65,7 +71,7 @@ class Fleet:
     @property
     def instance_count(self) -> int:
         """Instances of all variants."""
-        return sum(variant.instance_count for variant in self.variants)
+        return sum(self.counts.values())
 
     @property
     def role_arns(self) -> set[str]:
@@ -79,8 +85,8 @@ class Fleet:
                 "VariantName": variant.name,
                 "CurrentWeight": variant.weight,
                 "DesiredWeight": variant.weight,
-                "CurrentInstanceCount": variant.instance_count,
-                "DesiredInstanceCount": variant.instance_count,
+                "CurrentInstanceCount": self.counts[variant.name],
+                "DesiredInstanceCount": self.counts[variant.name],
                 "DeployedImages": [{"SpecifiedImage": variant.source.image}],
                 **(
                     {"CurrentServerlessConfig": variant.settings["ServerlessConfig"]}

@@ -27,7 +27,7 @@ def resources(operation: str, request: Mapping[str, Any], account: str, region: 
     for field in _BY_ARN:
         if field in request:
             return [str(request[field])]
-    if operation == "InvokeEndpoint":
+    if operation in ("InvokeEndpoint", "UpdateEndpointWeightsAndCapacities"):
         return [_named(start, "endpoint", request.get("EndpointName"))]
     if operation in ("CreateModelPackage", "ListModelPackages"):
         group = str(request.get("ModelPackageGroupName", "*")).rsplit("/", 1)[-1]
