@@ -22,6 +22,7 @@ from operate import batch, cdk, checks, deployment, releases, signals
 from operate.deployment import Deployment
 from operate.errors import InputError, OperateError, describe
 from operate.place import HOME, LOCAL, Place
+from operate.scaling import suspended
 from reviews.errors import ReviewStarsError
 
 Command = Callable[[argparse.Namespace], int | None]
@@ -214,10 +215,12 @@ def run_cdk(asked: argparse.Namespace) -> int:
     else:
         place.enter()
         variables = place.environment()
-    if asked.argv[:1] == ["deploy"]:
-        checks.check(place)
-    status = cdk.run(variables, asked.stage, *asked.argv)
-    if status == 0 and asked.argv[:1] == ["deploy"]:
+    if asked.argv[:1] != ["deploy"]:
+        return cdk.run(variables, asked.stage, *asked.argv)
+    checks.check(place)
+    with suspended(place):
+        status = cdk.run(variables, asked.stage, *asked.argv)
+    if status == 0:
         _sweep_versions(place)
     return status
 

@@ -12,6 +12,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
+from math import ceil
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +42,8 @@ SCHEDULED = json.dumps('"reason":"schedule"').strip('"')  # what a schedule tell
 MAIL = 100  # messages of a month in which something goes wrong
 
 
+TARGET = "AWS::ApplicationAutoScaling::ScalableTarget"
+POLICY = "AWS::ApplicationAutoScaling::ScalingPolicy"
 HEADER = ("part", "idle", "under load", "asleep")
 RULE = ("---", "---:", "---:", "---:")
 
@@ -117,6 +120,20 @@ class Stacks:
         """Runs a month that a schedule starts."""
         rules = [p for kind, p in self.resources if kind == "AWS::Events::Rule"]
         return sum(_starts(rule) for rule in rules if SCHEDULED in json.dumps(rule["Targets"]))
+
+    def instances_under(self, usage: Usage) -> int:
+        """Instances that scaling has for a load spread evenly; 0 where nothing scales.
+
+        Peaks take more: what scaling then adds is paid for as long as it is there.
+        """
+        policies = [p for kind, p in self.resources if kind == POLICY]
+        limits = [p["MaxCapacity"] for kind, p in self.resources if kind == TARGET]
+        a_minute = usage.requests_per_day / (24 * 60)
+        wanted = [
+            ceil(a_minute / p["TargetTrackingScalingPolicyConfiguration"]["TargetValue"])
+            for p in policies
+        ]
+        return min(*wanted, *limits) if policies and limits else 0
 
 
 Pricing = Callable[[Mapping[str, Any], Stacks, Usage], Iterator[Charge]]
@@ -234,15 +251,17 @@ def _starts(rule: Mapping[str, Any]) -> float:
     return DAYS if expression else 0.0
 
 
-def _endpoint(properties: Mapping[str, Any], _: Stacks, usage: Usage) -> Iterator[Charge]:
+def _endpoint(properties: Mapping[str, Any], stacks: Stacks, usage: Usage) -> Iterator[Charge]:
     for variant in properties["ProductionVariants"]:
         if serverless := variant.get("ServerlessConfig"):
             gigabytes = serverless["MemorySizeInMB"] / 1024
             used = usage.requests * REQUEST_SECONDS * gigabytes
             yield Charge("endpoint", "serverless inference GB-second", 0, used, sleeps=True)
         else:
-            hours = variant["InitialInstanceCount"] * HOURS
-            yield Charge("endpoint", f"{variant['InstanceType']} hour", hours, sleeps=True)
+            count = variant["InitialInstanceCount"]
+            more = max(0, stacks.instances_under(usage) - count) * HOURS
+            price = f"{variant['InstanceType']} hour"
+            yield Charge("endpoint", price, count * HOURS, more, sleeps=True)
 
 
 def _function(properties: Mapping[str, Any], stacks: Stacks, usage: Usage) -> Iterator[Charge]:
@@ -338,7 +357,7 @@ def _fixed(part: str, price: str, units: float, per_request: float = 0.0) -> Pri
 
 PRICED: dict[str, Pricing] = {
     "AWS::ApiGateway::RestApi": _api,
-    "AWS::ApplicationAutoScaling::ScalingPolicy": _fixed("alarms", "alarm metric month", 2),
+    POLICY: _fixed("alarms", "alarm metric month", 2),
     "AWS::CloudTrail::Trail": _fixed("audit", "data event", 10_000),
     "AWS::CloudWatch::Alarm": _alarm,
     "AWS::CloudWatch::CompositeAlarm": _fixed("alarms", "composite alarm month", 1),
@@ -376,7 +395,7 @@ FREE = {
         "SecurityGroupIngress", "Subnet", "SubnetRouteTableAssociation", "VPC",
         "VPCGatewayAttachment",
     )),
-    "AWS::ApplicationAutoScaling::ScalableTarget",
+    TARGET,
     "AWS::Budgets::Budget",  # its notices are free; actions are not, and there are none
     "AWS::CDK::Metadata",
     "AWS::Events::Rule",  # our own events: a few thousand a month at $1 a million

@@ -10,15 +10,15 @@ from rich.console import Console
 
 from lambdas.contract import outputs
 from lambdas.contract.live import NONE
-from lambdas.contract.names import ENDPOINT_STACK
 from lambdas.contract.packages import APPROVED
 from lambdas.contract.releases import BACK, MODEL_PACKAGE_ARN, PUT, SLEEP, WAKE
-from lambdas.ports import functions, machines, models, parameters, stacks
+from lambdas.ports import functions, machines, models, parameters
 from operate import decisions, follow, packages
 from operate.confirm import Ask, Log, confirm
 from operate.deployment import Deployment
 from operate.errors import InputError, OperateError
 from operate.progress import RunProgress
+from operate.scaling import change_endpoint
 
 SECONDS = 3600
 
@@ -113,15 +113,8 @@ def sleep(deployment: Deployment, *, given: Confirmation = NOBODY) -> None:
         deployment, SLEEP, f"{slept} is taken down, and the API answers 503 until `make wake`"
     )
     decisions.record(deployment, SLEEP, live)
-    name = deployment.place.name(ENDPOINT_STACK)
-    stacks.update_parameters(
-        name, {MODEL_PACKAGE_ARN: ""}, role_arn=deployment[outputs.ENDPOINT_ROLE_ARN]
-    )
-    progress = RunProgress()
-    with progress.step("sleep", f"Take down {slept}"):
-        status = follow.until("the update", lambda: stacks.settled(name), SECONDS)
-    if status != "UPDATE_COMPLETE":
-        raise OperateError(f"{name} is {status}; see its events in CloudFormation")
+    with RunProgress().step("sleep", f"Take down {slept}"):
+        change_endpoint(deployment, {MODEL_PACKAGE_ARN: ""})
 
 
 def wake(deployment: Deployment, *, given: Confirmation = NOBODY) -> None:

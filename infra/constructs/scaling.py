@@ -39,25 +39,19 @@ class Scaling(Construct):
         )
         switch.override_logical_id(SCALING)
         # A stage that does not scale has no other use for it, and the machines send it to all.
-        last = CfnOutput(self, "Last", value=switch.value_as_string)
+        last = CfnOutput(self, "LastScaling", value=switch.value_as_string)
         last.override_logical_id("LastScaling")
-        if stage.endpoint.scales:
-            condition = endpoint.cfn_options.condition
+        if stage.endpoint.scales and (has_model := endpoint.cfn_options.condition):
             is_on = Fn.condition_equals(switch.value_as_string, ON)
-            self._follow_load(
-                stage,
-                endpoint,
-                CfnCondition(
-                    self,
-                    "IsScaled",
-                    expression=Fn.condition_and(condition, is_on) if condition else is_on,
-                ),
-            )
+            # jsii's types do not know that a condition is an expression of one.
+            both = Fn.condition_and(has_model, is_on)  # type: ignore[arg-type]
+            is_scaled = CfnCondition(self, "IsScaled", expression=both)
+            is_scaled.override_logical_id("IsScaled")
+            self._follow_load(stage, endpoint, is_scaled)
 
     def _follow_load(
         self, stage: Stage, endpoint: sagemaker.CfnEndpoint, condition: CfnCondition
     ) -> None:
-        condition.override_logical_id("IsScaled")
         wanted = stage.endpoint
         target = scaling.CfnScalableTarget(
             self,

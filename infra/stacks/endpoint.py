@@ -30,7 +30,7 @@ class EndpointStack(cdk.Stack):
             **stack_properties(stage, id),
         )
         endpoint = Endpoint(self, "Endpoint", stage=stage).endpoint
-        Scaling(self, "Scaling", stage=stage, endpoint=endpoint)
+        Scaling(self, "Instances", stage=stage, endpoint=endpoint)
         Alarms(
             self,
             "Guardrails",

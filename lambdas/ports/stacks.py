@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from typing import Any
 
 from botocore.exceptions import ClientError
 
@@ -57,19 +58,22 @@ class StackResource:
     goes: bool
 
 
+def template(name: str) -> dict[str, Any]:
+    """The template that a stack was last deployed with."""
+    body = client("cloudformation").get_template(StackName=name)["TemplateBody"]
+    found: dict[str, Any] = json.loads(body) if isinstance(body, str) else body
+    return found
+
+
 def resources(name: str) -> list[StackResource]:
     """What a stack holds, by physical names."""
-    cloudformation = client("cloudformation")
-    template = cloudformation.get_template(StackName=name)["TemplateBody"]
-    if isinstance(template, str):
-        template = json.loads(template)
-    pages = cloudformation.get_paginator("list_stack_resources").paginate(StackName=name)
+    made = template(name)["Resources"]
+    pages = client("cloudformation").get_paginator("list_stack_resources").paginate(StackName=name)
     return [
         StackResource(
             item["ResourceType"],
             item["PhysicalResourceId"],
-            template["Resources"].get(item["LogicalResourceId"], {}).get("DeletionPolicy", "Delete")
-            == "Delete",
+            made.get(item["LogicalResourceId"], {}).get("DeletionPolicy", "Delete") == "Delete",
         )
         for page in pages
         for item in page["StackResourceSummaries"]

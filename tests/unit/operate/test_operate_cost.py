@@ -129,3 +129,25 @@ def test_every_price_says_its_day_and_source() -> None:
     assert table.date >= "2026-11-28"
     assert table.source.startswith("https://aws.amazon.com/pricing")
     assert all(price >= 0 for price in table.prices.values())
+
+
+@pytest.mark.parametrize(
+    ("requests_per_day", "instances"),
+    [(0, 2), (3_000 * 1_440 * 2, 2), (3_000 * 1_440 * 2 + 1, 3), (1e9, 4)],
+)
+def test_a_load_pays_for_the_instances_that_it_brings(
+    requests_per_day: float, instances: int
+) -> None:
+    variant = {"InstanceType": "ml.c7i.large", "InitialInstanceCount": 2}
+    tracked = {"TargetTrackingScalingPolicyConfiguration": {"TargetValue": 3_000}}
+    stacks = Stacks(
+        [
+            ("AWS::SageMaker::EndpointConfig", {"ProductionVariants": [variant]}),
+            ("AWS::ApplicationAutoScaling::ScalableTarget", {"MaxCapacity": 4}),
+            ("AWS::ApplicationAutoScaling::ScalingPolicy", tracked),
+        ]
+    )
+    found = estimate(stacks, Usage(requests_per_day=requests_per_day), "us-east-1")
+    endpoint = found.parts["endpoint"]
+    assert endpoint.idle == pytest.approx(2 * 730 * 0.1071)
+    assert endpoint.load == pytest.approx(instances * 730 * 0.1071)
