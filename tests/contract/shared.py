@@ -69,6 +69,7 @@ EXCEPTIONS = {
     ("infra/stacks/operations.py", "ModelErrors"),  # ids of alarms
     ("infra/stacks/operations.py", "ObservationsDropped"),
     ("infra/constructs/endpoint.py", "LastRollout"),  # an output that nobody reads
+    ("infra/constructs/scaling.py", "LastScaling"),  # likewise
     ("infra/machines/diagram.py", "is"),
     ("lambdas/learn/conclude.py", "RegisterModel"),  # a field of SageMaker's API
     ("operate/run.py", "report.html"),  # a file of this machine
