@@ -4,7 +4,8 @@
 # --- what the command line says ---------------------------------------------------------------
 # A knob is what stands on make's own command line: an exported STAGE=prod deletes nothing here.
 KNOBS := STAGE VERSION DATA FORCE ONCE CI ALONE FILE IN OUT PORT TRACKING_PORT \
-  TEXT TITLE VERIFIED EXPLAIN CONFIRM GROUP REQUESTS REVIEWS AGAINST
+  TEXT TITLE VERIFIED EXPLAIN CONFIRM GROUP REQUESTS REVIEWS AGAINST \
+  FROM TO PACKAGE FROM_PROFILE TO_PROFILE
 IGNORED_KNOBS := $(strip $(foreach k,$(KNOBS),$(if $(filter environment%,$(origin $k)),$k)))
 $(foreach k,$(IGNORED_KNOBS),$(eval override $k :=))
 unexport $(KNOBS)
@@ -240,6 +241,11 @@ rollback: setup ## The package before, or VERSION= (STAGE= FORCE=1 CONFIRM=)
 	@$(call operate,VERSION FORCE CONFIRM,rollback --stage $(stage) $(call given,VERSION,--version) \
 	  $(if $(call yes,FORCE),--force) $(call given,CONFIRM,--confirm))
 
+promote: setup ## A package to another account (FROM= TO= PACKAGE= FROM_PROFILE= TO_PROFILE=)
+	@$(call operate,FROM TO PACKAGE FROM_PROFILE TO_PROFILE,promote $(call given,FROM,--from) \
+	  $(call given,TO,--to) $(call given,PACKAGE,--package) \
+	  $(call given,FROM_PROFILE,--from-profile) $(call given,TO_PROFILE,--to-profile))
+
 sleep: setup ## Take the endpoint down, remember its package (STAGE= CONFIRM=)
 	@$(call operate,CONFIRM,sleep --stage $(stage) $(call given,CONFIRM,--confirm))
 
@@ -266,4 +272,4 @@ predict: setup ## A batch job (STAGE= FILE= or IN=prefix, OUT= VERSION=)
 	@$(call operate,FILE IN OUT VERSION,predict --stage $(stage) $(call given,FILE,--file) \
 	  $(call given,IN,--in) $(call given,OUT,--out) $(call given,VERSION,--version))
 
-.PHONY: cost templates help doctor ready history ask cloud notebooks ray setup run status check test newcomer image bench diagrams lock package synth diff deploy destroy release rollback sleep wake remove refine learn drift lineage predict
+.PHONY: cost templates help doctor ready history ask cloud notebooks ray setup run status check test newcomer image bench diagrams lock package synth diff deploy destroy release rollback promote sleep wake remove refine learn drift lineage predict

@@ -144,6 +144,16 @@ def lineage(asked: argparse.Namespace) -> None:
     print(json.dumps(trace(_deployed(asked), asked.version), indent=2))
 
 
+def promote(asked: argparse.Namespace) -> None:
+    """Take a package with its evidence into another stage's account; a person approves it there."""
+    from operate.promote import describe_promotion
+    from operate.promote import promote as take_over
+
+    source = Place(asked.stage, asked.home, profile=asked.from_profile)
+    target = Place(asked.to, asked.home, profile=asked.to_profile)
+    print(describe_promotion(take_over(source, target, asked.package), source, target))
+
+
 def predict(asked: argparse.Namespace) -> None:
     """Answer one file, or every file under a prefix, by a batch job."""
     deployed = _deployed(asked)
@@ -242,6 +252,10 @@ def _deployed(asked: argparse.Namespace) -> Deployment:
     return deployment.read(place)
 
 
+def _summary(run: Command) -> str:
+    return (run.__doc__ or "").split("\n")[0]
+
+
 def _port(text: str) -> int:
     number = int(text)
     if not 0 < number < 65536:
@@ -261,7 +275,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True)
 
     def command(run: Command, name: str = "") -> argparse.ArgumentParser:
-        summary = (run.__doc__ or "").split("\n")[0]
+        summary = _summary(run)
         added = commands.add_parser(name or run.__name__, help=summary, description=summary)
         added.add_argument("--stage", default=LOCAL, metavar="NAME")
         added.add_argument("--home", type=Path, default=HOME, help="folder of the local cloud")
@@ -299,6 +313,16 @@ def _parser() -> argparse.ArgumentParser:
     command(drift)
     one = command(lineage)
     one.add_argument("--version", default="", help="default: the live one")
+    one = commands.add_parser("promote", help=_summary(promote), description=_summary(promote))
+    one.add_argument("--from", dest="stage", required=True, metavar="NAME", help="stage of origin")
+    one.add_argument("--to", required=True, metavar="NAME", help="stage that it goes to")
+    one.add_argument("--package", default="", help="version or ARN; default: the live one")
+    one.add_argument("--from-profile", default="", metavar="NAME", help="of the AWS configuration")
+    one.add_argument("--to-profile", default="", metavar="NAME", help="default: the shell's own")
+    one.add_argument("--home", type=Path, default=HOME, help="folder of the local cloud")
+    one.set_defaults(
+        run=promote, when_stopped="no half package is left; the same command ends what it began"
+    )
     one = command(predict)
     one.add_argument("--in", dest="source", default="", help=f"prefix below {PREDICT} or {REVIEWS}")
     one.add_argument("--file", type=Path, help="a file of this machine, uploaded first")

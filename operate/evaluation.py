@@ -35,16 +35,23 @@ class EvaluationSummary(msgspec.Struct, frozen=True, kw_only=True):
     drawn_from: int
     other_languages: int
     gate: GateSummary
+    provenance: dict[str, str]
 
     @property
     def metrics(self) -> dict[str, float]:
         """Every number by its name."""
-        return {name: value for name, value in structs.asdict(self).items() if name != "gate"}
+        found = structs.asdict(self)
+        return {name: value for name, value in found.items() if isinstance(value, int | float)}
 
 
 def read_evaluation(uri: str) -> EvaluationSummary:
     """Fetch and read the evaluation of a package. Raises OperateError where it is none."""
+    return decode_evaluation(objects.read_uri(uri), uri)
+
+
+def decode_evaluation(content: bytes, uri: str) -> EvaluationSummary:
+    """Read an evaluation that was fetched. Raises OperateError where it is none."""
     try:
-        return msgspec.json.decode(objects.read_uri(uri), type=EvaluationSummary)
+        return msgspec.json.decode(content, type=EvaluationSummary)
     except msgspec.MsgspecError as error:
         raise OperateError(f"{uri} is no evaluation: {error}") from error

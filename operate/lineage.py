@@ -24,7 +24,7 @@ def lineage(deployment: Deployment, version: str = "") -> dict[str, Any]:
     package = packages.find(deployment, version)
     metadata = packages.Pointers(package)
     evaluation = read_evaluation(metadata[registry.EVALUATION_URI])
-    dataset = _dataset(deployment, metadata)
+    dataset = _dataset(metadata)
     headline = ("accuracy", "macro_f1", "mae", "qwk", "within_one", "ece", "majority", "rows")
     return {
         "model": {
@@ -58,6 +58,7 @@ def lineage(deployment: Deployment, version: str = "") -> dict[str, Any]:
             **_tracking(metadata[registry.RUN_PREFIX]),
         },
         "dataset": dataset,
+        **_promotion(metadata),
     }
 
 
@@ -97,8 +98,18 @@ def _tracking(run_prefix: str) -> dict[str, Any]:
     return {"tracking": json.loads(body)}
 
 
-def _dataset(deployment: Deployment, metadata: dict[str, str]) -> dict[str, Any]:
-    """The dataset's record; its manifest is read at its version and compared with its digest."""
+def _promotion(metadata: dict[str, str]) -> dict[str, Any]:
+    """The package of another account that this one was, and the record of its way; else nothing."""
+    if registry.PROMOTED_FROM not in metadata:
+        return {}
+    uri = f"{metadata[registry.RUN_PREFIX].rstrip('/')}/{keys.PROMOTION_FILE}"
+    record = json.loads(objects.read_uri(uri))
+    return {"promoted": {"record": uri, **record}}
+
+
+def _dataset(metadata: dict[str, str]) -> dict[str, Any]:
+    """The dataset's record, beside its manifest, which is read at its version and compared with
+    its digest; of a promoted package both are copies, and the rows lie in the first account."""
     bucket, key = objects.split_uri(metadata[registry.DATASET_MANIFEST_URI])
     manifest = objects.read(bucket, key, metadata[registry.DATASET_VERSION_ID] or None)
     digest = hashlib.sha256(manifest).hexdigest()
@@ -107,11 +118,7 @@ def _dataset(deployment: Deployment, metadata: dict[str, str]) -> dict[str, Any]
             f"{metadata[registry.DATASET_MANIFEST_URI]} is not what the model learned from: its "
             f"sha256 is {digest}, the package says {metadata[registry.DATASET_SHA256]}"
         )
-    record = json.loads(
-        objects.read(
-            deployment[outputs.CURATED_BUCKET], keys.dataset(metadata[registry.DATASET_ID])
-        )
-    )
+    record = json.loads(objects.read(bucket, f"{key.rpartition('/')[0]}/{keys.DATASET_FILE}"))
     return {
         "id": metadata[registry.DATASET_ID],
         "manifest": metadata[registry.DATASET_MANIFEST_URI],

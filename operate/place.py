@@ -10,7 +10,7 @@ from pathlib import Path
 
 from infra.stage import Stage, StageError
 from lambdas.contract import names
-from lambdas.ports import identity
+from lambdas.ports import clients, identity
 from operate import environment
 from operate.errors import InputError, OperateError
 
@@ -19,17 +19,22 @@ HOME = Path(".local")
 # A foreign interpreter's settings, which would reach the Python that CDK starts.
 FOREIGN = ("PYTHONPATH", "PYTHONHOME", "NODE_OPTIONS", "VIRTUAL_ENV")
 
+# An SDK takes these before any profile, so a profile that was asked for would not count.
+CREDENTIALS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
+
 
 @dataclass(frozen=True)
 class Place:
     """A stage and the folder in which this machine keeps what belongs to it.
 
     shell: the variables of whoever called us, before any stage was entered.
+    profile: of the AWS configuration, in the place of the shell's own credentials.
     """
 
     stage: str
     home: Path = HOME
     shell: Mapping[str, str] = field(default_factory=lambda: dict(os.environ))
+    profile: str = ""
 
     @cached_property
     def settings(self) -> Stage:
@@ -61,8 +66,10 @@ class Place:
         """
         if self.is_local:
             return environment.local(self.shell, self.home)
+        left_out = (*FOREIGN, *(CREDENTIALS if self.profile else ()))
         return {
-            **{name: value for name, value in self.shell.items() if name not in FOREIGN},
+            **{name: value for name, value in self.shell.items() if name not in left_out},
+            **({"AWS_PROFILE": self.profile} if self.profile else {}),
             "AWS_REGION": self.settings.region,
             "AWS_DEFAULT_REGION": self.settings.region,
             "CDK_DEFAULT_ACCOUNT": self.settings.account,
@@ -76,6 +83,7 @@ class Place:
         OperateError where the credentials are of another account.
         """
         environment.replace(self.environment())
+        clients.forget()
         caller = identity.caller()
         if caller.account != self.settings.account:
             raise OperateError(

@@ -20,6 +20,7 @@ PREDICTIONS = "predictions/"  # their answers here; what the API predicted in `o
 RUNS = "runs/"
 EVALUATION = "evaluation"  # the folder of a run into which Evaluate writes
 TRACKING = "tracking"  # and Track
+PROMOTED = f"{RUNS}promoted/"  # the runs of packages that were another account's
 NO_CHAMPION = "champion-none/"  # stands for the missing champion
 RELEASES = "releases/"
 DECISION = f"{RELEASES}decision.json"  # the last of a person, until a machine takes its place
@@ -38,6 +39,8 @@ CARD_PAGE = "model_card.md"
 BASELINE = "baseline/"
 TRACKING_FILE = "tracking.json"
 DATASET_FILE = "dataset.json"
+MANIFEST_FILE = "manifest.json"
+PROMOTION_FILE = "promotion.json"  # of a run under PROMOTED: whence, by whom, with which digests
 CARDS = f"{RUNS}*/{EVALUATION}/{CARD}"  # of every run, as grants say it
 EVALUATIONS = f"{RUNS}*/{EVALUATION}/{EVALUATION_FILE}"
 
@@ -67,7 +70,7 @@ def dataset(id: str) -> str:
 
 def manifest(id: str) -> str:
     """The Parquet objects of a dataset, in SageMaker's form."""
-    return f"{DATASETS}{id}/manifest.json"
+    return f"{DATASETS}{id}/{MANIFEST_FILE}"
 
 
 def dataset_id(key: str) -> str | None:

@@ -23,6 +23,9 @@ EVALUATION_URI = "evaluation_uri"
 REPORT_URI = "report_uri"
 MODEL_CARD_URI = "model_card_uri"
 BASELINE_URI = "baseline_uri"
+# of a package that was promoted: the one of another account, and the sha256 of its model.tar.gz
+PROMOTED_FROM = "promoted_from"
+ARTEFACT_SHA256 = "artefact_sha256"
 
 # SageMaker's own words for its approval and its status
 APPROVED = "Approved"

@@ -18,6 +18,13 @@ def client(service: str) -> Any:
     return _make(service, config=CONFIG)
 
 
+def forget() -> None:
+    """Make every client anew, with the credentials that the environment has from now on."""
+    client.cache_clear()
+    client_within.cache_clear()
+    boto3.DEFAULT_SESSION = None
+
+
 @cache
 def client_within(service: str, seconds: float, attempts: int = 1) -> Any:
     """A client that waits so long for a connection, so long for an answer, and asks so often."""

@@ -10,7 +10,10 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from lambdas.contract.names import released_version
+from lambdas.contract.packages import PENDING
 from lambdas.ports.clients import client
+
+CARD_PENDING = "PendingReview"  # SageMaker's word for a card that a person has not read
 
 
 @dataclass(frozen=True)
@@ -26,6 +29,24 @@ class Package:
     model_data_url: str
     metadata: dict[str, str]
     card_status: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class NewPackage:
+    """A version to be registered. card: JSON in one line, empty for none.
+
+    token: of whoever asks twice; the same one registers once.
+    """
+
+    group: str
+    description: str
+    image_uri: str
+    model_data_url: str
+    evaluation_uri: str
+    instance_type: str
+    metadata: dict[str, str]
+    card: str
+    token: str
 
 
 @dataclass(frozen=True)
@@ -120,6 +141,34 @@ def has_group(name: str) -> bool:
     return True
 
 
+def register(wanted: NewPackage) -> str:
+    """Register a version with all that is said of it in one call; it waits for an approval.
+
+    Returns its ARN.
+    """
+    json_only = ["application/json"]
+    container = {"Image": wanted.image_uri, "ModelDataUrl": wanted.model_data_url}
+    metrics = {"ContentType": json_only[0], "S3Uri": wanted.evaluation_uri}
+    card = {"ModelCardContent": wanted.card, "ModelCardStatus": CARD_PENDING}
+    answer = _sagemaker().create_model_package(
+        ModelPackageGroupName=wanted.group,
+        ModelPackageDescription=wanted.description,
+        ModelApprovalStatus=PENDING,
+        InferenceSpecification={
+            "Containers": [container],
+            "SupportedContentTypes": json_only,
+            "SupportedResponseMIMETypes": json_only,
+            "SupportedRealtimeInferenceInstanceTypes": [wanted.instance_type],
+        },
+        ModelMetrics={"ModelQuality": {"Statistics": metrics}},
+        CustomerMetadataProperties=wanted.metadata,
+        ClientToken=wanted.token,
+        **({"ModelCard": card} if wanted.card else {}),
+    )
+    arn: str = answer["ModelPackageArn"]
+    return arn
+
+
 def approve(arn: str, why: str) -> None:
     """Approve a package: this starts its release."""
     _sagemaker().update_model_package(
@@ -138,7 +187,7 @@ def put_card(arn: str, content: str) -> None:
     content: JSON in one line, in the registry's schema for packages. Content and status go in two
     calls: SageMaker refuses both at once for model cards, and its own SDK parts them here too.
     """
-    for card in ({"ModelCardContent": content}, {"ModelCardStatus": "PendingReview"}):
+    for card in ({"ModelCardContent": content}, {"ModelCardStatus": CARD_PENDING}):
         _sagemaker().update_model_package(ModelPackageArn=arn, ModelCard=card)
 
 

@@ -22,6 +22,7 @@ from msgspec import Meta
 from numpy.typing import NDArray
 
 from monitoring.arrays import read_npz, write_npz
+from reviews.digest import MODEL_FORMAT, digest_manifest
 from reviews.golden import GOLDEN_FILE
 from training.errors import ArtefactError, ConfigurationError
 from training.features.tokens import COUNTS, TOKEN_RULES, FloatArray, keys_of
@@ -31,7 +32,6 @@ from training.model.decision import DecisionRule, star_shares
 from training.model.scorer import Classifiers, Float32Array, Net, Scorer, Stack
 from training.model.topics import Projection
 
-FORMAT = "review-stars model 4"  # raised whenever the folder changes
 FILES = (
     "vocabulary.txt",
     "weights.npz",
@@ -163,13 +163,13 @@ def write_manifest(folder: Path, about: Mapping[str, Any], max_megabytes: float)
     together = "".join(files[name].sha256 for name in FILES)
     version = hashlib.sha256(together.encode()).hexdigest()[:12]
     content = {
-        "format": FORMAT,
+        "format": MODEL_FORMAT,
         "version": version,
         "token_rules": TOKEN_RULES,
         **about,
         "files": files,
     }
-    content["sha256"] = _digest(content)
+    content["sha256"] = digest_manifest(content)
     text = msgspec.json.format(msgspec.json.encode(content), indent=1)
     (folder / "model.json").write_bytes(text + b"\n")
 
@@ -183,7 +183,7 @@ def read_manifest(folder: Path, text_rules: str) -> Manifest:
     except (OSError, msgspec.MsgspecError, UnicodeDecodeError, ConfigurationError) as error:
         raise ArtefactError(f"model.json cannot be read: {type(error).__name__}") from error
     _check_manifest(manifest)
-    if _digest(content) != manifest.sha256:
+    if digest_manifest(content) != manifest.sha256:
         raise ArtefactError("model.json is not as it was written")
     for name in FILES:
         path = folder / name
@@ -195,7 +195,7 @@ def read_manifest(folder: Path, text_rules: str) -> Manifest:
 
 
 def _check_versions(content: Mapping[str, Any], text_rules: str) -> None:
-    asked = {"format": FORMAT, "text_rules": text_rules, "token_rules": TOKEN_RULES}
+    asked = {"format": MODEL_FORMAT, "text_rules": text_rules, "token_rules": TOKEN_RULES}
     for name, needed in asked.items():
         if (found := content.get(name)) != needed:
             raise ArtefactError(f"the model's {name} is {found!r}, this program reads {needed!r}")
@@ -365,12 +365,6 @@ def _arrays(parts: ModelParts) -> dict[str, Array]:
         for i, net in enumerate(parts.stack.nets):
             arrays |= {f"net{i}.{name}": getattr(net, name) for name in NET}
     return arrays
-
-
-def _digest(content: Mapping[str, Any]) -> str:
-    """The digest of model.json without its own: an edit by hand is noticed, an evil one is not."""
-    rest = {name: value for name, value in content.items() if name != "sha256"}
-    return hashlib.sha256(msgspec.json.encode(rest)).hexdigest()
 
 
 def _describe(path: Path) -> File:

@@ -96,6 +96,9 @@ def create_package(request: JsonObject) -> JsonObject:
     _check_properties(request.get("CustomerMetadataProperties", {}))
     card = cards.updated({}, request["ModelCard"]) if "ModelCard" in request else {}
     with STORE.lock:
+        token, asked = request.get("ClientToken", ""), STORE.table("model-package-token")
+        if (known := asked.get(token, {}).get("arn")) in STORE.table("model-package"):
+            return {"ModelPackageArn": known}  # asked twice: made once
         counter = STORE.table("model-package-version").setdefault(name, {"last": 0})
         version = counter["last"] = counter["last"] + 1
         arn = STORE.arn("model-package", f"{name}/{version}")
@@ -111,6 +114,8 @@ def create_package(request: JsonObject) -> JsonObject:
             **({"ModelCard": card} if card else {}),
         }
         STORE.table("model-package")[arn] = package
+        if token:
+            asked[token] = {"arn": arn}
     tags.put(arn, request.get("Tags", []))
     _notify(package)
     return {"ModelPackageArn": arn}

@@ -35,6 +35,7 @@ EVALUATION = {
     "drawn_from": 400,
     "other_languages": 0,
     "gate": {"passed": True, "message": "all 3 conditions hold"},
+    "provenance": {},
 }
 COUNTS = {
     "read": 10,

@@ -28,7 +28,7 @@ def change_manifest(folder: Path, *, digested: bool, **changes: object) -> None:
     """digested: as a careful tamperer would, else only what stands there."""
     manifest = msgspec.json.decode((folder / "model.json").read_bytes()) | changes
     if digested:
-        manifest["sha256"] = artefact._digest(manifest)
+        manifest["sha256"] = artefact.digest_manifest(manifest)
     (folder / "model.json").write_bytes(msgspec.json.encode(manifest))
 
 
@@ -120,7 +120,7 @@ def test_a_model_of_another_version_is_refused_by_name(model_folder: Path, name)
     (model_folder / "model.json").write_bytes(
         msgspec.json.encode(
             {
-                "format": artefact.FORMAT,
+                "format": artefact.MODEL_FORMAT,
                 "text_rules": TEXT_RULES,
                 "token_rules": TOKEN_RULES,
                 name: "of old",
