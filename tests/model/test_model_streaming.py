@@ -163,7 +163,7 @@ def test_another_number_of_buckets_is_refused(streamed: Path, tmp_path: Path, ha
         (tmp_path / name).write_bytes((streamed / name).read_bytes())
     manifest = msgspec.json.decode((tmp_path / "model.json").read_bytes())
     manifest["hash_bits"] = hash_bits
-    manifest["sha256"] = artefact._digest(manifest)
+    manifest["sha256"] = artefact.digest_manifest(manifest)
     (tmp_path / "model.json").write_bytes(msgspec.json.encode(manifest))
     with pytest.raises(artefact.ArtefactError):
         StarModel.load(tmp_path)

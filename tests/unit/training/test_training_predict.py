@@ -339,7 +339,7 @@ def test_a_review_s_language_is_told_by_the_model_s_detector(
     )
     manifest = msgspec.json.decode((model_folder / "model.json").read_bytes())
     manifest["detector"] = "klingon"
-    manifest["sha256"] = artefact._digest(manifest)
+    manifest["sha256"] = artefact.digest_manifest(manifest)
     (model_folder / "model.json").write_bytes(msgspec.json.encode(manifest))
     predict(model_folder, source, tmp_path / "out.jsonl", progress=QUIET)
     told = {row["language"] for row in read(tmp_path / "out.jsonl") if not row["reason"]}
