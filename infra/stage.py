@@ -107,12 +107,16 @@ class LearningSettings(StagePart, frozen=True, kw_only=True):
     settle_minutes: int
     approve: Literal["automatic", "manual"]
     approver_principals: list[str]
+    promoter_principals: list[str]
     schedule: str
     tracking_uri: str
     step_cache: bool
 
     limits: ClassVar[Mapping[str, Limit]] = {
-        "approver_principals": Each(Form(PRINCIPAL, "the ARN of a principal of IAM")),
+        **dict.fromkeys(
+            ("approver_principals", "promoter_principals"),
+            Each(Form(PRINCIPAL, "the ARN of a principal of IAM")),
+        ),
         "image_uri": Form(
             r"|[a-z0-9.-]+(:\d+)?/[a-z0-9._/-]+([:@]\S+)?", "empty, or an image with its registry"
         ),

@@ -86,6 +86,9 @@ def may_log_jobs(stage: Stage, *kinds: str) -> list[iam.PolicyStatement]:
     return [allow([f"logs:{action}" for action in actions], *groups)]
 
 
+NOT_APPROVED: Conditions = {"StringNotEquals": {"sagemaker:ModelApprovalStatus": packages.APPROVED}}
+
+
 def may_not_approve(stage: Stage) -> Conditions | None:
     """The condition under which a role of ours writes model packages: it approves none.
 
@@ -93,7 +96,7 @@ def may_not_approve(stage: Stage) -> Conditions | None:
     """
     if stage.learning.approve == "automatic":
         return None
-    return {"StringNotEquals": {"sagemaker:ModelApprovalStatus": packages.APPROVED}}
+    return NOT_APPROVED
 
 
 def may_count(namespace: str) -> list[iam.PolicyStatement]:

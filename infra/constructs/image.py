@@ -80,6 +80,10 @@ class Image(Construct):
         ]
         return [allow(["ecr:GetAuthorizationToken"], "*"), allow(pull, self._repository)]
 
+    def may_find(self) -> Sequence[iam.PolicyStatement]:
+        """Ask whether the repository holds an image."""
+        return [allow(["ecr:DescribeImages"], self._repository)] if self._repository else []
+
 
 def _repository_arn(uri: str) -> str | None:
     """The repository of an ECR image; None where the image lies elsewhere."""

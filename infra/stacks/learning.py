@@ -13,6 +13,7 @@ from infra.constructs.commit_record import CommitRecord
 from infra.constructs.image import Image
 from infra.constructs.learning import Learning
 from infra.constructs.model_role import ModelRole
+from infra.constructs.promoter import Promoter
 from infra.constructs.training import Training
 from infra.platform import Platform
 from infra.source import DeployedSource
@@ -51,6 +52,16 @@ class LearningStack(cdk.Stack):
         if stage.learning.approver_principals:
             approver = Approver(self, "Approver", stage=stage, models=models)
             cdk.CfnOutput(self, outputs.APPROVER_ROLE_ARN, value=approver.role.role_arn)
+        if stage.learning.promoter_principals:
+            promoter = Promoter(
+                self,
+                "Promoter",
+                stage=stage,
+                curated=curated,
+                models=models,
+                may_find_image=image.may_find(),
+            )
+            cdk.CfnOutput(self, outputs.PROMOTER_ROLE_ARN, value=promoter.role.role_arn)
         batch = Batch(
             self,
             "Batch",

@@ -13,6 +13,7 @@ INBOX_URL = "InboxUrl"
 PREPROCESS_MACHINE_ARN = "PreprocessMachineArn"
 # learning
 APPROVER_ROLE_ARN = "ApproverRoleArn"  # where the stage names who approves
+PROMOTER_ROLE_ARN = "PromoterRoleArn"  # where the stage names who promotes
 BATCH_ROLE_ARN = "BatchRoleArn"
 IMAGE_URI = "ImageUri"
 JOB_INSTANCE_TYPE = "JobInstanceType"

@@ -149,6 +149,8 @@ WRITTEN_ELSEWHERE = {  # by the function that concludes a run; asked for by mach
     "packages.MODEL_CARD_URI",
     "packages.BASELINE_URI",
     "packages.COMPLETED",
+    "packages.PROMOTED_FROM",  # by operate, when a person promotes
+    "packages.ARTEFACT_SHA256",
     "events.RELEASE_REQUESTED",
     "outputs.MACHINES",
 }

@@ -130,6 +130,27 @@ def test_the_approvers_are_those_that_the_stage_names(prod: Templates, tmp_path:
     ]
 
 
+def test_the_promoters_of_a_stage_may_approve_nothing(
+    every_stage: dict[str, Templates], tmp_path: Path
+) -> None:
+    """Not even in a stage where the gate approves."""
+    ci = "arn:aws:iam::111111111111:role/ci"
+    assert not [
+        r for r in every_stage["dev"].resources("AWS::IAM::Role") if r.id.startswith("Promoter")
+    ]
+    made = synthesise("dev", tmp_path, with_value("dev", "learning.promoter_principals", [ci]))
+    [role] = [r for r in made.resources("AWS::IAM::Role") if r.id.startswith("Promoter")]
+    trust = role.properties["AssumeRolePolicyDocument"]["Statement"]
+    assert [statement["Principal"] for statement in trust] == [{"AWS": ci}]
+    assert sweeps.open_resources(made) == unfit_resources(made) == []
+    grants = grants_of(made, "Promoter")
+    [creates] = [g for g in grants if "sagemaker:CreateModelPackage" in g.actions]
+    assert creates.conditions == {"StringNotEquals": {"sagemaker:ModelApprovalStatus": "Approved"}}
+    assert not [g for g in grants if "sagemaker:UpdateModelPackage" in g.actions]
+    [writes] = [g for g in grants if "s3:PutObject" in g.actions]
+    assert [r.split("/", 1)[1] for r in writes.resources] == ["runs/promoted/*"]
+
+
 def test_no_stage_releases_what_was_not_compared_with_the_live_model(
     templates: Templates,
 ) -> None:

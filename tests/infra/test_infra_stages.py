@@ -39,6 +39,7 @@ OTHER: dict[str, Any] = {
     "learning.settle_minutes": 77,
     "learning.approve": "automatic",
     "learning.approver_principals": ["arn:aws:iam::222222222222:role/lead"],
+    "learning.promoter_principals": ["arn:aws:iam::222222222222:role/ci"],
     "learning.schedule": "rate(77 days)",
     "learning.tracking_uri": "https://tracking.example.com",
     "learning.step_cache": False,

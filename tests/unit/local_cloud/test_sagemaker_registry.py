@@ -42,6 +42,14 @@ def test_versions_count_on_even_where_one_was_deleted(sagemaker: Any) -> None:
         sagemaker.describe_model_package(ModelPackageName=second)
 
 
+def test_a_client_token_that_comes_twice_makes_one_version(sagemaker: Any) -> None:
+    first = register(sagemaker, ClientToken="a")
+    assert register(sagemaker, ClientToken="a") == first
+    assert register(sagemaker, ClientToken="b").endswith("/2")
+    sagemaker.delete_model_package(ModelPackageName=first)
+    assert register(sagemaker, ClientToken="a").endswith("/3")
+
+
 def test_a_package_waits_for_a_person_unless_the_request_says_otherwise(sagemaker: Any) -> None:
     waiting = sagemaker.describe_model_package(ModelPackageName=register(sagemaker))
     assert waiting["ModelApprovalStatus"] == "PendingManualApproval"
