@@ -92,6 +92,7 @@ def signals(
         model_errors=serving.ratings.model_errors(),
         dropped_observations=serving.ratings.dropped_observations(),
         server_error_share=serving.ratings.server_error_share(),
+        probe=serving.probe,
     )
 
 

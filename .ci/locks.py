@@ -43,7 +43,7 @@ LOCKS = (
     Lock("training/requirements.txt", "training", DEV, ".venv"),
     *(
         Lock(f"lambdas/{name}/requirements.txt", f"lambda-{name}", DEV, ".venv")
-        for name in ("preprocess", "ratings", "learn", "release", "monitor")
+        for name in ("preprocess", "ratings", "learn", "release", "monitor", "probe")
     ),
     Lock("reviews/language/requirements-fasttext-176.txt", "detector-fasttext-176", DEV),
     Lock("local_cloud/requirements.txt", "emulator", venv=".local/venvs/emulator"),

@@ -200,6 +200,7 @@ class MonitoringSettings(StagePart, frozen=True, kw_only=True):
     """When windows are judged, and when their verdicts call for a person."""
 
     schedule: str
+    probe_minutes: int
     alarms_needed: int
     alarms_of: int
     settle_minutes: int
@@ -207,6 +208,7 @@ class MonitoringSettings(StagePart, frozen=True, kw_only=True):
 
     limits: ClassVar[Mapping[str, Limit]] = {
         "schedule": Form(SCHEDULE, SETTINGS_SCHEDULE),
+        "probe_minutes": OneOf((0, 1, 5, 15, 60)),  # CloudWatch has no period for others
         "alarms_needed": Range(1, 24),
         "alarms_of": Range(1, 24),
         "settle_minutes": MINUTES,

@@ -95,7 +95,10 @@ class LearnSettings(Settings):
 
 @dataclass(frozen=True, kw_only=True)
 class RatingsSettings(Settings):
-    """Answer the API; `probe_roles` are comma-separated role names whose calls are probes."""
+    """Answer the API; `probe_roles` are comma-separated role names whose calls are probes.
+
+    asking_role: of the function that asks each minute, which is nobody's question.
+    """
 
     endpoint_name: str
     live_parameter: str
@@ -103,6 +106,7 @@ class RatingsSettings(Settings):
     feedback_stream: str
     capture_words: bool
     probe_roles: str = ""
+    asking_role: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -118,6 +122,17 @@ class ReleaseSettings(Settings):
     api_id: str = ""
     api_stage: str = ""
     alarm_names: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProbeSettings(Settings):
+    """Ask the API as a client does; runtime: the Python that the functions run on, as `3.13`."""
+
+    endpoint_name: str
+    live_parameter: str
+    api_id: str
+    api_stage: str
+    runtime: str
 
 
 @dataclass(frozen=True, kw_only=True)

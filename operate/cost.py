@@ -37,8 +37,15 @@ IDLE_LOG_GB = 0.01  # of one log group
 IDLE_KEY_REQUESTS = 20_000
 IDLE_BUCKET_GB = 1.0
 # Custom metrics of one function, idle and under load besides; a metric is paid by the hour.
-METRICS = {"ratings": (0, 10), "preprocess": (0, 3), "monitor": (10, 16), "release": (0, 1)}
+METRICS = {
+    "ratings": (0, 10),
+    "preprocess": (0, 3),
+    "monitor": (10, 16),
+    "release": (0, 1),
+    "probe": (4, 0),
+}
 SCHEDULED = json.dumps('"reason":"schedule"').strip('"')  # what a schedule tells Learn
+PROBE = "-probe"  # the end of its rule's name
 MAIL = 100  # messages of a month in which something goes wrong
 
 
@@ -118,8 +125,19 @@ class Stacks:
     @property
     def training_runs(self) -> float:
         """Runs a month that a schedule starts."""
-        rules = [p for kind, p in self.resources if kind == "AWS::Events::Rule"]
-        return sum(_starts(rule) for rule in rules if SCHEDULED in json.dumps(rule["Targets"]))
+        return sum(
+            _starts(rule) for rule in self._rules() if SCHEDULED in json.dumps(rule["Targets"])
+        )
+
+    @property
+    def probes(self) -> float:
+        """Questions a month that the probe asks; they cost what a client's cost."""
+        return sum(
+            _starts(rule) for rule in self._rules() if str(rule.get("Name", "")).endswith(PROBE)
+        )
+
+    def _rules(self) -> list[Mapping[str, Any]]:
+        return [p for kind, p in self.resources if kind == "AWS::Events::Rule"]
 
     def instances_under(self, usage: Usage) -> int:
         """Instances that scaling has for a load spread evenly; 0 where nothing scales.
@@ -255,8 +273,9 @@ def _endpoint(properties: Mapping[str, Any], stacks: Stacks, usage: Usage) -> It
     for variant in properties["ProductionVariants"]:
         if serverless := variant.get("ServerlessConfig"):
             gigabytes = serverless["MemorySizeInMB"] / 1024
-            used = usage.requests * REQUEST_SECONDS * gigabytes
-            yield Charge("endpoint", "serverless inference GB-second", 0, used, sleeps=True)
+            each = REQUEST_SECONDS * gigabytes
+            probes, used = stacks.probes * each, usage.requests * each
+            yield Charge("endpoint", "serverless inference GB-second", probes, used, sleeps=True)
         else:
             count = variant["InitialInstanceCount"]
             more = max(0, stacks.instances_under(usage) - count) * HOURS
@@ -270,7 +289,9 @@ def _function(properties: Mapping[str, Any], stacks: Stacks, usage: Usage) -> It
     gigabytes = properties.get("MemorySize", 128) / 1024
     calls, load, seconds = 0.0, 0.0, 1.0
     if package == "ratings":
-        load, seconds = usage.requests, REQUEST_SECONDS
+        calls, load, seconds = stacks.probes, usage.requests, REQUEST_SECONDS
+    elif package == "probe":
+        calls, seconds = stacks.probes, 2 * REQUEST_SECONDS
     elif package == "monitor":
         calls, seconds = HOURS, CHECK_SECONDS
     elif package == "preprocess":
@@ -292,14 +313,14 @@ def _alarm(properties: Mapping[str, Any], _: Stacks, __: Usage) -> Iterator[Char
     yield Charge("alarms", price, len(metrics))
 
 
-def _firewall(properties: Mapping[str, Any], _: Stacks, usage: Usage) -> Iterator[Charge]:
+def _firewall(properties: Mapping[str, Any], stacks: Stacks, usage: Usage) -> Iterator[Charge]:
     yield Charge("firewall", "firewall month", 1)
     yield Charge("firewall", "firewall rule month", len(properties.get("Rules", [])))
-    yield Charge("firewall", "firewall request", 0, usage.requests)
+    yield Charge("firewall", "firewall request", stacks.probes, usage.requests)
 
 
-def _api(_: Mapping[str, Any], __: Stacks, usage: Usage) -> Iterator[Charge]:
-    yield Charge("API", "API request", 0, usage.requests)
+def _api(_: Mapping[str, Any], stacks: Stacks, usage: Usage) -> Iterator[Charge]:
+    yield Charge("API", "API request", stacks.probes, usage.requests)
     yield Charge("API", "transfer out GB", 0, usage.requests * REQUEST_ANSWER_GB)
     yield Charge("logs", "log ingested GB", 0, usage.requests * REQUEST_LOG_GB)
 

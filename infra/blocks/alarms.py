@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -17,6 +17,14 @@ from infra.stage import Stage
 from lambdas.contract.metrics import NAMESPACE, STAGE
 
 RUNBOOKS = "docs/runbooks.md"
+# What clients feel, whatever the cause: these alarms tell nobody by themselves. One composite alarm
+# looks at all of them, so that one cause is one message.
+FELT = (
+    *("probe-failed", "probe-slow", "probe-dead-letters"),
+    *("api-errors", "gateway-errors"),
+    *("ratings-crashed", "ratings-throttled", "ratings-slow"),
+    *("endpoint-errors", "endpoint-latency", "model-errors", "invocation-errors"),
+)
 MISSING = {
     "good": cloudwatch.TreatMissingData.NOT_BREACHING,
     "bad": cloudwatch.TreatMissingData.BREACHING,
@@ -47,7 +55,7 @@ class Alarm:
 
 
 class Alarms(Construct):
-    """CloudWatch alarms, each with the alert topic as its action."""
+    """CloudWatch alarms, each but those of FELT with the alert topic as its action."""
 
     def __init__(
         self,
@@ -59,9 +67,11 @@ class Alarms(Construct):
         alarms: Iterable[Alarm],
     ) -> None:
         super().__init__(scope, id)
-        topic = sns.Topic.from_topic_arn(self, "Topic", alert_topic_arn)
+        notify = actions.SnsAction(sns.Topic.from_topic_arn(self, "Topic", alert_topic_arn))
         for alarm in alarms:
-            self._add(stage, alarm).add_alarm_action(actions.SnsAction(topic))
+            made = self._add(stage, alarm)
+            if alarm.slug not in FELT:
+                made.add_alarm_action(notify)
 
     def _add(self, stage: Stage, alarm: Alarm) -> cloudwatch.Alarm:
         bound = alarm.under if alarm.over is None else alarm.over
@@ -72,7 +82,7 @@ class Alarms(Construct):
             self,
             alarm.id,
             alarm_name=stage.name(alarm.slug),
-            alarm_description=f"{alarm.message} What to do: {RUNBOOKS}#{alarm.slug}",
+            alarm_description=_described(alarm.message, alarm.slug),
             metric=alarm.signal.with_(period=Duration.minutes(alarm.minutes)),
             threshold=bound,
             comparison_operator=(
@@ -85,6 +95,39 @@ class Alarms(Construct):
         )
 
 
+class FeltAlarm(Construct):
+    """One message where clients feel something, with the causes; one where they no longer do."""
+
+    SLUG = "customers-feel-it"
+
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,
+        *,
+        stage: Stage,
+        alert_topic_arn: str,
+        without: Sequence[str],
+    ) -> None:
+        """without: alarms of FELT that the stage does not have."""
+        super().__init__(scope, id)
+        notify = actions.SnsAction(sns.Topic.from_topic_arn(self, "Topic", alert_topic_arn))
+        children = (stage.name(slug) for slug in FELT if slug not in without)
+        made = cloudwatch.CompositeAlarm(
+            self,
+            "Alarm",
+            composite_alarm_name=stage.name(self.SLUG),
+            alarm_description=_described(
+                "Clients get no answer, a wrong or a late one.", self.SLUG
+            ),
+            alarm_rule=cloudwatch.AlarmRule.from_string(
+                " OR ".join(f'ALARM("{child}")' for child in children)
+            ),
+        )
+        made.add_alarm_action(notify)
+        made.add_ok_action(notify)
+
+
 def own_metric(stage: Stage, name: str, statistic: str) -> cloudwatch.Metric:
     """A metric that our functions write, in the dimension set that alarms use: the stage alone."""
     return cloudwatch.Metric(
@@ -93,3 +136,7 @@ def own_metric(stage: Stage, name: str, statistic: str) -> cloudwatch.Metric:
         dimensions_map={STAGE: stage.label},
         statistic=statistic,
     )
+
+
+def _described(message: str, slug: str) -> str:
+    return f"{message} What to do: {RUNBOOKS}#{slug}"

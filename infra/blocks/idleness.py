@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from aws_cdk import aws_cloudwatch as cloudwatch
 
-from infra.blocks.alarms import Alarm
-from infra.blocks.guardrails import endpoint_metric
+from infra.blocks.alarms import Alarm, own_metric
 from infra.stage import Stage
+from lambdas.contract.metrics import QUESTIONS
 
 
 def idle_alarm(stage: Stage) -> Alarm:
-    """No data is bad: an endpoint that nobody asks writes none. It rings once, asleep too."""
+    """No data is bad: an API that nobody asks writes none. It rings once, asleep too.
+
+    Of what reached the endpoint it could not look: the probe asks each minute.
+    """
     return Alarm(
         "Idle",
-        endpoint_metric(stage, "Invocations", "Sum"),
-        f"Nobody has asked the endpoint for {stage.cost.idle_hours} hours.",
+        own_metric(stage, QUESTIONS, "Sum"),
+        f"Nobody but the probe has asked for {stage.cost.idle_hours} hours.",
         minutes=60,
         times=stage.cost.idle_hours,
         under=1,

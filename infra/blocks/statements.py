@@ -99,6 +99,19 @@ def may_not_approve(stage: Stage) -> Conditions | None:
     return NOT_APPROVED
 
 
+def may_see_served(stage: Stage) -> list[iam.PolicyStatement]:
+    """From the endpoint to the package behind it."""
+    name = stage.name()
+    return [
+        allow(["sagemaker:DescribeEndpoint"], stage.arn("sagemaker", f"endpoint/{name}")),
+        allow(
+            ["sagemaker:DescribeEndpointConfig"],
+            stage.arn("sagemaker", f"endpoint-config/{name}-*"),
+        ),
+        allow(["sagemaker:DescribeModel"], stage.arn("sagemaker", f"model/{name}-*")),
+    ]
+
+
 def may_count(namespace: str) -> list[iam.PolicyStatement]:
     """Write metrics of one namespace; a metric has no ARN."""
     conditions = {"StringEquals": {"cloudwatch:namespace": namespace}}

@@ -13,7 +13,14 @@ from infra.blocks.dead_letters import DeadLetters
 from infra.blocks.function import Function, may_invoke
 from infra.blocks.machine import Machine
 from infra.blocks.narrow_role import NarrowRole
-from infra.blocks.statements import allow, may_pass, may_publish, may_read, may_write
+from infra.blocks.statements import (
+    allow,
+    may_pass,
+    may_publish,
+    may_read,
+    may_see_served,
+    may_write,
+)
 from infra.machines import release
 from infra.machines.release_states import ReleaseParts
 from infra.platform import Platform
@@ -45,8 +52,8 @@ class Release(Construct):
         self._stage = stage
         self._platform = platform
         self._environment = settings.to_env()
-        self.validate = self._function("validate", [self._may_see_stage(), self._may_see_served()])
-        self.verify = self._function("verify", [self._may_see_served(), self._may_see_stack()])
+        self.validate = self._function("validate", [self._may_see_stage(), may_see_served(stage)])
+        self.verify = self._function("verify", [may_see_served(stage), self._may_see_stack()])
         self.golden = self._function(
             "golden",
             [[may_ask, self._may_see_package()], may_read(models, keys.anything(keys.RUNS))],
@@ -140,17 +147,6 @@ class Release(Construct):
     def _may_see_package(self) -> iam.PolicyStatement:
         packages = self._stage.arn("sagemaker", f"model-package/{self._stage.name()}/*")
         return allow(["sagemaker:DescribeModelPackage"], packages)
-
-    def _may_see_served(self) -> list[iam.PolicyStatement]:
-        """From the endpoint to the package behind it."""
-        stage = self._stage
-        return [
-            allow(
-                ["sagemaker:DescribeEndpoint"], stage.arn("sagemaker", f"endpoint/{stage.name()}")
-            ),
-            allow(["sagemaker:DescribeEndpointConfig"], self._of("endpoint-config")),
-            allow(["sagemaker:DescribeModel"], self._of("model")),
-        ]
 
     def _may_sweep(self) -> list[iam.PolicyStatement]:
         """Delete what serves nobody; listing takes no resource."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-FUNCTIONS = ("preprocess", "ratings", "learn", "release", "monitor")
+FUNCTIONS = ("preprocess", "ratings", "learn", "release", "monitor", "probe")
 ROOMS = ("lambdas", "reviews", "monitoring")
 DATA = ".json"  # beside the code; whatever else lies there (an editor's copy) is nobody's
 SERVICE = re.compile(r"client(?:_within)?\(\s*\"([a-z0-9-]+)\"")

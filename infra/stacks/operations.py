@@ -10,7 +10,7 @@ from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
-from infra.blocks.alarms import Alarm, Alarms
+from infra.blocks.alarms import FELT, Alarm, Alarms, FeltAlarm
 from infra.blocks.dead_letters import DeadLetters
 from infra.blocks.deployment import stack_properties
 from infra.blocks.guardrails import endpoint_metric
@@ -19,6 +19,7 @@ from infra.blocks.outages import api_metric
 from infra.constructs.budget import Budget
 from infra.constructs.dashboard import Dashboard
 from infra.constructs.monitor import Monitor
+from infra.constructs.probe import Probe
 from infra.platform import Platform
 from infra.stage import Stage
 from lambdas.contract import outputs
@@ -41,6 +42,7 @@ class Signals:
     model_errors: cloudwatch.Metric
     dropped_observations: cloudwatch.Metric
     server_error_share: cloudwatch.Metric
+    probe: Probe | None
 
 
 class OperationsStack(cdk.Stack):
@@ -85,17 +87,29 @@ class OperationsStack(cdk.Stack):
             observations=observations,
             models=models,
         )
-        Alarms(
-            self,
-            "Alarms",
-            stage=stage,
-            alert_topic_arn=platform.alerts.arn,
-            alarms=first_alarms(stage, signals, monitor),
-        )
+        self._watch(platform, [*first_alarms(stage, signals, monitor), *probe_alarms(signals)])
         if stage.cost.budget_dollars:
             Budget(self, "Budget", stage=stage, alert_topic_arn=platform.alerts.arn)
         Dashboard(self, "Dashboard", stage=stage, graphs=graphs(stage, signals))
         cdk.CfnOutput(self, outputs.MONITOR_FUNCTION, value=monitor.check.function.function_name)
+
+    def _watch(self, platform: Platform, alarms: list[Alarm]) -> None:
+        """The alarms, then the one that is made of them and of those of the stacks before."""
+        stage, topic = platform.stage, platform.alerts.arn
+        made = Alarms(self, "Alarms", stage=stage, alert_topic_arn=topic, alarms=alarms)
+        here = {alarm.slug for alarm in alarms}
+        without = [slug for slug in FELT if slug.startswith("probe-") and slug not in here]
+        felt = FeltAlarm(self, "Felt", stage=stage, alert_topic_arn=topic, without=without)
+        felt.node.add_dependency(made)
+
+
+def probe_alarms(signals: Signals) -> list[Alarm]:
+    """What the probe sees, where the stage has one.
+
+    Here and not in the probe's stack: they ring also where that is deleted, and they are made
+    after it has asked, since no data is bad.
+    """
+    return signals.probe.alarms() if signals.probe else []
 
 
 def first_alarms(stage: Stage, signals: Signals, monitor: Monitor) -> list[Alarm]:
@@ -148,6 +162,7 @@ def graphs(stage: Stage, signals: Signals) -> dict[str, list[cloudwatch.IMetric]
         "Requests": [api("Count", "Sum"), api("4XXError", "Sum"), api("5XXError", "Sum")],
         "Milliseconds to an answer": [api("Latency", "p50"), api("Latency", "p99")],
         "Share of server errors": [signals.server_error_share],
+        **({"The probe": signals.probe.seen()} if signals.probe else {}),
         "Model: microseconds": [
             endpoint_metric(stage, "ModelLatency", "p50"),
             endpoint_metric(stage, "ModelLatency", "p95"),

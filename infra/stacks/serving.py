@@ -15,12 +15,15 @@ from infra.constructs.client import Client
 from infra.constructs.firewall import Firewall
 from infra.constructs.idle import IdleSleep
 from infra.constructs.observations import ObservationDelivery
+from infra.constructs.probe import Probe
 from infra.constructs.ratings import TIMEOUT_SECONDS, Ratings
 from infra.constructs.ratings_api import MODEL, RATE, WHOLE, RatingsApi
 from infra.constructs.release import Release
 from infra.platform import Platform
 from lambdas.contract import outputs
-from lambdas.settings import RatingsSettings, ReleaseSettings
+from lambdas.settings import ProbeSettings, RatingsSettings, ReleaseSettings
+
+ASKING = "asking"  # the role of the function that asks each minute
 
 
 class ServingStack(cdk.Stack):
@@ -54,7 +57,8 @@ class ServingStack(cdk.Stack):
                 predictions_stream=streams.predictions,
                 feedback_stream=streams.feedback,
                 capture_words=stage.api.capture_words,
-                probe_roles=",".join(stage.role_name(role) for role in ("golden", "probe")),
+                probe_roles=",".join(stage.role_name(role) for role in ("golden", "probe", ASKING)),
+                asking_role=stage.role_name(ASKING),
             ),
             may_observe=[streams.may_send_predictions(), streams.may_send_feedback()],
         )
@@ -82,6 +86,7 @@ class ServingStack(cdk.Stack):
             models=models,
             may_ask=api.may_call(RATE),
         )
+        self.probe = self._probe(platform, models, api) if stage.monitoring.probe_minutes else None
         Alarms(
             self,
             "Guardrail",
@@ -112,6 +117,25 @@ class ServingStack(cdk.Stack):
             (outputs.ENDPOINT_ROLE_ARN, self.release.role.role_arn),
         ):
             cdk.CfnOutput(self, key, value=value)
+
+    def _probe(self, platform: Platform, models: s3.IBucket, api: RatingsApi) -> Probe:
+        stage = platform.stage
+        return Probe(
+            self,
+            "Asking",
+            platform=platform,
+            settings=ProbeSettings(
+                stage=stage.label,
+                endpoint_name=stage.name(),
+                live_parameter=stage.live_parameter,
+                api_id=api.rest.rest_api_id,
+                api_stage=stage.label,
+                runtime=stage.python_version,
+            ),
+            role_name=stage.role_name(ASKING),
+            models=models,
+            may_ask=api.may_call(RATE),
+        )
 
     def _watch_idleness(self, platform: Platform, models: s3.IBucket) -> None:
         """An alarm where the stage wants one; and a machine that it starts."""

@@ -17,10 +17,17 @@ REJECTED_SHARE = "RejectedShare"  # of all that one file holds, 0 to 1
 
 # ratings
 REQUESTS = "Requests"
+QUESTIONS = "Questions"  # 1 for one that somebody asked, 0 for one of the probe
 SERVER_ERRORS = "ServerErrors"  # 0 or 1 a request, so that its average is a share
 MODEL_ERRORS = "ModelErrors"
 NOT_DEPLOYED = "NotDeployed"  # answers of 503 with which nothing is wrong: no model is released
 OBSERVATIONS_DROPPED = "ObservationsDropped"
+
+# probe
+PROBE_SUCCESS = "ProbeSuccess"  # 1 where the API answered rightly, else 0
+PROBE_MILLISECONDS = "ProbeMilliseconds"  # of the right answer
+CERTIFICATE_DAYS = "CertificateDays"  # that the API's certificate is still good for
+RUNTIME_DAYS = "RuntimeDays"  # that AWS still keeps the functions' runtime up to date
 
 # monitor, by stage
 DRIFT_CHECKS = "DriftChecks"

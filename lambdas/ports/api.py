@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import ssl
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from http.client import HTTPSConnection
 from urllib.parse import urlsplit
 
@@ -30,11 +30,16 @@ def base_url(api_id: str, api_stage: str) -> str:
 
 @dataclass
 class SignedApi:
-    """A stage of our API, called with a role's credentials, or with those of this process."""
+    """A stage of our API, called with a role's credentials, or with those of this process.
+
+    certificate_ends: of the certificate that the last call met, in seconds since 1970.
+    """
 
     api_id: str
     api_stage: str
     credentials: Credentials | None = None
+    timeout_seconds: float = TIMEOUT_SECONDS
+    certificate_ends: float | None = field(default=None, init=False)
 
     @property
     def base_url(self) -> str:
@@ -50,10 +55,11 @@ class SignedApi:
         parts = urlsplit(url)
         context = ssl.create_default_context(cafile=os.environ.get("AWS_CA_BUNDLE") or None)
         connection = HTTPSConnection(
-            parts.hostname or "", parts.port, timeout=TIMEOUT_SECONDS, context=context
+            parts.hostname or "", parts.port, timeout=self.timeout_seconds, context=context
         )
         try:
             connection.request("POST", parts.path, body, dict(request.headers.items()))
+            self.certificate_ends = _end(connection)
             answer = connection.getresponse()
             return answer.status, answer.read()
         finally:
@@ -67,3 +73,9 @@ class SignedApi:
         if found is None:
             raise RuntimeError("this process has no AWS credentials to sign with")
         return found.get_frozen_credentials()  # type: ignore[return-value]
+
+
+def _end(connection: HTTPSConnection) -> float | None:
+    """When the certificate at the other end ends."""
+    found = connection.sock.getpeercert() if isinstance(connection.sock, ssl.SSLSocket) else None
+    return ssl.cert_time_to_seconds(str(found["notAfter"])) if found else None

@@ -21,6 +21,11 @@ class Caller:
     id: str
     is_probe: bool
 
+    @property
+    def role(self) -> str:
+        """The role's or user's name."""
+        return self.id.partition("/")[2]
+
     @classmethod
     def of(cls, user_arn: str | None, probe_roles: Collection[str]) -> Caller:
         """From the ARN that the gateway names: `arn:aws:sts::1:assumed-role/name/session`."""

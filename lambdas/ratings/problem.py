@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 
+from lambdas.contract.problems import ENDPOINT_MISSING, NOT_DEPLOYED, type_of
 from lambdas.ports.endpoint import NotDeployedError
 from lambdas.ratings.live import EndpointMissingError
 from lambdas.ratings.request import MediaTypeError
@@ -56,8 +57,6 @@ TITLES = {
 }
 RETRY_SECONDS = 5
 NOT_DEPLOYED_SECONDS = 60
-NOT_DEPLOYED = "model_not_deployed"
-ENDPOINT_MISSING = "endpoint_missing"
 JSON, PROBLEM = "application/json", "application/problem+json"
 
 
@@ -89,11 +88,11 @@ def problem(error: Exception, request_id: str) -> Response:
     content: dict[str, Any] = {"type": "about:blank", "title": TITLES[status], "status": status}
     headers = {"Retry_After": str(RETRY_SECONDS)} if status == 503 else {}
     if isinstance(error, NotDeployedError):
-        content["type"] = f"urn:review-stars:{NOT_DEPLOYED}"
+        content["type"] = type_of(NOT_DEPLOYED)
         content["detail"] = f"{NOT_DEPLOYED}: no model is released"
         headers["Retry_After"] = str(NOT_DEPLOYED_SECONDS)
     elif isinstance(error, EndpointMissingError):
-        content["type"] = f"urn:review-stars:{ENDPOINT_MISSING}"
+        content["type"] = type_of(ENDPOINT_MISSING)
         content["detail"] = f"{ENDPOINT_MISSING}: a model is released, and its endpoint is gone"
     elif isinstance(error, ReviewStarsError):
         content["detail"] = str(error)

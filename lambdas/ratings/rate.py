@@ -20,6 +20,7 @@ from lambdas.contract.metrics import (
     NAMESPACE,
     NOT_DEPLOYED,
     OBSERVATIONS_DROPPED,
+    QUESTIONS,
     REQUESTS,
     SERVER_ERRORS,
     STAGE,
@@ -72,6 +73,8 @@ def handler(event: APIGatewayProxyEvent, context: LambdaContext) -> Response:
     if event.get("resource") not in OPEN:
         is_failed = error is not None and is_ours(error)
         metrics.add_metric(SERVER_ERRORS, MetricUnit.Count, int(is_failed))
+        is_probe = _caller(event).role == settings.asking_role
+        metrics.add_metric(QUESTIONS, MetricUnit.Count, int(not is_probe))
     return response
 
 

@@ -12,9 +12,10 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from lambdas.contract.firewall import FILTERED, WAF_LOGS
 from lambdas.ports import models, objects
 from lambdas.ports.api import SignedApi
-from lambdas.release.golden_set import compare, questions
+from lambdas.release.golden_set import compare
 from lambdas.settings import ReleaseSettings
 from reviews.errors import NotReadyError
+from reviews.golden import read_golden
 
 settings = ReleaseSettings.from_env()
 logger = Logger(service="release")
@@ -28,7 +29,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Answer how many of the golden questions matched."""
     package = models.describe_package(event["model_package_arn"])
     bucket, key = objects.split_uri(package.model_data_url)
-    golden = questions(objects.stream(bucket, key))
+    golden = read_golden(objects.stream(bucket, key))
     compared = compare(golden, _ask, BATCH)
     summary = f"{compared.matched} of {compared.asked} golden answers match"
     logger.info(summary, extra={"differing": compared.differing, "version": compared.version})

@@ -18,6 +18,7 @@ from lambdas.ratings import observation_lines, rating
 from lambdas.ratings.request import RatingsRequest, RequestedReview, parse_question
 from lambdas.release import golden_set
 from monitoring.observations import ModelObservation, Observation, read_records
+from reviews.golden import read_golden
 from tests.contract.structs import differences, field_names, renamed
 from tests.unit.training.conftest import make_parts, write_model
 from training.data.dataset import Rows
@@ -142,7 +143,7 @@ def test_release_reads_the_golden_set_that_train_writes(model: StarModel, tmp_pa
         found: list[dict[str, Any]] = told["ratings"]
         return found
 
-    compared = golden_set.compare(golden_set.questions(packed), ask, 2)
+    compared = golden_set.compare(read_golden(packed), ask, 2)
     assert (compared.asked, compared.matched, compared.version) == (3, 3, "7")
 
 

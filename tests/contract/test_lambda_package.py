@@ -18,6 +18,7 @@ from lambdas.settings import (
     LearnSettings,
     MonitorSettings,
     PreprocessSettings,
+    ProbeSettings,
     RatingsSettings,
     ReleaseSettings,
     Settings,
@@ -36,6 +37,7 @@ KINDS: dict[str, type[Settings]] = {
     "ratings": RatingsSettings,
     "release": ReleaseSettings,
     "monitor": MonitorSettings,
+    "probe": ProbeSettings,
 }
 HANDLERS = {
     "preprocess": ("plan", "worker", "finish", "remove"),
@@ -43,6 +45,7 @@ HANDLERS = {
     "ratings": ("rate",),
     "release": ("validate", "verify", "golden", "record"),
     "monitor": ("check",),
+    "probe": ("ask",),
 }
 # What a handler loads only when it works, so that its absence would not be seen at import.
 LATER = {

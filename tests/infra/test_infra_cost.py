@@ -34,7 +34,8 @@ def test_the_stage_has_a_price(templates: Templates, tmp_path: Path) -> None:
     assert found.unpriced == {}
     assert 0 < found.total.asleep <= found.total.idle < found.total.load
     assert found.parts["training jobs"].load > 0
-    assert (found.parts["endpoint"].idle > 0) is (templates.stage.endpoint.kind == "instances")
+    # A serverless one costs cents: the probe's questions.
+    assert (found.parts["endpoint"].idle > 10) is (templates.stage.endpoint.kind == "instances")
 
 
 def test_the_page_says_what_prod_costs(prod: Templates, tmp_path: Path) -> None:

@@ -77,7 +77,7 @@ def test_an_idle_endpoint_rings_where_the_stage_says_so(every_stage: dict[str, T
         for alarm in alarms:
             hours = alarm["EvaluationPeriods"] * alarm["Period"] / 3_600
             assert hours == made.stage.cost.idle_hours
-            assert (alarm["MetricName"], alarm["Threshold"]) == ("Invocations", 1)
+            assert (alarm["MetricName"], alarm["Threshold"]) == ("Questions", 1)
 
 
 def test_the_idle_alarm_takes_the_endpoint_down_so_that_wake_finds_it(sleepy: Templates) -> None:

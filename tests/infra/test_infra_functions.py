@@ -27,6 +27,7 @@ MAX_SECONDS = {
     "lambdas.release.golden.handler": 240,
     "lambdas.release.record.handler": 60,
     "lambdas.monitor.check.handler": 300,
+    "lambdas.probe.ask.handler": 55,
 }
 FUNCTION, MACHINE = "AWS::Lambda::Function", "AWS::StepFunctions::StateMachine"
 VERSION = "AWS::Lambda::Version"
@@ -154,8 +155,27 @@ def test_probes_are_known_by_the_names_of_their_roles(templates: Templates) -> N
     ]
     probes = environment_of(answer)["PROBE_ROLES"].split(",")
     named = [role.properties.get("RoleName") for role in templates.resources("AWS::IAM::Role")]
-    assert len(probes) == 2
+    assert len(probes) == 3
     assert set(probes) <= set(named)
+
+
+def test_the_role_of_the_probe_asks_nobody_s_question(templates: Templates) -> None:
+    roles = {
+        function.properties["Handler"]: text(function.properties["Role"])
+        for function in templates.resources(FUNCTION)
+    }
+    asking = roles["lambdas.probe.ask.handler"]
+    [name] = [
+        role.properties["RoleName"]
+        for role in templates.resources("AWS::IAM::Role")
+        if f"${{{role.id}.Arn}}" == asking
+    ]
+    [answer] = [
+        function
+        for function in templates.resources(FUNCTION)
+        if function.properties["Handler"] == "lambdas.ratings.rate.handler"
+    ]
+    assert environment_of(answer)["ASKING_ROLE"] == name
 
 
 def test_machines_log_every_step(templates: Templates) -> None:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import re
+from pathlib import Path
 
 from aws_cdk.assertions import Match
 
+from infra.blocks.alarms import FELT
 from lambdas.contract.metrics import NAMESPACE
 
 from .policies import statements
-from .synthesis import Templates, text
+from .synthesis import Templates, synthesise, text, with_value
 
 
 def test_windows_are_judged_on_schedule(templates: Templates) -> None:
@@ -61,11 +64,44 @@ def test_every_alarm_says_what_no_data_means(templates: Templates) -> None:
         alarm.properties["AlarmName"]: alarm.properties["TreatMissingData"]
         for alarm in templates.resources("AWS::CloudWatch::Alarm")
     }
-    silent = {templates.stage.name("monitor-silent")}
+    silent = {templates.stage.name(name) for name in ("monitor-silent", "probe-failed")}
     if templates.stage.cost.idle_hours:  # an endpoint that nobody asks writes nothing
         silent.add(templates.stage.name("idle"))
     assert {name for name, missing in missing_data.items() if missing == "breaching"} == silent
     assert set(missing_data.values()) == {"breaching", "notBreaching"}
+
+
+def test_what_clients_feel_is_one_message_when_it_begins_and_one_when_it_is_over(
+    templates: Templates,
+) -> None:
+    topic = templates.stage.arn("sns", templates.stage.name("alerts"))
+    [felt] = [a.properties for a in templates.resources("AWS::CloudWatch::CompositeAlarm")]
+    assert felt["AlarmName"] == templates.stage.name("customers-feel-it")
+    assert (felt["AlarmActions"], felt["OKActions"]) == ([topic], [topic])
+    silent = {
+        alarm.properties["AlarmName"]
+        for alarm in templates.resources("AWS::CloudWatch::Alarm")
+        if not alarm.properties.get("AlarmActions")
+    }
+    assert set(re.findall(r'ALARM\("([^"]+)"\)', felt["AlarmRule"])) == silent
+    assert silent == {templates.stage.name(slug) for slug in FELT}
+
+
+def test_a_stage_without_a_probe_has_nothing_of_it(prod: Templates, tmp_path: Path) -> None:
+    made = synthesise("prod", tmp_path, with_value("prod", "monitoring.probe_minutes", 0))
+
+    def names(templates: Templates) -> set[str]:
+        kinds = ("AWS::Lambda::Function", "AWS::Events::Rule", "AWS::CloudWatch::Alarm")
+        found = [str(r.properties) for r in templates.resources(*kinds)]
+        [felt] = templates.resources("AWS::CloudWatch::CompositeAlarm")
+        return {
+            name
+            for name in ("probe.ask", "stars-prod-probe'", "probe-failed", "probe-slow")
+            if any(name in text for text in [*found, felt.properties["AlarmRule"]])
+        }
+
+    assert names(made) == set()
+    assert len(names(prod)) == 4
 
 
 def test_every_machine_s_failures_ring(templates: Templates) -> None:

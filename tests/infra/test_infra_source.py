@@ -26,6 +26,7 @@ OWNER = {
     "ratings": "Serving",
     "release": "Serving",
     "monitor": "Operations",
+    "probe": "Serving",
 }
 
 

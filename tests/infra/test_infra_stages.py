@@ -56,6 +56,7 @@ OTHER: dict[str, Any] = {
     "api.capture_words": True,
     "api.client_principals": ["arn:aws:iam::222222222222:role/shop"],
     "monitoring.schedule": "rate(7 hours)",
+    "monitoring.probe_minutes": 5,
     "monitoring.alarms_needed": 3,
     "monitoring.alarms_of": 7,
     "monitoring.cool_down_hours": 77,

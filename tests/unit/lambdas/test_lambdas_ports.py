@@ -346,6 +346,8 @@ def test_a_request_to_our_api_names_its_agent_outside_the_signature(
     sent: dict[str, str] = {}
 
     class Connection:
+        sock = None
+
         def __init__(self, *_: Any, **__: Any) -> None: ...
 
         def request(self, method: str, path: str, body: bytes, headers: dict[str, str]) -> None:

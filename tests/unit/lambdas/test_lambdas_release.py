@@ -16,10 +16,10 @@ import pytest
 from lambdas.contract.firewall import FILTERED
 from lambdas.ports.models import EndpointState, Package
 from lambdas.release.decide import decide, rollout, stale
-from lambdas.release.golden_set import compare, questions
+from lambdas.release.golden_set import compare
 from lambdas.settings import ReleaseSettings
 from reviews.errors import NotReadyError
-from reviews.golden import GoldenLine
+from reviews.golden import GoldenLine, read_golden
 from tests.unit.lambdas.conftest import MODELS, Context, Load, emitted
 
 GROUP = "review-stars-local"
@@ -145,9 +145,9 @@ def lines(n: int = 25) -> list[GoldenLine]:
 
 
 def test_the_golden_set_is_read_out_of_the_model() -> None:
-    assert questions(archive(golden())) == lines()
+    assert read_golden(archive(golden())) == lines()
     with pytest.raises(FileNotFoundError, match=r"golden\.jsonl"):
-        questions(archive(None))
+        read_golden(archive(None))
 
 
 def test_answers_match_within_a_hundred_thousandth() -> None:

@@ -50,6 +50,18 @@ def test_a_firewall_is_paid_by_its_rules_and_requests() -> None:
     assert found.load == pytest.approx(9 + 0.6 * 365 / 12)
 
 
+def test_the_probe_s_questions_cost_what_a_client_s_do() -> None:
+    rule = (
+        "AWS::Events::Rule",
+        {"Name": "stars-prod-probe", "ScheduleExpression": "rate(1 minute)"},
+    )
+    acl = ("AWS::WAFv2::WebACL", {"Rules": []})
+    probed = estimate(stacks(rule, acl), Usage(), REGION).total
+    assert probed.idle == pytest.approx(5 + 0.6e-6 * 730 * 60)
+    asked = estimate(stacks(acl), Usage(requests_per_day=1440), REGION).total
+    assert asked.load == pytest.approx(probed.idle)
+
+
 def test_an_alarm_is_paid_by_its_metrics() -> None:
     stat = {"MetricStat": {"Period": 60}}
     both = ("AWS::CloudWatch::Alarm", {"Metrics": [stat, stat, {"Expression": "a / b"}]})
