@@ -2,32 +2,24 @@
 
 Gap: MiniStack judges over all dimensions of a metric, at irregular moments, with no rule for
 missing data, and publishes past every policy; a template with metric math it does not deploy.
-Delete when it keeps these rules. Differences that stay: periods end now, not on the clock; an
-alarm is not judged on the time before it existed; metric math is not judged, which is logged.
+Delete when it keeps these rules. How one alarm is judged, and what stays different: `judgement.py`.
 """
 
 import logging
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from ministack.services import cloudwatch
 from ministack.services.cloudformation import provisioners
 
-from local_cloud.extension import metrics
+from local_cloud.extension import judgement, metrics
 from local_cloud.permissions import topics
 
 logger = logging.getLogger(__name__)
 TICK_SECONDS = 1.0
 SERVICE = "cloudwatch.amazonaws.com"
-COMPARE: dict[str, Callable[[float, float], bool]] = {
-    "GreaterThanThreshold": lambda value, limit: value > limit,
-    "GreaterThanOrEqualToThreshold": lambda value, limit: value >= limit,
-    "LessThanThreshold": lambda value, limit: value < limit,
-    "LessThanOrEqualToThreshold": lambda value, limit: value <= limit,
-}
-
 ACTIONS = {
     "ALARM": "AlarmActions",
     "OK": "OKActions",
@@ -84,17 +76,13 @@ def evaluate(alarm: AlarmRecord) -> None:
     """Judge one alarm now, and act where its state changes."""
     with _judging:
         arn = str(alarm.get("AlarmArn") or alarm["AlarmName"])
-        first_seen = arn not in _since
         since = _since.setdefault(arn, time.time())
-        if alarm.get("Metrics"):
-            if first_seen:
-                logger.error("alarm %s uses metric math, which is not judged here", arn)
-            return
-        new = state(alarm, _points(alarm), since=since, now=time.time())
+        new = judgement.state(alarm, _points, since=since, now=time.time())
         old = alarm.get("StateValue", "INSUFFICIENT_DATA")
         if new == old:
             return
-        reason = f"{alarm.get('MetricName')} is {new} by {alarm.get('ComparisonOperator')} "
+        judged = alarm.get("MetricName") or "metric math"
+        reason = f"{judged} is {new} by {alarm.get('ComparisonOperator')} "
         reason += f"{alarm.get('Threshold')} over {alarm.get('EvaluationPeriods', 1)} periods"
         alarm["StateValue"], alarm["StateReason"] = new, reason
         alarm["StateUpdatedTimestamp"] = int(time.time())
@@ -103,47 +91,9 @@ def evaluate(alarm: AlarmRecord) -> None:
         cloudwatch._evaluate_parent_alarms(alarm)
 
 
-def state(alarm: AlarmRecord, points: Sequence[dict[str, Any]], *, since: float, now: float) -> str:
-    """The state that the last periods give, by the alarm's rule for missing data.
-
-    since: when the alarm began to exist, seconds; periods that begin before it and hold nothing
-    do not count as missing.
-    """
-    period = float(alarm.get("Period") or 60)
-    wanted = int(alarm.get("EvaluationPeriods") or 1)
-    needed = int(alarm.get("DatapointsToAlarm") or wanted)
-    rule = alarm.get("TreatMissingData") or "missing"
-    verdicts: list[bool | None] = []
-    for i in range(wanted):
-        end = now - i * period
-        inside = [point for point in points if end - period <= point["Timestamp"] < end]
-        if not inside and end - period < since:
-            continue
-        verdicts.append(_breaches(alarm, inside, rule))
-    if not verdicts:
-        return "OK" if rule == "notBreaching" else "INSUFFICIENT_DATA"
-    if sum(verdict is True for verdict in verdicts) >= needed:
-        return "ALARM"
-    if all(verdict is None for verdict in verdicts):
-        kept = str(alarm.get("StateValue", "INSUFFICIENT_DATA"))
-        return kept if rule == "ignore" else "INSUFFICIENT_DATA"
-    return "OK"
-
-
-def _breaches(alarm: AlarmRecord, points: list[dict[str, Any]], rule: str) -> bool | None:
-    """Whether one period breaches; None: it holds nothing and the rule gives no answer."""
-    statistic = alarm.get("ExtendedStatistic") or alarm.get("Statistic", "Average")
-    value = None
-    if points:
-        value = cloudwatch._stat_value(cloudwatch._calc_stats(points), statistic, points)
-    if value is None:
-        return {"breaching": True, "notBreaching": False}.get(rule)
-    return COMPARE[alarm["ComparisonOperator"]](float(value), float(alarm["Threshold"]))
-
-
-def _points(alarm: AlarmRecord) -> list[dict[str, Any]]:
-    dimensions = {d["Name"]: d["Value"] for d in alarm.get("Dimensions") or []}
-    key = (alarm.get("Namespace"), alarm.get("MetricName"), cloudwatch._dims_key(dimensions))
+def _points(metric: Mapping[str, Any]) -> list[dict[str, Any]]:
+    dimensions = {d["Name"]: d["Value"] for d in metric.get("Dimensions") or []}
+    key = (metric.get("Namespace"), metric.get("MetricName"), cloudwatch._dims_key(dimensions))
     return list(cloudwatch._metrics.get(key) or [])
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from local_cloud.extension import alarms, metrics
+from local_cloud.extension import alarms, judgement, metrics
 from tests.unit.local_cloud.conftest import ACCOUNT, Cloud, deploy, document, until
 
 NOW = 10_000.0
@@ -36,7 +36,7 @@ def points(*values: float | None) -> list[dict[str, Any]]:
 
 
 def judged(found: list[dict[str, Any]], since: float = OLD, **more: Any) -> str:
-    return alarms.state(alarm(**more), found, since=since, now=NOW)
+    return judgement.state(alarm(**more), lambda _: found, since=since, now=NOW)
 
 
 @pytest.mark.parametrize(
@@ -258,24 +258,115 @@ def test_a_good_line_in_a_log_becomes_a_metric(cloud: Cloud) -> None:
     assert [point["Sum"] for point in found["Datapoints"]] == [3.0]
 
 
-def test_an_alarm_of_metric_math_is_deployed_and_said_not_to_be_judged(
-    cloud: Cloud, caplog: pytest.LogCaptureFixture
-) -> None:
-    stat = {"Metric": {"Namespace": "n", "MetricName": "m"}, "Period": 60, "Stat": "Sum"}
-    queries = [
-        {"Id": "share", "Expression": "m1 / 2"},
-        {"Id": "m1", "MetricStat": stat, "ReturnData": False},
-    ]
-    properties = {
-        "AlarmName": "share",
+def math(expression: str, **values: float | None) -> str:
+    """The state of an alarm over 1 on an expression of metrics that hold so much now."""
+    queries: list[dict[str, Any]] = [{"Id": "judged", "Expression": expression}]
+    for id in values:
+        stat = {"Metric": {"Namespace": "n", "MetricName": id}, "Period": 60, "Stat": "Sum"}
+        queries.append({"Id": id, "MetricStat": stat, "ReturnData": False})
+    judged = {
         "Metrics": queries,
+        "EvaluationPeriods": 1,
+        "Threshold": 1,
+        "ComparisonOperator": "GreaterThanThreshold",
+    }
+    return judgement.state(judged, lambda m: points(values[m["MetricName"]]), since=OLD, now=NOW)
+
+
+SHARE = "IF(requests > 0, (failed - FILL(none, 0)) / requests, 0)"
+
+
+@pytest.mark.parametrize(
+    ("expression", "values", "state"),
+    [
+        (SHARE, {"requests": 2, "failed": 6, "none": None}, "ALARM"),
+        (SHARE, {"requests": 2, "failed": 6, "none": 5}, "OK"),
+        (SHARE, {"requests": 0, "failed": 6, "none": None}, "OK"),
+        (SHARE, {"requests": None, "failed": None, "none": 1}, "INSUFFICIENT_DATA"),
+        ("a / b", {"a": 4, "b": 0}, "INSUFFICIENT_DATA"),
+        ("a * 2 + b - 1", {"a": 1, "b": 1}, "ALARM"),
+        ("a + b", {"a": 9, "b": None}, "INSUFFICIENT_DATA"),
+    ],
+)
+def test_metric_math_is_computed_for_each_period(
+    expression: str, values: dict[str, float | None], state: str
+) -> None:
+    assert math(expression, **values) == state
+
+
+def test_metric_math_that_is_not_known_is_refused() -> None:
+    with pytest.raises(judgement.UnknownMathError, match="ANOMALY_DETECTION_BAND"):
+        math("ANOMALY_DETECTION_BAND(a)", a=1)
+
+
+@pytest.mark.parametrize(
+    ("values", "state"),
+    [
+        ((None, 1, 1), "ALARM"),
+        ((None, 9, 1), "OK"),
+        ((None, None, 9), "OK"),
+        ((None, None, None), "ALARM"),
+    ],
+)
+def test_where_no_data_is_bad_the_last_data_that_came_count_first(
+    values: tuple[float | None, ...], state: str
+) -> None:
+    """A probe that comes a second late leaves a minute empty, and is no outage."""
+    under = {"ComparisonOperator": "LessThanThreshold", "TreatMissingData": "breaching"}
+    assert judged(points(*values), EvaluationPeriods=1, **under) == state
+
+
+def deploy_math(cloud: Cloud, expression: str) -> str:
+    stat = {"Metric": {"Namespace": "Stars", "MetricName": "errors"}, "Period": 60, "Stat": "Sum"}
+    properties = {
+        "AlarmName": "errors",
+        "Metrics": [
+            {"Id": "share", "Expression": expression},
+            {"Id": "m1", "MetricStat": stat, "ReturnData": False},
+        ],
         "Threshold": 1,
         "EvaluationPeriods": 1,
         "ComparisonOperator": "GreaterThanThreshold",
     }
     template = {"Type": "AWS::CloudWatch::Alarm", "Properties": properties}
-    assert deploy(cloud, "math", Share=template) == "CREATE_COMPLETE"
-    alarms.judge_all()
-    (kept,) = cloud.client("cloudwatch").describe_alarms()["MetricAlarms"]
-    assert kept["StateValue"] == "INSUFFICIENT_DATA"
-    assert "share uses metric math, which is not judged here" in caplog.text
+    return deploy(cloud, "math", Share=template)
+
+
+def test_an_alarm_of_metric_math_is_deployed_and_judged(cloud: Cloud) -> None:
+    assert deploy_math(cloud, "m1 / 2") == "CREATE_COMPLETE"
+    watch = cloud.client("cloudwatch")
+    assert state_of(watch) == "INSUFFICIENT_DATA"
+    put_data(watch, 9)
+    assert state_of(watch) == "ALARM"
+
+
+def test_an_alarm_that_cannot_be_judged_is_not_deployed(cloud: Cloud) -> None:
+    assert deploy_math(cloud, "RATE(m1)") == "ROLLBACK_COMPLETE"
+
+
+def composite(**more: Any) -> dict[str, Any]:
+    properties = {"AlarmName": "felt", "AlarmRule": 'ALARM("errors")', **more}
+    return {"Type": "AWS::CloudWatch::CompositeAlarm", "Properties": properties}
+
+
+def test_a_composite_alarm_of_a_template_sends_when_it_begins_and_when_it_is_over(
+    cloud: Cloud,
+) -> None:
+    sns, sqs, watch = (cloud.client(name) for name in ("sns", "sqs", "cloudwatch"))
+    topic = sns.create_topic(Name="alerts")["TopicArn"]
+    policy = document(services("sns:Publish", topic))
+    sns.set_topic_attributes(TopicArn=topic, AttributeName="Policy", AttributeValue=policy)
+    url = queue(sqs, sns, topic)
+    put_alarm(watch)
+    made = deploy(cloud, "felt", Felt=composite(AlarmActions=[topic], OKActions=[topic]))
+    assert made == "CREATE_COMPLETE"
+    put_data(watch, 9)
+    assert state_of(watch) == "ALARM"
+    watch.set_alarm_state(AlarmName="errors", StateValue="OK", StateReason="over")
+    told = sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages", [])
+    states = [json.loads(json.loads(m["Body"])["Message"])["NewStateValue"] for m in told]
+    assert states[-2:] == ["ALARM", "OK"]
+
+
+def test_a_composite_alarm_of_what_is_not_there_is_refused(cloud: Cloud) -> None:
+    assert deploy(cloud, "felt", Felt=composite()) == "ROLLBACK_COMPLETE"
