@@ -42,7 +42,8 @@ COLUMNS = (
     Column(
         "language",
         "string",
-        "ISO 639 code; und: too short to detect; mis: of a script without a code here",
+        "ISO 639 code; und: too short to detect (not learned from where the words are of another "
+        "language); mis: of a script without a code here",
         "",
         True,
         "which rows are learned from; slice",

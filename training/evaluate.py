@@ -103,7 +103,8 @@ def _conclude(
     """Everything that evaluation.json says. scored: of everything, the learned languages."""
     figures, in_service = scored.metrics(), standing.champion if standing else None
     of_slices = slices.of_rows(scored, standing.stars if standing else None)
-    others = everything.take(~sample.rows.in_languages(judged.languages))
+    learned = judged.languages
+    others = everything.take(~sample.rows.in_languages(learned))
     behaves = behaviour.describe(judged, settings.behaviour, standing.behaviour if standing else {})
     return Evaluation(
         **structs.asdict(figures),
@@ -111,7 +112,7 @@ def _conclude(
         scope=sample.scope,
         drawn_from=sample.total if sample.total > len(sample.rows) else 0,
         other_languages=len(others.rows),
-        slices=slices.with_other_languages(of_slices, others),
+        slices=slices.with_other_languages(of_slices, others, learned),
         slice_method=slices.METHOD,
         behaviour=behaves,
         parity_checks=parity,

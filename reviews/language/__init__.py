@@ -10,6 +10,7 @@ from reviews.language.detectors import (
     identifier,
 )
 from reviews.language.prediction import UNDETERMINED, UNKNOWN, Prediction
+from reviews.language.short import is_learned
 
 __all__ = [
     "CERTAIN_ENGLISH",
@@ -22,4 +23,5 @@ __all__ = [
     "detect_many",
     "find_detector",
     "identifier",
+    "is_learned",
 ]

@@ -2,5 +2,5 @@
 
 Prediction = tuple[str, float | None]  # an ISO 639 code, and the probability of it
 
-UNDETERMINED = "und"  # too little to detect a language: no sign of another one than was learned
+UNDETERMINED = "und"  # too little to detect a language; see `short`
 UNKNOWN: Prediction = (UNDETERMINED, None)

@@ -70,7 +70,7 @@ MAYBE_FOREIGN = re.compile(
 )
 
 
-def foreign_script(sample: str) -> str:
+def foreign_script(sample: str, min_letters: int = MIN_LETTERS) -> str:
     """The script of most letters, if it is another one than the Latin script; else nothing.
 
     Han characters and kana count together: as KANA where that is a fifth of them, as in Japanese.
@@ -83,7 +83,7 @@ def foreign_script(sample: str) -> str:
         han = letters.pop("CJK", 0)
         letters["KANA" if kana * 4 >= han else "CJK"] = kana + han
     script, count = max(letters.items(), key=lambda item: item[1], default=("", 0))
-    is_foreign = script != LATIN and count >= MIN_LETTERS and count > letters[LATIN]
+    is_foreign = script != LATIN and count >= min_letters and count > letters[LATIN]
     return script if is_foreign else ""
 
 

@@ -13,9 +13,9 @@ import msgspec
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from reviews.clean import TEXT_RULES
+from reviews.clean import TEXT_RULES, join_sample
 from reviews.identity import HOLD_OUT_BUCKETS
-from reviews.language import UNDETERMINED
+from reviews.language import UNDETERMINED, is_learned
 from reviews.provenance import PROVENANCE_KEY, Provenance
 from reviews.verified import CODES
 from training.data import parquet_footer
@@ -24,6 +24,7 @@ from training.errors import DatasetError
 
 BATCH_ROWS = 8192
 REFINE_AGAIN = "refine the raw files again, all in one way"
+OTHER_SHORT = f"{UNDETERMINED}-other"  # too short to detect, with words of another language
 
 
 @dataclass(frozen=True)
@@ -71,7 +72,16 @@ class Rows:
 
     def in_languages(self, languages: Collection[str]) -> NDArray[np.bool_]:
         """(n,) whether a row is in one of the languages, or too short to tell."""
-        return np.isin(self.language, [*languages, UNDETERMINED])
+        found = np.isin(self.language, list(languages))
+        for i in np.flatnonzero(self.language == UNDETERMINED).tolist():
+            sample = join_sample(self.title[i], self.text[i])
+            found[i] = is_learned(UNDETERMINED, sample, languages)
+        return found
+
+    def language_labels(self, languages: Collection[str]) -> NDArray[np.str_]:
+        """(n,) codes, and OTHER_SHORT for `und` that is not in `in_languages`."""
+        other = (self.language == UNDETERMINED) & ~self.in_languages(languages)
+        return np.where(other, OTHER_SHORT, self.language)
 
 
 def read(

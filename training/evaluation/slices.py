@@ -4,7 +4,7 @@ Rows of a slice are taken as independent: intervals are Wilson's, standard error
 over rows. `compare` leaves out whole users; in slices of some hundred rows that says too little.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from itertools import combinations
 from typing import Any
 
@@ -45,10 +45,10 @@ def of_rows(scored: Scored, champion: NDArray[np.int64] | None) -> dict[str, dic
 
 
 def with_other_languages(
-    judged: dict[str, dict[str, Slice]], others: Scored
+    judged: dict[str, dict[str, Slice]], others: Scored, learned: Collection[str]
 ) -> dict[str, dict[str, Slice]]:
     """The same with the languages that only count, after those that were judged."""
-    by_language = {"language": others.rows.language}
+    by_language = {"language": others.rows.language_labels(learned)}
     found = measure(others.rows.rating, others.stars, others.probabilities, by_language)
     return judged | {"language": judged["language"] | found["language"]}
 

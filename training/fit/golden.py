@@ -49,4 +49,4 @@ def _is_fit(title: str, text: str, model: StarModel) -> bool:
         return False
     cleaned = clean(title, text)
     unchanged = (cleaned.title, cleaned.text, cleaned.markup) == (title, text, False)
-    return unchanged and model.supports(detect(cleaned.sample, model.detector)[0])
+    return unchanged and model.supports(detect(cleaned.sample, model.detector)[0], title, text)

@@ -59,7 +59,7 @@ def count_rows(parts: Iterable[Rows], config: ModelConfig) -> RowCounts:
     for rows in parts:
         read += len(rows)
         hold_out += int(rows.held_out.sum())
-        languages.update(rows.language.tolist())
+        languages.update(rows.language_labels(config.languages).tolist())
         to_learn = training_rows(rows, config)
         np.add.at(by_fold, (to_learn.folds(config.folds), to_learn.rating - 1), 1)
     return RowCounts(read, hold_out, by_fold, dict(sorted(languages.items())))

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from monitoring.observations import Observations
-from reviews.clean import TEXT_RULES
-from reviews.language import UNDETERMINED
+from reviews.clean import TEXT_RULES, join_sample
+from reviews.language import is_learned
 from reviews.verified import NOT_SAID
 from training.features.tokens import tokenise
 from training.features.views import unknown_share
@@ -92,9 +92,9 @@ class StarModel:
             return rate_raw(self, read_reviews([reviews]), explain)[0]
         return rate_raw(self, read_reviews(reviews), explain)
 
-    def supports(self, language: str) -> bool:
-        """Whether stars are shown for a detected language: learned, or too short to tell."""
-        return language == UNDETERMINED or language in self.languages
+    def supports(self, language: str, title: str, text: str) -> bool:
+        """Whether stars are shown for a review, by its language; see `reviews.language.short`."""
+        return is_learned(language, join_sample(title, text), self.languages)
 
     def probabilities(
         self, titles: Sequence[str], texts: Sequence[str], verified: ArrayLike | None = None
@@ -140,7 +140,7 @@ class StarModel:
             expected_stars=p @ EXPECTATION,
             confidence=p[np.arange(len(p)), stars - 1],
             language=np.asarray(languages, np.str_),
-            supported=np.asarray([self.supports(code) for code in languages], np.bool_),
+            supported=np.fromiter(map(self.supports, languages, titles, texts), np.bool_),
             length=np.asarray([len(text) for text in texts], np.int32),
             oov_share=unknown,
             markup=np.asarray(markup, np.bool_),

@@ -161,8 +161,8 @@ def describe_languages(manifest: Mapping[str, Any]) -> str:
     """The languages that it knows."""
     languages = ", ".join(manifest["languages"])
     return (
-        f"It has learned from reviews in {languages}; for another detected language the API shows "
-        "no stars."
+        f"It has learned from reviews in {languages}; for another language, or "
+        "words of one in a review too short to detect, the API shows no stars."
     )
 
 

@@ -7,10 +7,11 @@ from hypothesis import strategies as st
 
 from reviews import language
 from reviews.errors import ConfigurationError
-from reviews.language import detect, detect_many
-from reviews.language.english import is_certainly_english, is_too_short
+from reviews.language import detect, detect_many, is_learned
+from reviews.language.english import ENGLISH, is_certainly_english, is_too_short
 from reviews.language.scripts import LANGUAGES as LANGUAGES_OF
 from reviews.language.scripts import MAYBE_FOREIGN, _script, foreign_script, in_its_script
+from reviews.language.short import LETTERS, WORDS
 from tests.properties import examples
 
 SAMPLES = {
@@ -46,6 +47,43 @@ def test_curly_quotes_are_english():
 def test_what_is_too_short_to_tell_is_und(sample):
     assert is_too_short(sample)
     assert detect(sample) == ("und", None)
+
+
+@pytest.mark.parametrize(
+    "sample",
+    [
+        "Muy bueno", "no funciona", "très bien", "Sehr gut!", "OTTIMO PRODOTTO", "muito bom",
+        "nicht gut", "tre\u0300s bien", "niet goed", "bardzo dobry", "很好", "ок", "좋아요",
+    ],
+)  # fmt: skip
+def test_a_few_words_of_another_language_are_not_taken_for_english(sample):
+    assert detect(sample)[0] in ("und", "ko")
+    assert not is_learned(detect(sample)[0], sample, ["en"])
+
+
+@pytest.mark.parametrize(
+    "sample",
+    [
+        "", "Good", "No good", "Die cast", "Came fast", "OK", "Super", "A+", "👍", "La Crosse", "5",
+        "Das Keyboard", "TX-NR636", "De Walt", "8 Ω", "ಠ_ಠ", "Muy good", "top",
+        "Bosch Siemens", "gut",
+    ],
+)  # fmt: skip
+def test_few_words_that_may_be_english_stay_open(sample):
+    assert is_learned(detect(sample)[0], sample, ["en"])
+
+
+def test_few_words_are_learned_by_a_model_of_their_language():
+    assert is_learned("und", "Muy bueno", ["es"])
+    assert is_learned("und", "no funciona", ["en", "pt"])
+    assert not is_learned("und", "very good", ["es"])
+    assert not is_learned("und", "sehr gut", ["es"])
+
+
+def test_lists_of_short_words_hold_no_word_of_the_english_list():
+    listed = {word for words in WORDS.values() for word in words.split()}
+    assert listed.isdisjoint(word.strip(".,!") for word in ENGLISH)
+    assert all(LETTERS.fullmatch(word) for word in listed)
 
 
 def test_four_letters_are_enough_where_no_blanks_are_written():

@@ -14,8 +14,10 @@ from reviews import parquet
 from reviews.clean import TEXT_RULES
 from reviews.provenance import PROVENANCE_KEY
 from reviews.refine import Options, refine_stream
+from training import config as configuration
 from training.data import dataset
 from training.errors import DatasetError
+from training.fit import row_counts
 
 TYPES = {
     "rating": pa.int8(),
@@ -72,6 +74,23 @@ def test_languages_and_buckets_are_chosen(tmp_path: Path):
     assert set(rows.language.tolist()) == {"de", "und"}
     assert rows.bucket.max() < 20
     assert rows.held_out.all()
+
+
+def test_a_few_words_of_another_language_are_counted_and_not_learned(tmp_path: Path):
+    columns = table(range(1000))
+    columns["text"] = ["Muy bueno" if k % 9 == 2 else "Good" for k in range(1000)]  # 111, all und
+    columns["title"] = [""] * 1000
+    write(tmp_path / "0.parquet", columns)
+    rows = dataset.read(tmp_path)
+    learned = rows.take(rows.in_languages(["en"]))
+    assert "Muy bueno" not in learned.text
+    assert set(learned.language.tolist()) == {"en", "und"}
+    assert rows.in_languages(["en", "es"]).sum() == 1000 - 333  # of German
+    config = configuration.load()
+    counts = row_counts.count_rows([rows], config)
+    assert counts.languages == {"de": 333, "en": 334, "und": 222, "und-other": 111}
+    assert counts.training == len(row_counts.training_rows(rows, config))
+    assert counts.read == sum(counts.languages.values())
 
 
 def test_all_rows_of_a_bucket_share_a_fold(tmp_path: Path):

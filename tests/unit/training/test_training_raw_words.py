@@ -32,6 +32,8 @@ RAW = [
     ("5 stars", "2½ and 10² is bad 👍"),
     ("bad", "das ist nicht gut und ich bin sehr traurig"),
     (None, "好い 商品 です"),
+    ("", "Muy bueno"),
+    (None, "good"),
     ("IS BAD", "GOOD!!! ... NOT GOOD???"),
     ("x" * 300, "good " * 900),
     ("good", "<!-- bad --> it is <a href='bad'>good</a> very bad"),
@@ -83,6 +85,12 @@ def test_every_way_answers_raw_words_alike(model: StarModel, model_folder: Path,
             assert answer["stars"] == model.decide([p])[0]
             assert {n: answer[n] for n in FIELDS} == {n: answers[0][n] for n in FIELDS}
     assert {answer["language"] for answer in ways[0]} > {"en", "de", "und"}
+
+
+def test_a_few_words_of_another_language_get_no_stars_from_the_api(model: StarModel):
+    foreign, known = by_api(model, [("", "Muy bueno"), ("", "good")])
+    assert (foreign["language"], foreign["supported"]) == ("und", False)
+    assert (known["language"], known["supported"]) == ("und", True)
 
 
 def test_no_way_judges_what_holds_no_words(model: StarModel, model_folder: Path, tmp_path: Path):
