@@ -10,6 +10,7 @@ from pathlib import Path
 
 import aws_cdk as cdk
 import msgspec
+from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_logs as logs
 from cdk_nag import AwsSolutionsChecks, ServerlessChecks
 from constructs import IConstruct
@@ -71,6 +72,9 @@ def compose(app: cdk.App, stage: Stage, packages: Packages, source: DeployedSour
     )
     in_order(foundation, preprocessing, learning, endpoint, serving, operations)
     nodes = app.node.find_all()
+    foundation.let_alarms_in(
+        [stage.arn("cloudwatch", f"alarm:{name}") for name in heard_alarms(nodes)]
+    )
     encrypt_logs(nodes, foundation.data_key.key_arn)
     bound_roles(nodes, stage)
     acknowledge_wildcards(nodes)
@@ -94,6 +98,13 @@ def signals(
         server_error_share=serving.ratings.server_error_share(),
         probe=serving.probe,
     )
+
+
+def heard_alarms(nodes: list[IConstruct]) -> list[str]:
+    """The names of all alarms that have somebody to tell."""
+    kinds = (cloudwatch.CfnAlarm, cloudwatch.CfnCompositeAlarm)
+    alarms = [node for node in nodes if isinstance(node, kinds)]
+    return sorted(str(alarm.alarm_name) for alarm in alarms if alarm.alarm_actions)
 
 
 def encrypt_logs(nodes: list[IConstruct], key_arn: str) -> None:

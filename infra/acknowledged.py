@@ -129,7 +129,7 @@ WILDCARDS = (
         "SageMaker Pipelines names its jobs itself, with this beginning",
     ),
     Wildcard(
-        r"arn:aws:sagemaker:[^*]+:(model|endpoint-config)/review-stars-[^/*]+-\*",
+        r"arn:aws:sagemaker:[^*]+:(model|endpoint-config)/review-stars-[^/*]+--\*",
         "what one endpoint is made from: names end in version, digest and release",
     ),
     Wildcard(

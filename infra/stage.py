@@ -328,6 +328,11 @@ class Stage(StagePart, frozen=True, kw_only=True):
                 f"label {self.label!r} has {more} characters too many: it is part of the names of "
                 f"buckets, which have {MAX_BUCKET_CHARACTERS}"
             )
+        if taken := set(self.label.split("-")) & set(names.STACKS):
+            raise ValueError(
+                f"label {self.label!r} has the name of a stack in it, {min(taken)}: what that "
+                "stack of another stage may reach would be this stage's too"
+            )
         self._check_concurrency()
 
     def _check_concurrency(self) -> None:

@@ -15,6 +15,8 @@ from constructs import Construct
 
 from infra.stage import Stage
 
+MACHINE_LOGS = "/aws/vendedlogs/states"
+
 
 class Machine(Construct):
     """A definition, which may do what its statements allow and write its own log.
@@ -40,7 +42,7 @@ class Machine(Construct):
         log = logs.LogGroup(
             self,
             "Log",
-            log_group_name=f"/aws/vendedlogs/states/{stage.name(name)}",
+            log_group_name=f"{MACHINE_LOGS}/{stage.name(name)}",
             retention=logs.RetentionDays.THREE_MONTHS,
             removal_policy=RemovalPolicy.DESTROY,
         )

@@ -8,6 +8,7 @@ from constructs import Construct
 from infra.blocks.guardrails import VARIANT
 from infra.blocks.statements import allow, may_pass
 from infra.stage import Stage
+from lambdas.contract.names import released_prefix
 
 SCALED_SERVICE, SCALED_DIMENSION = "sagemaker", "sagemaker:variant:DesiredInstanceCount"
 LINKED_SERVICE = "sagemaker.application-autoscaling.amazonaws.com"
@@ -31,8 +32,9 @@ class NarrowRole(Construct):
 
 
 def _sagemaker(stage: Stage) -> list[iam.PolicyStatement]:
-    model = stage.arn("sagemaker", f"model/{stage.name()}-*")
-    config = stage.arn("sagemaker", f"endpoint-config/{stage.name()}-*")
+    released = released_prefix(stage.name())
+    model = stage.arn("sagemaker", f"model/{released}*")
+    config = stage.arn("sagemaker", f"endpoint-config/{released}*")
     endpoint = stage.arn("sagemaker", f"endpoint/{stage.name()}")
     return [
         allow(_actions("Model", "Create", "Delete", "Describe"), model),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from aws_cdk import Acknowledgment, Duration, RemovalPolicy, Validations
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
@@ -21,22 +23,23 @@ class Alerts(Construct):
         self.topic = sns.Topic(
             self, "Topic", topic_name=stage.name("alerts"), master_key=key, enforce_ssl=True
         )
-        self._let_in("cloudwatch.amazonaws.com", stage.arn("cloudwatch", f"alarm:{stage.name()}-*"))
-        self._let_in("events.amazonaws.com", stage.arn("events", f"rule/{stage.name()}-*"))
         if stage.cost.budget_dollars:
             self._let_in("budgets.amazonaws.com", f"arn:aws:budgets::{stage.account}:*")
         for address in stage.alerts.emails:
             self._subscribe(subscriptions.EmailSubscription(address))
         self.inbox = self._inbox() if stage.alerts.inbox else None
 
-    def _let_in(self, service: str, source: str) -> None:
-        """A service may publish for our own alarms or rules. The key lets the same ones in."""
+    def let_alarms_in(self, arns: Sequence[str]) -> None:
+        """CloudWatch may publish for these alarms. The key lets the same ones in."""
+        self._let_in("cloudwatch.amazonaws.com", *arns)
+
+    def _let_in(self, service: str, *sources: str) -> None:
         self.topic.add_to_resource_policy(
             iam.PolicyStatement(
                 principals=[iam.ServicePrincipal(service)],
                 actions=["sns:Publish"],
                 resources=[self.topic.topic_arn],
-                conditions={"ArnLike": {"aws:SourceArn": source}},
+                conditions={"ArnLike": {"aws:SourceArn": list(sources)}},
             )
         )
 

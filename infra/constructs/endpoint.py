@@ -15,6 +15,7 @@ from infra.blocks.guardrails import VARIANT, guarded, unguarded
 from infra.blocks.network import of_jobs
 from infra.stage import Stage
 from lambdas.contract.live import NONE
+from lambdas.contract.names import released_prefix
 from lambdas.contract.releases import AT_ONCE, CANARY, MODEL_PACKAGE_ARN, RELEASE, ROLLOUT
 
 
@@ -136,7 +137,7 @@ class Endpoint(Construct):
         made.cfn_options.update_replace_policy = CfnDeletionPolicy.RETAIN
 
     def _name(self, *what_else: object) -> str:
-        """`<prefix>-<package version>-<digest of what else is in it>-<release>`.
+        """`<prefix>--<package version>-<digest of what else is in it>-<release>`.
 
         Neither resource changes in place, and a fixed name would forbid its replacement.
         """
@@ -144,4 +145,5 @@ class Endpoint(Construct):
         padded = Fn.join("", [self._package.value_as_string, f"/{NONE}/{NONE}"])
         version = Fn.select(2, Fn.split("/", padded))
         digest = hashlib.sha256(json.dumps(what_else).encode()).hexdigest()[:6]
-        return Fn.join("-", [self._stage.name(), version, digest, self._release.value_as_string])
+        prefix = released_prefix(self._stage.name()).removesuffix("-")
+        return Fn.join("-", [prefix, version, digest, self._release.value_as_string])

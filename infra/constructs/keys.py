@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from aws_cdk import RemovalPolicy
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from constructs import Construct
 
 from infra.blocks.guardrails import ENDPOINT_LOGS
+from infra.blocks.machine import MACHINE_LOGS
 from infra.stage import Stage
 from lambdas.contract.firewall import WAF_LOGS
+from lambdas.contract.names import LEARN, PREPROCESS, RELEASE, SLEEP, STACKS
+
+MACHINES = (PREPROCESS, LEARN, RELEASE, SLEEP)
 
 
 class Keys(Construct):
@@ -25,10 +31,13 @@ class Keys(Construct):
         self.alerts = self._key("Alerts", stage)
         self.data.add_to_resource_policy(_for_logs(stage))
         self.data.add_to_resource_policy(_for_trail(stage))
-        self.alerts.add_to_resource_policy(_for_alarms(stage))
-        self.alerts.add_to_resource_policy(_for_rules(stage))
+        self._stage = stage
         if stage.cost.budget_dollars:
             self.alerts.add_to_resource_policy(_for_budgets(stage))
+
+    def let_alarms_in(self, arns: Sequence[str]) -> None:
+        """CloudWatch may use the alerts' key for these alarms, which publish to their topic."""
+        self.alerts.add_to_resource_policy(_for_alarms(self._stage, arns))
 
     def _key(self, id: str, stage: Stage) -> kms.Key:
         return kms.Key(
@@ -58,8 +67,8 @@ def _statement(
 
 def _for_logs(stage: Stage) -> iam.PolicyStatement:
     groups = [
-        stage.arn("logs", f"log-group:{stage.name()}-*"),
-        stage.arn("logs", f"log-group:/aws/vendedlogs/*/{stage.name()}-*"),
+        *(stage.arn("logs", f"log-group:{stage.name(stack)}-*") for stack in STACKS),
+        *(stage.arn("logs", f"log-group:{MACHINE_LOGS}/{stage.name(m)}") for m in MACHINES),
         stage.arn("logs", f"log-group:{WAF_LOGS}{stage.name()}"),
         stage.arn("logs", f"log-group:{ENDPOINT_LOGS}/{stage.name()}"),
     ]
@@ -78,15 +87,12 @@ def _for_trail(stage: Stage) -> iam.PolicyStatement:
     )
 
 
-def _for_alarms(stage: Stage) -> iam.PolicyStatement:
+def _for_alarms(stage: Stage, arns: Sequence[str]) -> iam.PolicyStatement:
     """CloudWatch alarms, which publish to the encrypted topic under their own name."""
     return _statement(
         "cloudwatch.amazonaws.com",
         ["kms:Decrypt", "kms:GenerateDataKey*"],
-        {
-            **_for_topic(stage),
-            "ArnLike": {"aws:SourceArn": stage.arn("cloudwatch", f"alarm:{stage.name()}-*")},
-        },
+        {**_for_topic(stage), "ArnLike": {"aws:SourceArn": list(arns)}},
     )
 
 
@@ -99,17 +105,6 @@ def _for_budgets(stage: Stage) -> iam.PolicyStatement:
             "StringEquals": {"aws:SourceAccount": stage.account},
             "ArnLike": {"aws:SourceArn": f"arn:aws:budgets::{stage.account}:*"},
         },
-    )
-
-
-def _for_rules(stage: Stage) -> iam.PolicyStatement:
-    """EventBridge rules, which do too.
-
-    No aws:SourceArn: SNS does not support it for rules that publish to an encrypted topic. The
-    topic's own policy names the rules.
-    """
-    return _statement(
-        "events.amazonaws.com", ["kms:Decrypt", "kms:GenerateDataKey*"], _for_topic(stage)
     )
 
 

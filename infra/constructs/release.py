@@ -26,7 +26,7 @@ from infra.machines.release_states import ReleaseParts
 from infra.platform import Platform
 from lambdas.contract import keys, packages
 from lambdas.contract.events import RELEASE_REQUESTED
-from lambdas.contract.names import RELEASE
+from lambdas.contract.names import RELEASE, released_prefix
 from lambdas.settings import ReleaseSettings
 
 GOLDEN_SECONDS = 240  # five tries of 30 s, and the waits between them
@@ -157,7 +157,7 @@ class Release(Construct):
         ]
 
     def _of(self, kind: str) -> str:
-        return self._stage.arn("sagemaker", f"{kind}/{self._stage.name()}-*")
+        return self._stage.arn("sagemaker", f"{kind}/{released_prefix(self._stage.name())}*")
 
     def _stack(self) -> str:
         name = self._stage.stack_name("Endpoint")

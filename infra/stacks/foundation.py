@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import aws_cdk as cdk
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
@@ -27,9 +29,9 @@ class FoundationStack(cdk.Stack):
             description="Review Stars: keys, buckets, alerts, audit",
             **stack_properties(stage, id),
         )
-        keys = Keys(self, "Keys", stage=stage)
+        keys = self._keys = Keys(self, "Keys", stage=stage)
         buckets = Buckets(self, "Buckets", stage=stage, key=keys.data)
-        alerts = Alerts(self, "Alerts", stage=stage, key=keys.alerts)
+        alerts = self._alerts = Alerts(self, "Alerts", stage=stage, key=keys.alerts)
         if stage.audit.trail == "own":
             Audit(
                 self,
@@ -55,6 +57,11 @@ class FoundationStack(cdk.Stack):
         cdk.CfnOutput(self, outputs.ALERT_TOPIC_ARN, value=alerts.topic.topic_arn)
         if alerts.inbox:
             cdk.CfnOutput(self, outputs.INBOX_URL, value=alerts.inbox.queue_url)
+
+    def let_alarms_in(self, arns: Sequence[str]) -> None:
+        """Every alarm of the stage may publish, and none of a stage whose name begins with ours."""
+        self._alerts.let_alarms_in(arns)
+        self._keys.let_alarms_in(arns)
 
     def _by_name(self, stage: Stage, name: str) -> s3.IBucket:
         return s3.Bucket.from_bucket_attributes(

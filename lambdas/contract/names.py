@@ -18,13 +18,22 @@ def name(stage: str, part: str = "") -> str:
     return "-".join(filter(None, (APP, stage, part)))
 
 
+def released_prefix(endpoint: str) -> str:
+    """What the names of an endpoint's Models and EndpointConfigs begin with.
+
+    Two dashes, which no label of a stage has: a pattern over it matches no other stage's.
+    """
+    return f"{endpoint}--"
+
+
 def released_version(name: str, endpoint: str) -> str | None:
     """The package version in the name of a Model or EndpointConfig of exactly this endpoint.
 
-    name: `<endpoint>-<version>-<digest>-<release>`; None for any other, as those of a stage whose
+    name: `<endpoint>--<version>-<digest>-<release>`; None for any other, as those of a stage whose
     name begins with ours.
     """
-    found = re.fullmatch(rf"{re.escape(endpoint)}-([0-9]+)-[0-9a-f]{{6}}-[0-9a-z]+", name)
+    prefix = re.escape(released_prefix(endpoint))
+    found = re.fullmatch(rf"{prefix}([0-9]+)-[0-9a-f]{{6}}-[0-9a-z]+", name)
     return found[1] if found else None
 
 

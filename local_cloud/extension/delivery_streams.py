@@ -22,6 +22,7 @@ MAX_BYTES = 5_000_000
 
 Deliver = Callable[..., None]
 _role: contextvars.ContextVar[str] = contextvars.ContextVar("stream_role", default="")
+_stream: contextvars.ContextVar[str] = contextvars.ContextVar("stream", default="")
 _lock = threading.Lock()
 _held: dict[str, "_Buffer"] = {}
 
@@ -48,6 +49,7 @@ def install() -> None:
         stream: dict[str, Any], destination: dict[str, Any], data: bytes, keys: Any = None
     ) -> None:
         _role.set(destination["config"].get("RoleARN", ""))
+        _stream.set(stream["arn"])
         deliver(stream, destination, data, keys)
 
     def gather(
@@ -70,6 +72,7 @@ def install() -> None:
                 f"arn:aws:s3:::{bucket}/{key}",
                 service="firehose",
                 session="firehose",
+                source_arn=_stream.get(),
             )
         except roles.DeniedError as error:
             cloudwatch.record_metric(

@@ -45,6 +45,7 @@ def _require(target: dict[str, Any], rule: dict[str, Any]) -> None:
             arn,
             service="events",
             session="events",
+            source_arn=rule.get("Arn", ""),
         )
     elif service == "lambda":
         function = lambda_svc._get_func_record_for_ref(arn)[0] or {}

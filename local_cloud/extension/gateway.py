@@ -195,7 +195,7 @@ def _write(destination: str, stream: str, text: str) -> None:
         for action in ACTIONS:
             roles.require(
                 role, action, f"{destination}:log-stream:{stream}", service="apigateway",
-                session="BackplaneAssumeRoleSession",
+                session="BackplaneAssumeRoleSession", source_arn="",
             )  # fmt: skip
     except roles.DeniedError as error:
         logger.error("an access log was not written: %s", error)

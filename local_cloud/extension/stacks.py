@@ -157,6 +157,7 @@ def _require(kind: str, verb: str, properties: Properties) -> None:
                 resource,
                 service="cloudformation",
                 session="AWSCloudFormation",
+                source_arn="",
                 context=context,
             )
         except roles.DeniedError as error:

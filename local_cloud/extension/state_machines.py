@@ -28,6 +28,7 @@ OUTCOMES = {
 ERROR_PREFIX = {"lambda": "Lambda", "sns": "SNS", "events": "EventBridge", "s3": "S3"}
 
 _role: contextvars.ContextVar[str] = contextvars.ContextVar("machine_role", default="")
+_machine: contextvars.ContextVar[str] = contextvars.ContextVar("machine", default="")
 
 
 class UnknownCallError(Exception):
@@ -46,6 +47,7 @@ def install() -> None:
         machine_arn = execution.get("stateMachineArn", "")
         machine = states._state_machines.get(machine_arn) or {}
         _role.set(machine.get("roleArn", ""))
+        _machine.set(machine_arn)
         _count("ExecutionsStarted", machine_arn)
         run(arn)
         status = (states._executions.get(arn) or {}).get("status", "")
@@ -151,7 +153,13 @@ def _arn(service: str, rest: str) -> str:
 
 def _require(action: str, resource: str, context: dict[str, str]) -> None:
     roles.require(
-        _role.get(), action, resource, service="states", session="states", context=context
+        _role.get(),
+        action,
+        resource,
+        service="states",
+        session="states",
+        source_arn=_machine.get(),
+        context=context,
     )
 
 

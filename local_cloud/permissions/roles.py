@@ -30,16 +30,18 @@ def require(
     *,
     service: str,
     session: str,
+    source_arn: str,
     context: Mapping[str, Any] | None = None,
 ) -> None:
     """Raise DeniedError unless the service may take this role and the role may do this.
 
-    service: the one that uses the role, as in `states`; it must be trusted by the role.
+    service: the one that uses the role, as in `states`; it must be trusted by the role, for the
+    resource for which it acts (source_arn; empty where it sends none).
     The key uses behind S3, SNS and SQS calls are decided too.
     """
     if not role_arn:
         raise DeniedError(f"{service} was given no role to perform {action} on {resource}")
-    if not trusts(role_arn, service):
+    if not trusts(role_arn, service, source_arn):
         raise DeniedError(f"{service}.amazonaws.com is not authorized to assume {role_arn}")
     for wanted, arn, keys, is_implied in _wanted(action, resource, context or {}):
         decision = _decide(role_arn, session, wanted, arn, keys)
@@ -99,12 +101,14 @@ def _question(
     )
 
 
-def trusts(role_arn: str, service: str) -> bool:
-    """Tell whether a role exists and lets a service assume it."""
+def trusts(role_arn: str, service: str, source_arn: str) -> bool:
+    """Tell whether a role exists and lets a service assume it for a resource."""
     role = iam._roles.get(role_arn.rsplit("/", 1)[-1])
     if role is None:
         return False
     context = {"aws:sourceaccount": get_account_id()}
+    if source_arn:
+        context["aws:sourcearn"] = source_arn
     asked = _question("", "Service", "", "sts:AssumeRole", role_arn, context)
     document = role.get("AssumeRolePolicyDocument")
     principal = f"{service}.amazonaws.com"

@@ -13,7 +13,7 @@ from infra.acknowledged import WILDCARDS, Wildcard, reason_for
 from infra.trust import UNTIED
 
 from .policies import Statement, statements
-from .synthesis import Templates, text
+from .synthesis import Templates, listed, text
 
 # Actions with a wildcard, each with the reason why it may stand; only policies of keys hold any.
 ACTION_WILDCARDS = {
@@ -22,6 +22,7 @@ ACTION_WILDCARDS = {
     "kms:ReEncrypt*": "CloudWatch Logs re-encrypts from one key to another, as it documents",
 }
 # Conditions that tie a service's call to our own resources: against the confused deputy.
+SENDS_NO_SOURCE = "TrainingTracking"  # an MLflow app: no guide says what it sends
 TIES = ("aws:SourceArn", "aws:SourceAccount", "kms:EncryptionContext:")
 
 
@@ -89,14 +90,21 @@ def confused_deputies(templates: Templates) -> list[str]:
 
 
 def untied_roles(templates: Templates) -> list[str]:
-    """Roles that a service takes for whoever asks it to."""
-    own = {"StringEquals": {"aws:SourceAccount": templates.stage.account}}
+    """Roles that a service takes for whoever asks it to, or for whatever of ours."""
+    own = {"aws:SourceAccount": templates.stage.account}
     return [
         f"{grant.where}: {service}"
         for grant in grants(templates, "trust")
         for service in grant.principals("Service")
-        if service not in UNTIED and grant.conditions != own
+        if service not in UNTIED
+        if grant.conditions.get("StringEquals") != own
+        or not (_sources(grant) or grant.holder.id.startswith(SENDS_NO_SOURCE))
     ]
+
+
+def _sources(grant: Statement) -> list[object]:
+    """What a service may take a role for."""
+    return listed(grant.conditions.get("ArnLike", {}).get("aws:SourceArn", []))
 
 
 def approving(templates: Templates) -> list[str]:

@@ -146,7 +146,7 @@ def test_names_hold_version_digest_and_release(templates: Templates) -> None:
         glue, parts = one(templates, kind)["Properties"][member]["Fn::Join"]
         assert glue == "-"
         prefix, version, digest, release = parts
-        assert prefix == templates.stage.name()
+        assert prefix == f"{templates.stage.name()}-"
         position, split = version["Fn::Select"]
         assert (position, split["Fn::Split"][0]) == (2, "/")
         assert len(digest) == 6
@@ -281,8 +281,8 @@ def test_the_narrow_role_reaches_this_endpoint_alone(templates: Templates) -> No
     }
     assert {r for resources in narrow(templates).values() for r in resources} == {
         *(scaling if stage.endpoint.scales else ()),
-        stage.arn("sagemaker", f"model/{stage.name()}-*"),
-        stage.arn("sagemaker", f"endpoint-config/{stage.name()}-*"),
+        stage.arn("sagemaker", f"model/{stage.name()}--*"),
+        stage.arn("sagemaker", f"endpoint-config/{stage.name()}--*"),
         stage.arn("sagemaker", f"endpoint/{stage.name()}"),
         stage.arn("ssm", f"parameter{stage.live_parameter}"),
         stage.role_arn("model"),

@@ -7,6 +7,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from ministack.core.responses import get_account_id, get_region
+
 from local_cloud.permissions import roles
 from local_cloud.sagemaker.runtime.errors import invalid
 
@@ -19,7 +21,7 @@ def check_trust(role_arn: str) -> None:
     """Refuse a role that does not exist or does not let SageMaker assume it."""
     if not _ROLE.fullmatch(role_arn):
         raise invalid(f"RoleArn {role_arn!r} is not the ARN of a role.")
-    if not roles.trusts(role_arn, SERVICE):
+    if not roles.trusts(role_arn, SERVICE, _source()):
         raise invalid(
             f"Could not assume role {role_arn}. Please ensure that the role exists and allows "
             "principal 'sagemaker.amazonaws.com' to assume the role."
@@ -30,7 +32,20 @@ def require(
     role_arn: str, action: str, resource: str, context: Mapping[str, Any] | None = None
 ) -> None:
     """Let SageMaker do this, and use the keys behind it, with the role; or AccessDeniedError."""
-    roles.require(role_arn, action, resource, service=SERVICE, session="SageMaker", context=context)
+    roles.require(
+        role_arn,
+        action,
+        resource,
+        service=SERVICE,
+        session="SageMaker",
+        source_arn=_source(),
+        context=context,
+    )
+
+
+def _source() -> str:
+    """Any resource of SageMaker's in this account: which one it sends, its guide leaves open."""
+    return f"arn:aws:sagemaker:{get_region()}:{get_account_id()}:resource/any"
 
 
 def may_read(role_arn: str, bucket: str, key: str) -> None:

@@ -108,8 +108,8 @@ def test_an_undo_a_first_release_and_force_go_at_once(
 
 
 def test_only_what_serves_nobody_and_is_ours_is_stale() -> None:
-    names = [f"{GROUP}-{v}-a1b2c3-{r}" for v, r in (("1", "aaaa"), ("2", "bbbb"), ("10", "none"))]
-    others = [f"{GROUP}-2-7-a1b2c3-aaaa", f"{GROUP}-old", "another-1-a1b2c3-aaaa"]
+    names = [f"{GROUP}--{v}-a1b2c3-{r}" for v, r in (("1", "aaaa"), ("2", "bbbb"), ("10", "none"))]
+    others = [f"{GROUP}-two--7-a1b2c3-aaaa", f"{GROUP}-old", "another--1-a1b2c3-aaaa"]
     assert stale([*names, *others], GROUP, ["2", "10"]) == [names[0]]
 
 
@@ -288,7 +288,7 @@ def test_a_release_is_recorded_and_only_a_success_sweeps(
 ) -> None:
     module = load("lambdas.release.record", SETTINGS)
     deleted: list[str] = []
-    names = [f"{GROUP}-{v}-a1b2c3-aaaa" for v in (1, 2, 3)]
+    names = [f"{GROUP}--{v}-a1b2c3-aaaa" for v in (1, 2, 3)]
     monkeypatch.setattr(module.models, "names_of", lambda kind, prefix: names)
     monkeypatch.setattr(module.models, "delete_model", deleted.append)
     monkeypatch.setattr(module.models, "delete_endpoint_config", deleted.append)

@@ -61,7 +61,7 @@ def test_a_stage_of_a_longer_name_keeps_what_it_serves_with(cloud: Cloud) -> Non
     role = cloud.role("model", "sagemaker")
     variant = {"VariantName": "AllTraffic", "InitialInstanceCount": 1}
     for endpoint in ("review-stars-local", "review-stars-local-two", "review-stars-local-7-ab"):
-        name = f"{endpoint}-3-0a1b2c-1f2e3d4c"
+        name = f"{endpoint}--3-0a1b2c-1f2e3d4c"
         sagemaker.create_model(
             ModelName=name, ExecutionRoleArn=role, PrimaryContainer={"Image": IMAGE}
         )
@@ -75,7 +75,10 @@ def test_a_stage_of_a_longer_name_keeps_what_it_serves_with(cloud: Cloud) -> Non
     message: list[str] = []
     destroy(PLACE, log=message.append)
     assert "deleted 2 models and endpoint configurations that releases retained" in message
-    left = ["review-stars-local-7-ab-3-0a1b2c-1f2e3d4c", "review-stars-local-two-3-0a1b2c-1f2e3d4c"]
+    left = [
+        "review-stars-local-7-ab--3-0a1b2c-1f2e3d4c",
+        "review-stars-local-two--3-0a1b2c-1f2e3d4c",
+    ]
     assert sorted(model["ModelName"] for model in sagemaker.list_models()["Models"]) == left
     configurations = sagemaker.list_endpoint_configs()["EndpointConfigs"]
     assert sorted(found["EndpointConfigName"] for found in configurations) == left
