@@ -11,6 +11,7 @@ from aws_cdk import aws_s3 as s3
 from infra.platform import AlertTopic
 from infra.stage import Stage
 from lambdas.contract import packages
+from lambdas.contract.names import released_prefix
 
 Conditions = Mapping[str, Mapping[str, object]]
 
@@ -101,14 +102,14 @@ def may_not_approve(stage: Stage) -> Conditions | None:
 
 def may_see_served(stage: Stage) -> list[iam.PolicyStatement]:
     """From the endpoint to the package behind it."""
-    name = stage.name()
+    name, released = stage.name(), released_prefix(stage.name())
     return [
         allow(["sagemaker:DescribeEndpoint"], stage.arn("sagemaker", f"endpoint/{name}")),
         allow(
             ["sagemaker:DescribeEndpointConfig"],
-            stage.arn("sagemaker", f"endpoint-config/{name}-*"),
+            stage.arn("sagemaker", f"endpoint-config/{released}*"),
         ),
-        allow(["sagemaker:DescribeModel"], stage.arn("sagemaker", f"model/{name}-*")),
+        allow(["sagemaker:DescribeModel"], stage.arn("sagemaker", f"model/{released}*")),
     ]
 
 
