@@ -5,7 +5,7 @@
 # A knob is what stands on make's own command line: an exported STAGE=prod deletes nothing here.
 KNOBS := STAGE VERSION DATA FORCE ONCE CI ALONE FILE IN OUT PORT TRACKING_PORT \
   TEXT TITLE VERIFIED EXPLAIN CONFIRM GROUP REQUESTS REVIEWS AGAINST \
-  FROM TO PACKAGE FROM_PROFILE TO_PROFILE
+  FROM TO PACKAGE FROM_PROFILE TO_PROFILE START
 IGNORED_KNOBS := $(strip $(foreach k,$(KNOBS),$(if $(filter environment%,$(origin $k)),$k)))
 $(foreach k,$(IGNORED_KNOBS),$(eval override $k :=))
 unexport $(KNOBS)
@@ -29,7 +29,7 @@ NO := no No NO n N false False FALSE off Off OFF 0
 # $(call yes,KNOB): not empty where it says yes; what is neither yes nor no is refused
 yes = $(if $(strip $($1)),$(if $(filter $(YES),$(subst $() $(),-,$($1))),1,$(if \
   $(filter $(NO),$(subst $() $(),-,$($1))),,$(error $1=$($1) is neither yes nor no))))
-CHECKED := $(foreach k,FORCE ONCE CI ALONE VERIFIED EXPLAIN,$(call yes,$k))
+CHECKED := $(foreach k,FORCE ONCE CI ALONE VERIFIED EXPLAIN START,$(call yes,$k))
 # $(call note,KNOBS): those of them that the environment has, and that are not taken from there
 note = $(foreach k,$(filter $1,$(IGNORED_KNOBS)),echo "make: $k is not taken from the \
   environment: write make $@ $k=..." >&2;)
@@ -150,7 +150,11 @@ $(STAMPS)/node: package-lock.json $(STAMPS)/dev-$(PY_VERSION)
 	    --prefer-offline --ignore-scripts --no-audit --no-fund --no-update-notifier >/dev/null || $(call failed,npm ci)
 	@touch $@
 
-notebooks: $(STAMPS)/notebooks-$(PY_VERSION) # for tests/contract/test_pipeline_sdk.py, which skips without
+sdk: $(STAMPS)/notebooks-$(PY_VERSION) # for two tests that skip without
+
+notebooks: setup sdk ## Run the notebooks, write their pages (DATA="files" STAGE= START=1)
+	@$(call note,DATA STAGE START) $(VENVS)/notebooks/bin/python notebooks/pages.py \
+	  $(call given,DATA,--data) $(call given,STAGE,--stage) $(if $(call yes,START),--start)
 
 cloud: $(STAMPS)/training-$(PY_VERSION)-$(DETECTOR) $(STAMPS)/emulator-$(PY_VERSION) $(STAMPS)/tracking-$(PY_VERSION)
 
@@ -189,7 +193,7 @@ templates: setup ## Every stage: cdk-nag, cfn-lint, Validate, policies
 
 ray: $(STAMPS)/ray-$(PY_VERSION) # for examples/ray_refine.py and its test, which skips without
 
-test: setup notebooks ## Every test: unit, infra, contract, model, docs, the loop
+test: setup sdk ## Every test: unit, infra, contract, model, docs, the loop
 	@$(MAKE) --no-print-directory ray || echo "test: no Ray for this Python, its test is skipped"
 	@$(PYTHON) -m pytest -n 2 --dist loadfile -m "not e2e and not newcomer" --cov --cov-report=
 	@$(PYTHON) .ci/covered.py
@@ -272,4 +276,4 @@ predict: setup ## A batch job (STAGE= FILE= or IN=prefix, OUT= VERSION=)
 	@$(call operate,FILE IN OUT VERSION,predict --stage $(stage) $(call given,FILE,--file) \
 	  $(call given,IN,--in) $(call given,OUT,--out) $(call given,VERSION,--version))
 
-.PHONY: cost templates help doctor ready history ask cloud notebooks ray setup run status check test newcomer image bench diagrams lock package synth diff deploy destroy release rollback promote sleep wake remove refine learn drift lineage predict
+.PHONY: cost templates help doctor ready history ask cloud notebooks sdk ray setup run status check test newcomer image bench diagrams lock package synth diff deploy destroy release rollback promote sleep wake remove refine learn drift lineage predict

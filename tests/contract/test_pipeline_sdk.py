@@ -93,7 +93,7 @@ def by_the_sdk(stage: Stage, ours: dict[str, Any]) -> dict[str, Any]:
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(not PYTHON.exists(), reason="no SageMaker SDK here: run `make notebooks`")
+@pytest.mark.skipif(not PYTHON.exists(), reason="no SageMaker SDK here: run `make sdk`")
 def test_the_sdk_makes_the_same_pipeline_but_for_what_is_known() -> None:
     stage = Stage.read("prod")
     ours = definition(stage, RESOURCES)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import os
 import re
 import subprocess
 import time
@@ -241,6 +242,27 @@ def check_that_nothing_is_lost(running: Running, file: Path, cut: int) -> None:
     assert len(rejected) == sum(counts["rejected"].values())
     assert counts["rejected"]["not_json"] >= cut
     assert all(record["reason"] for record in rejected)
+
+
+def test_the_last_notebook_starts_the_pipeline_and_compares_versions(
+    running: Running, tmp_path: Path
+) -> None:
+    python = ROOT / ".local/venvs/notebooks/bin/python"
+    if not python.exists():
+        pytest.skip("no SageMaker SDK here: run `make sdk`")
+    words = [str(python), "notebooks/pages.py", "03_training", "--stage", "local", "--start"]
+    words += ["--home", str(running.home), "--out", str(tmp_path)]
+    environment = {**os.environ, "ROWS": "1500"}
+    done = subprocess.run(
+        words, cwd=ROOT, env=environment, capture_output=True, text=True, check=False, timeout=300
+    )
+    assert done.returncode == 0, done.stderr
+    page = (tmp_path / "03_training.md").read_text()
+    assert "Train: Succeeded" in page
+    assert "a second run on the same rows: Succeeded" in page
+    assert {"<th>version 1</th>", "<th>version 2</th>"} <= {
+        line.strip() for line in page.split("\n")
+    }
 
 
 def test_a_worse_model_is_refused_with_its_reasons_and_changes_nothing(running: Running) -> None:
