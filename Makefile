@@ -152,7 +152,7 @@ $(STAMPS)/node: package-lock.json $(STAMPS)/dev-$(PY_VERSION)
 
 sdk: $(STAMPS)/notebooks-$(PY_VERSION) # for two tests that skip without
 
-notebooks: setup sdk ## Run the notebooks, write their pages (DATA="files" STAGE= START=1)
+notebooks: setup sdk ## Run the notebooks, write their pages (DATA= STAGE=)
 	@$(call note,DATA STAGE START) $(VENVS)/notebooks/bin/python notebooks/pages.py \
 	  $(call given,DATA,--data) $(call given,STAGE,--stage) $(if $(call yes,START),--start)
 
@@ -245,7 +245,7 @@ rollback: setup ## The package before, or VERSION= (STAGE= FORCE=1 CONFIRM=)
 	@$(call operate,VERSION FORCE CONFIRM,rollback --stage $(stage) $(call given,VERSION,--version) \
 	  $(if $(call yes,FORCE),--force) $(call given,CONFIRM,--confirm))
 
-promote: setup ## A package to another account (FROM= TO= PACKAGE= FROM_PROFILE= TO_PROFILE=)
+promote: setup ## A package to another account (FROM= TO= PACKAGE=)
 	@$(call operate,FROM TO PACKAGE FROM_PROFILE TO_PROFILE,promote $(call given,FROM,--from) \
 	  $(call given,TO,--to) $(call given,PACKAGE,--package) \
 	  $(call given,FROM_PROFILE,--from-profile) $(call given,TO_PROFILE,--to-profile))

@@ -95,7 +95,7 @@ def render(results: dict[str, Any]) -> str:
 
 
 def tables(results: dict[str, Any]) -> Iterator[str]:
-    """What was measured, in Markdown: a table for each part, as the README has them."""
+    """What was measured, in Markdown: a table for each part, as docs/benchmarks.md has them."""
     if speed := results.get("speed"):
         yield _speed(speed)
     if growth := results.get("growth"):

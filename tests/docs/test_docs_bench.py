@@ -1,4 +1,4 @@
-"""What `make bench` measured stands in the README: every figure, of the run that it names."""
+"""What `make bench` measured stands in docs/benchmarks.md: every figure of one run."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from bench.worker import CASES
 from reviews.language import DETECTORS
 
 ROOT = Path(__file__).parents[2]
-README = (ROOT / "README.md").read_text(encoding="utf-8")
-SECTION = README.split("## Preprocessing: speed and scale")[1].split("\n## ")[0]
+PAGE = (ROOT / "docs/benchmarks.md").read_text(encoding="utf-8")
+SECTION = PAGE.split("## Preprocessing: speed and scale")[1].split("\n## ")[0]
 RESULTS = json.loads((ROOT / "bench" / "results.json").read_text(encoding="utf-8"))
 PROMISES = 21
 
@@ -30,7 +30,7 @@ def rows(markdown: str) -> Iterator[tuple[str, ...]]:
 
 
 def missing(results: dict[str, Any]) -> list[tuple[str, ...]]:
-    """The rows of a run that the README does not have."""
+    """The rows of a run that the page does not have."""
     shown = set(rows(SECTION))
     return [row for part in table.tables(results) for row in rows(part) if row not in shown]
 

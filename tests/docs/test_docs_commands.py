@@ -1,4 +1,4 @@
-"""Every command that the Makefile offers stands in the README, and the other way round."""
+"""Every command that the Makefile offers stands in docs/commands.md, and the other way round."""
 
 from __future__ import annotations
 
@@ -11,7 +11,10 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 MAKEFILE = (ROOT / "Makefile").read_text()
-README = (ROOT / "README.md").read_text()
+PAGE = (ROOT / "docs/commands.md").read_text()
+EVERY_PAGE = "".join(
+    path.read_text() for path in (*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"))
+)
 
 
 def documented(text: str) -> set[str]:
@@ -30,12 +33,12 @@ def offered(text: str) -> set[str]:
     return set(re.findall(r"^([a-z-]+):.*## ", text, re.MULTILINE))
 
 
-def test_every_target_stands_in_the_readme() -> None:
-    assert offered(MAKEFILE) - documented(README) == set()
+def test_every_target_stands_in_the_page() -> None:
+    assert offered(MAKEFILE) - documented(PAGE) == set()
 
 
-def test_the_readme_promises_no_target_that_is_missing() -> None:
-    assert documented(README) - offered(MAKEFILE) == set()
+def test_no_page_promises_a_target_that_is_missing() -> None:
+    assert documented(EVERY_PAGE) - offered(MAKEFILE) == set()
 
 
 def knobs(text: str) -> set[str]:
@@ -44,9 +47,9 @@ def knobs(text: str) -> set[str]:
     return set(found[1].replace("\\", " ").split()) if found else set()
 
 
-def test_every_knob_stands_in_the_readme() -> None:
+def test_every_knob_stands_in_the_page() -> None:
     assert len(knobs(MAKEFILE)) > 10
-    assert {knob for knob in knobs(MAKEFILE) if f"{knob}=" not in README} == set()
+    assert {knob for knob in knobs(MAKEFILE) if f"{knob}=" not in PAGE} == set()
 
 
 def test_a_knob_over_two_lines_is_found() -> None:
@@ -69,5 +72,5 @@ def test_a_version_is_asked_for_only_where_one_is_named(target: str) -> None:
     assert re.search(r"--version (?!\"\")", said) is None, said
 
 
-def test_a_target_without_a_word_in_the_readme_would_be_found() -> None:
-    assert offered("juggle: setup ## Keep three in the air") - documented(README) == {"juggle"}
+def test_a_target_without_a_word_in_the_page_would_be_found() -> None:
+    assert offered("juggle: setup ## Keep three in the air") - documented(PAGE) == {"juggle"}

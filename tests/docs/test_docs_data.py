@@ -1,4 +1,4 @@
-"""The README's data dictionary is the one that the code keeps."""
+"""docs/data.md's data dictionary is the one that the code keeps."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ import pytest
 from reviews.record import EARLIER_NAMES
 from reviews.schema import COLUMNS, Column
 
-README = (Path(__file__).parents[2] / "README.md").read_text()
+PAGE = (Path(__file__).parents[2] / "docs/data.md").read_text()
 
 
 def row_of(column: Column) -> str:
-    """A column as the README has to show it."""
+    """A column as the page has to show it."""
     kept = "kept" if column.kept else "dropped"
     cells = (f"`{column.name}`", column.kind, column.values, column.null or "never", kept)
     return f"| {' | '.join(cells)} | {column.why} |"
@@ -21,16 +21,16 @@ def row_of(column: Column) -> str:
 
 @pytest.mark.parametrize("column", COLUMNS, ids=lambda column: column.name)
 def test_every_column_stands_in_the_data_dictionary(column: Column) -> None:
-    assert row_of(column) in README
+    assert row_of(column) in PAGE
 
 
 def test_the_dictionary_has_no_other_column() -> None:
-    section = README.split("## Data dictionary")[1].split("\n## ")[0]
+    section = PAGE.split("## Data dictionary")[1].split("\n## ")[0]
     assert sum(line.startswith("| `") for line in section.splitlines()) == len(COLUMNS) == 15
 
 
 def test_every_name_of_the_earlier_schemas_stands_beside_that_of_2023() -> None:
-    section = README.split("## Raw files")[1].split("\n## ")[0]
+    section = PAGE.split("## Raw files")[1].split("\n## ")[0]
     rows = [line.split("|") for line in section.splitlines() if line.startswith("| `")]
     shown = {name: row[2] for row in rows for name in EARLIER_NAMES if f"`{name}`" in row[1]}
     assert sorted(shown) == sorted(EARLIER_NAMES)

@@ -1,4 +1,4 @@
-"""A model in a person's hands: three lines of the README, and what they refuse."""
+"""A model in a person's hands: three lines of docs/model.md, and what they refuse."""
 
 import re
 import tarfile
@@ -17,7 +17,7 @@ ROOT = Path(__file__).resolve().parents[3]
 def test_the_three_lines_of_the_readme_run(
     model_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (block,) = re.findall(r"```python\n(from training\.model .*?)```", readme(), re.DOTALL)
+    (block,) = re.findall(r"```python\n(from training\.model .*?)```", page(), re.DOTALL)
     monkeypatch.chdir(model_folder.parent)  # where it is called `model`
     names: dict[str, object] = {}
     exec(block, names)
@@ -27,8 +27,8 @@ def test_the_three_lines_of_the_readme_run(
     assert len([line for line in block.splitlines() if line]) == 3
 
 
-def readme() -> str:
-    return (ROOT / "README.md").read_text(encoding="utf-8")
+def page() -> str:
+    return (ROOT / "docs/model.md").read_text(encoding="utf-8")
 
 
 def test_it_answers_as_the_endpoint_does(model_folder: Path) -> None:
