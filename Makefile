@@ -5,7 +5,7 @@
 # A knob is what stands on make's own command line: an exported STAGE=prod deletes nothing here.
 KNOBS := STAGE VERSION DATA FORCE ONCE CI ALONE FILE IN OUT PORT TRACKING_PORT \
   TEXT TITLE VERIFIED EXPLAIN CONFIRM GROUP REQUESTS REVIEWS AGAINST \
-  FROM TO PACKAGE FROM_PROFILE TO_PROFILE START
+  FROM TO PACKAGE FROM_PROFILE TO_PROFILE START PART
 IGNORED_KNOBS := $(strip $(foreach k,$(KNOBS),$(if $(filter environment%,$(origin $k)),$k)))
 $(foreach k,$(IGNORED_KNOBS),$(eval override $k :=))
 unexport $(KNOBS)
@@ -139,6 +139,8 @@ $(STAMPS)/notebooks-$(PY_VERSION): notebooks/requirements.txt $(UV)
 	$(call venv,$(VENVS)/notebooks,notebooks/requirements.txt,notebooks)
 $(STAMPS)/bench-$(PY_VERSION): bench/requirements.txt $(UV)
 	$(call venv,$(VENVS)/bench,bench/requirements.txt,bench)
+$(STAMPS)/workflows-$(PY_VERSION): .ci/workflows.txt $(UV)
+	$(call venv,$(VENVS)/workflows,.ci/workflows.txt,workflows)
 $(STAMPS)/ray-$(PY_VERSION): examples/requirements.txt $(UV)
 	$(call venv,$(VENVS)/ray,examples/requirements.txt,ray)
 $(STAMPS)/node: package-lock.json $(STAMPS)/dev-$(PY_VERSION)
@@ -180,7 +182,7 @@ ask: setup ## Ask for stars (TEXT= TITLE= VERIFIED=yes EXPLAIN=1 STAGE=)
 	  $(if $(strip $(VERIFIED)),--verified $(if $(call yes,VERIFIED),yes,no)))
 
 # --- checks ---------------------------------------------------------------------------------
-check: setup ## Lint, types, import contracts, locks
+check: setup workflows ## Lint, types, import contracts, locks, workflows
 	@.venv/bin/ruff check .
 	@.venv/bin/ruff format --check .
 	@$(PYTHON) .ci/locks.py check
@@ -188,16 +190,27 @@ check: setup ## Lint, types, import contracts, locks
 	@.venv/bin/lint-imports --no-cache > .local/imports.txt 2>&1 || { cat .local/imports.txt; exit 1; }
 	@tail -n 3 .local/imports.txt
 
+workflows: $(STAMPS)/workflows-$(PY_VERSION) # .github/workflows, by actionlint and zizmor, offline
+	@$(VENVS)/workflows/bin/actionlint
+	@$(VENVS)/workflows/bin/zizmor --offline --quiet --no-progress --strict-collection .github
+
 templates: setup ## Every stage: cdk-nag, cfn-lint, Validate, policies
 	@$(PYTHON) -m pytest -q -m "not e2e" tests/infra
 
 ray: $(STAMPS)/ray-$(PY_VERSION) # for examples/ray_refine.py and its test, which skips without
 
-test: setup sdk ## Every test: unit, infra, contract, model, docs, the loop
-	@$(MAKE) --no-print-directory ray || echo "test: no Ray for this Python, its test is skipped"
+PARTS := unit infra contract model docs delivery e2e
+test: setup sdk ## Every test, or some of them (PART="unit contract", see the README)
+	@$(call note,PART) $(MAKE) --no-print-directory ray || echo "test: no Ray for this Python, its test is skipped"
+ifneq ($(filter-out $(PARTS),$(PART)),)
+	$(error no part $(filter-out $(PARTS),$(PART)): known are $(PARTS))
+else ifneq ($(strip $(PART)),)
+	@$(PYTHON) -m pytest -n 2 --dist loadfile -m "not newcomer" $(addprefix tests/,$(PART))
+else
 	@$(PYTHON) -m pytest -n 2 --dist loadfile -m "not e2e and not newcomer" --cov --cov-report=
 	@$(PYTHON) .ci/covered.py
 	@$(PYTHON) -m pytest -m e2e
+endif
 
 newcomer: setup ## From a clone to a model on ten kinds of machine (20 minutes)
 	@$(PYTHON) -m pytest -m newcomer -rs tests/newcomer
@@ -236,6 +249,14 @@ cost: package ## A month's price, by part (STAGE= REQUESTS= REVIEWS= AGAINST=)
 	@$(call operate,REQUESTS REVIEWS AGAINST,cost --stage $(stage) \
 	  $(call given,REQUESTS,--requests-per-day) $(call given,REVIEWS,--reviews-per-month) \
 	  $(call given,AGAINST,--against))
+
+difference: package ## What a deploy would change, and cost (STAGE= AGAINST= FILE=)
+	@$(call operate,AGAINST FILE REQUESTS REVIEWS,difference --stage $(stage) \
+	  $(call given,AGAINST,--against) $(call given,FILE,--file) \
+	  $(call given,REQUESTS,--requests-per-day) $(call given,REVIEWS,--reviews-per-month))
+
+comment: setup # FILE= as the one comment of a workflow's pull request
+	@$(call operate,FILE,comment $(call given,FILE,--file))
 
 release: setup ## Release a package (STAGE= VERSION= FORCE= CONFIRM=its stage)
 	@$(call operate,VERSION FORCE CONFIRM,release --stage $(stage) $(call given,VERSION,--version) \
@@ -276,4 +297,4 @@ predict: setup ## A batch job (STAGE= FILE= or IN=prefix, OUT= VERSION=)
 	@$(call operate,FILE IN OUT VERSION,predict --stage $(stage) $(call given,FILE,--file) \
 	  $(call given,IN,--in) $(call given,OUT,--out) $(call given,VERSION,--version))
 
-.PHONY: cost templates help doctor ready history ask cloud notebooks sdk ray setup run status check test newcomer image bench diagrams lock package synth diff deploy destroy release rollback promote sleep wake remove refine learn drift lineage predict
+.PHONY: cost templates help doctor ready history ask cloud notebooks sdk ray setup run status check test newcomer image bench diagrams lock package synth diff deploy destroy release rollback promote sleep wake remove refine learn drift lineage predict difference comment workflows

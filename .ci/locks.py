@@ -51,6 +51,7 @@ LOCKS = (
     Lock("notebooks/requirements.txt", "notebooks", venv=".local/venvs/notebooks"),
     Lock("bench/requirements.txt", "bench", venv=".local/venvs/bench"),
     Lock("examples/requirements.txt", "ray", DEV, ".local/venvs/ray"),
+    Lock(".ci/workflows.txt", "workflows", venv=".local/venvs/workflows"),
     Lock(".ci/uv.txt", "uv", venv=".local/venvs/uv"),
 )
 

@@ -217,6 +217,28 @@ def cost(asked: argparse.Namespace) -> None:
     print(pricing.compare(before, now))
 
 
+def difference(asked: argparse.Namespace) -> None:
+    """Print what a deploy would change: resources, rights and cost, as Markdown; asks no account."""
+    from operate import cost as pricing
+    from operate.difference import difference as compare
+
+    usage = pricing.Usage(
+        requests_per_day=asked.requests_per_day, reviews_per_month=asked.reviews_per_month
+    )
+    text = compare(Place(asked.stage, asked.home), asked.against, usage)
+    if asked.file:
+        asked.file.write_text(text, encoding="utf-8")
+    else:
+        print(text)
+
+
+def comment(asked: argparse.Namespace) -> None:
+    """Leave a file as the one comment of the pull request that a workflow runs for."""
+    from operate import github
+
+    print(github.comment(github.Workflow.read(), asked.file.read_text(encoding="utf-8")))
+
+
 def run_cdk(asked: argparse.Namespace) -> int:
     """Run the CDK CLI with the stage in the environment."""
     place = Place(asked.stage, asked.home)
@@ -286,6 +308,10 @@ def _parser() -> argparse.ArgumentParser:
         added.add_argument("--confirm", default="", help="the stage's name once more, of a script")
         return added
 
+    def used(added: argparse.ArgumentParser) -> None:
+        added.add_argument("--requests-per-day", type=_amount, default=0, metavar="N")
+        added.add_argument("--reviews-per-month", type=_amount, default=0, metavar="N")
+
     one = command(run)
     one.add_argument(
         "--data", help="files of reviews: JSON Lines, CSV, Parquet; default: our sample"
@@ -334,9 +360,14 @@ def _parser() -> argparse.ArgumentParser:
     one.add_argument("--title", default="")
     one.add_argument("--verified", choices=("yes", "no"), help="default: not said")
     one.add_argument("--explain", action="store_true", help="the words that decided, too")
+    one = command(difference)
+    one.add_argument("--against", default="main", help="a commit, or a folder of templates")
+    one.add_argument("--file", type=Path, help="where it is written; default: the terminal")
+    used(one)
+    one.set_defaults(when_stopped="nothing was changed")
+    command(comment).add_argument("--file", type=Path, required=True, help="Markdown")
     one = command(cost)
-    one.add_argument("--requests-per-day", type=_amount, default=0, metavar="N")
-    one.add_argument("--reviews-per-month", type=_amount, default=0, metavar="N")
+    used(one)
     one.add_argument("--templates", type=Path, help="that `make synth` wrote; default: made now")
     one.add_argument("--against", default="", help="a commit, or a folder of templates")
     one.set_defaults(when_stopped="nothing was changed")
