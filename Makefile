@@ -5,7 +5,7 @@
 # A knob is what stands on make's own command line: an exported STAGE=prod deletes nothing here.
 KNOBS := STAGE VERSION DATA FORCE ONCE CI ALONE FILE IN OUT PORT TRACKING_PORT \
   TEXT TITLE VERIFIED EXPLAIN CONFIRM GROUP REQUESTS REVIEWS AGAINST \
-  FROM TO PACKAGE FROM_PROFILE TO_PROFILE START PART
+  FROM TO PACKAGE FROM_PROFILE TO_PROFILE START PART NAME
 IGNORED_KNOBS := $(strip $(foreach k,$(KNOBS),$(if $(filter environment%,$(origin $k)),$k)))
 $(foreach k,$(IGNORED_KNOBS),$(eval override $k :=))
 unexport $(KNOBS)
@@ -240,7 +240,20 @@ diff: package ## What a deploy would change (STAGE=)
 
 deploy: package ## Deploy every stack; asks before rights change (STAGE= CI=1)
 	@$(call note,CI) $(PYTHON) -m operate cdk --stage $(stage) deploy --all \
+	  --outputs-file .local/outputs/$(stage).json \
 	  --import-existing-resources $(if $(call yes,CI),--require-approval never)
+
+delivery: setup ## The roles by which GitHub deploys, asks and watches, once (STAGE=)
+	@$(PYTHON) -m operate cdk --stage $(stage) deploy Delivery --context delivery=yes
+
+smoke: setup ## Ask the deployed API, and judge its answers (STAGE=)
+	@$(call operate,,smoke --stage $(stage))
+
+redeploy: setup # the commit before, by a workflow whose smoke test failed
+	@$(call operate,,redeploy --stage $(stage))
+
+tag: setup # NAME= of a tag: does it fit version, changelog and main? Prints the changelog's part
+	@$(call operate,NAME,tag $(call quote,NAME))
 
 destroy: setup ## Empty and delete every stack (STAGE= CONFIRM=its name)
 	@$(call operate,CONFIRM,destroy --stage $(stage) $(call given,CONFIRM,--confirm))
@@ -297,4 +310,4 @@ predict: setup ## A batch job (STAGE= FILE= or IN=prefix, OUT= VERSION=)
 	@$(call operate,FILE IN OUT VERSION,predict --stage $(stage) $(call given,FILE,--file) \
 	  $(call given,IN,--in) $(call given,OUT,--out) $(call given,VERSION,--version))
 
-.PHONY: cost templates help doctor ready history ask cloud notebooks sdk ray setup run status check test newcomer image bench diagrams lock package synth diff deploy destroy release rollback promote sleep wake remove refine learn drift lineage predict difference comment workflows
+.PHONY: cost templates help doctor ready history ask cloud notebooks sdk ray setup run status check test newcomer image bench diagrams lock package synth diff deploy destroy release rollback promote sleep wake remove refine learn drift lineage predict difference comment workflows delivery smoke redeploy tag

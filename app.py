@@ -20,6 +20,7 @@ from infra.packaging import build
 from infra.packaging.packages import MissingPackageError, Packages
 from infra.platform import AlertTopic, Platform
 from infra.source import DeployedSource
+from infra.stacks.delivery import DeliveryStack
 from infra.stacks.endpoint import EndpointStack
 from infra.stacks.foundation import FoundationStack
 from infra.stacks.learning import LearningStack
@@ -28,6 +29,7 @@ from infra.stacks.preprocessing import PreprocessingStack
 from infra.stacks.serving import ServingStack
 from infra.stage import Stage, StageError
 from infra.trust import bound_roles
+from lambdas.contract.names import DELIVERY_STACK
 
 HERE = Path(__file__).resolve().parent
 
@@ -76,6 +78,14 @@ def compose(app: cdk.App, stage: Stage, packages: Packages, source: DeployedSour
         [stage.arn("cloudwatch", f"alarm:{name}") for name in heard_alarms(nodes)]
     )
     encrypt_logs(nodes, foundation.data_key.key_arn)
+    bound_roles(nodes, stage)
+    acknowledge_wildcards(nodes)
+
+
+def compose_delivery(app: cdk.App, stage: Stage) -> None:
+    """The roles of workflows alone: deployed by a person, before any workflow can."""
+    DeliveryStack(app, "Delivery", stage=stage)
+    nodes = app.node.find_all()
     bound_roles(nodes, stage)
     acknowledge_wildcards(nodes)
 
@@ -145,7 +155,10 @@ def main() -> int:
         stage = Stage.read(label)
         if uri := app.node.try_get_context("tracking_uri"):  # where `make run` has put MLflow
             stage = stage.tracked_at(uri)
-        compose(app, stage, Packages(build.folder(stage.label)), DeployedSource.read())
+        if app.node.try_get_context(DELIVERY_STACK):
+            compose_delivery(app, stage)
+        else:
+            compose(app, stage, Packages(build.folder(stage.label)), DeployedSource.read())
     except (StageError, MissingPackageError) as error:
         print(f"app.py: {error}", file=sys.stderr)
         return 1

@@ -172,6 +172,21 @@ WILDCARDS = (
         "SageMaker makes these two log groups itself",
     ),
     Wildcard(
+        r"arn:aws:execute-api:[^*]+:\*/[a-z0-9-]+/(POST/v1/ratings|GET/v1/model)",
+        "two routes of a stage's API: its id is made after the role",
+        actions=("execute-api:Invoke",),
+    ),
+    Wildcard(
+        r"arn:aws:kms:[^*]+:key/\*",
+        "one key by its alias, which the condition names: its id is made after the role",
+        actions=("kms:Decrypt",),
+    ),
+    Wildcard(
+        r"arn:aws:(cloudwatch|sqs):[^*]+:(alarm:)?review-stars-[^/*]+-\*",
+        "alarms and queues of one stage, which only this prefix names",
+        actions=("cloudwatch:DescribeAlarms", "sqs:GetQueueAttributes", "sqs:GetQueueUrl"),
+    ),
+    Wildcard(
         r"arn:aws:execute-api:[^*]+/\*/v1/\*",
         "one API: a client that errs in path or verb is answered 404 or 405, not 403",
         actions=("execute-api:Invoke",),

@@ -239,6 +239,30 @@ class AuditSettings(StagePart, frozen=True, kw_only=True):
     trail: Literal["own", "organisation"]
 
 
+class DeliverySettings(StagePart, frozen=True, kw_only=True):
+    """The repository on GitHub whose workflows deploy the stage, ask it and watch it."""
+
+    repository: str
+    repository_ids: str
+    environment: str
+    provider_arn: str
+
+    limits: ClassVar[Mapping[str, Limit]] = {
+        "repository": Form(r"|[A-Za-z0-9-]+/[A-Za-z0-9._-]+", "empty, or ORG/REPO"),
+        "repository_ids": Form(r"|\d+/\d+", "empty, or two numbers, as 123/456"),
+        "environment": Form(r"[A-Za-z0-9._-]+", "the name of an environment on GitHub"),
+        "provider_arn": Form(
+            r"|arn:aws:iam::\d{12}:oidc-provider/token\.actions\.githubusercontent\.com",
+            "empty, or the ARN of GitHub's OIDC provider",
+        ),
+    }
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.repository_ids and not self.repository:
+            raise ValueError("repository_ids are of a repository: name it too")
+
+
 class NetworkSettings(StagePart, frozen=True, kw_only=True):
     """Where functions, jobs and the model run; nothing is AWS's own network.
 
@@ -303,6 +327,7 @@ class Stage(StagePart, frozen=True, kw_only=True):
     monitoring: MonitoringSettings
     alerts: AlertSettings
     audit: AuditSettings
+    delivery: DeliverySettings
     cost: CostSettings
     network: NetworkSettings
     protection: ProtectionSettings

@@ -218,7 +218,7 @@ def cost(asked: argparse.Namespace) -> None:
 
 
 def difference(asked: argparse.Namespace) -> None:
-    """Print what a deploy would change: resources, rights and cost, as Markdown; asks no account."""
+    """Print what a deploy would change: resources, rights, cost, as Markdown; asks no account."""
     from operate import cost as pricing
     from operate.difference import difference as compare
 
@@ -237,6 +237,32 @@ def comment(asked: argparse.Namespace) -> None:
     from operate import github
 
     print(github.comment(github.Workflow.read(), asked.file.read_text(encoding="utf-8")))
+
+
+def smoke(asked: argparse.Namespace) -> None:
+    """Ask a stage's API as a client does, with the caller's own rights, and judge its answers."""
+    from operate.smoke import smoke as try_it
+
+    place = Place(asked.stage, asked.home)
+    place.enter()
+    print(try_it(deployment.read_file(place, asked.outputs or deployment.outputs_file(place))))
+
+
+def redeploy(asked: argparse.Namespace) -> int:
+    """Deploy the commit that served before this run of a workflow."""
+    from operate import github
+    from operate.redeploy import redeploy as go_back
+
+    place = Place(asked.stage, asked.home)
+    commit = github.former_commit(github.Workflow.read(), place.settings.delivery.environment)
+    return go_back(place, commit)
+
+
+def tag(asked: argparse.Namespace) -> None:
+    """Hold a tag against version, changelog and main, and print its part of the changelog."""
+    from operate.tags import notes
+
+    print(notes(asked.name))
 
 
 def run_cdk(asked: argparse.Namespace) -> int:
@@ -365,6 +391,9 @@ def _parser() -> argparse.ArgumentParser:
     one.add_argument("--file", type=Path, help="where it is written; default: the terminal")
     used(one)
     one.set_defaults(when_stopped="nothing was changed")
+    command(smoke).add_argument("--outputs", type=Path, help="as `cdk deploy` wrote them")
+    command(redeploy)
+    command(tag).add_argument("name", metavar="TAG", help="v and the version, as v1.2.3")
     command(comment).add_argument("--file", type=Path, required=True, help="Markdown")
     one = command(cost)
     used(one)

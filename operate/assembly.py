@@ -44,15 +44,16 @@ def assembly_of(place: Place, source: str) -> Iterator[Path]:
     if Path(source).is_dir():
         yield Path(source)
         return
-    with TemporaryDirectory() as name, _checkout(source, Path(name) / "tree") as tree:
+    with TemporaryDirectory() as name, checkout(source, Path(name) / "tree") as tree:
         (tree / PACKAGES).symlink_to(ROOT / PACKAGES)
         yield synthesise(place, Path(name) / "out", tree)
 
 
 @contextmanager
-def _checkout(commit: str, folder: Path) -> Iterator[Path]:
+def checkout(commit: str, folder: Path) -> Iterator[Path]:
+    """Another commit's files in a folder, for the moment. Raises InputError where there is none."""
     if _git("worktree", "add", "--quiet", "--detach", str(folder), commit) != 0:
-        raise InputError(f"{commit!r} is neither a folder of templates nor a commit of this clone")
+        raise InputError(f"{commit!r} is no commit of this clone (nor a folder of templates)")
     try:
         yield folder
     finally:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import msgspec
 
 from infra.stage import CONFIGS
 from lambdas.contract.names import LEARNING_STACK
 from lambdas.ports import models, stacks
+from lambdas.ports.failures import AWS_ERRORS, is_denied
 from operate.errors import InputError
 from operate.place import Place
 
@@ -17,7 +18,7 @@ from operate.place import Place
 NOBODY = re.compile(r"(?:^|[@./])example\.(?:com|net|org)\b|[^\s/@]+\.(?:example|invalid|test)\b")
 
 
-def check(place: Place) -> None:
+def check(place: Place, log: Callable[[str], None] = print) -> None:
     """Raise InputError, with what to do, where the stage cannot be deployed as its file says.
 
     Placeholders that reach nobody; models that an earlier deployment kept, and whose group
@@ -31,12 +32,23 @@ def check(place: Place) -> None:
                 "is yours"
             )
     group = place.name()
-    if not stacks.exists(place.name(LEARNING_STACK)) and models.has_group(group):
+    if _is_kept(place, group, log):
         raise InputError(
             f"the models of {group} were kept when their stack was deleted: take them back first "
             f"(.venv/bin/python -m operate cdk --stage {place.stage} import Learning), or delete "
             "the model package group"
         )
+
+
+def _is_kept(place: Place, group: str, log: Callable[[str], None]) -> bool:
+    """Whether models outlived their stack; a workflow's role may deploy, and may not look."""
+    try:
+        return not stacks.exists(place.name(LEARNING_STACK)) and models.has_group(group)
+    except AWS_ERRORS as error:
+        if not is_denied(error):
+            raise
+        log(f"whether models of an earlier deployment are in the way was not looked at: {error}")
+        return False
 
 
 def texts(value: object, key: str = "") -> Iterator[tuple[str, str]]:

@@ -16,7 +16,7 @@ from operate.place import Place
 
 TEMPLATE = ".template.json"
 NOTHING = re.compile(r"^There were no differences|^✨|^Stack ", re.MULTILINE)
-MAX_CHARACTERS = 12_000  # of one stack: a comment has 65,536
+MAX_CHARACTERS = 8_000  # of one stack: a comment has 65,536
 
 
 def difference(place: Place, against: str, usage: cost.Usage) -> str:
@@ -56,7 +56,7 @@ def _compare(place: Place, stack: str, old: Path, assembly: Path) -> str:
     with TemporaryDirectory() as folder:
         empty = Path(folder) / "empty.json"
         empty.write_text('{"Resources": {}}')
-        words = ["diff", stack, "--app", str(assembly), "--no-color"]
+        words = ["diff", stack, "--exclusively", "--app", str(assembly), "--no-color"]
         words += ["--template", str(old if old.exists() else empty)]
         variables = cdk.environment(place.offline(), place.stage, NO_COLOR="1")
         done = subprocess.run(
@@ -73,5 +73,5 @@ def _compare(place: Place, stack: str, old: Path, assembly: Path) -> str:
     lines = (done.stdout + done.stderr).replace("```", "'''").splitlines()
     said = "\n".join(line for line in lines if line.strip() and not NOTHING.match(line))
     if len(said) > MAX_CHARACTERS:
-        return f"{said[:MAX_CHARACTERS]}\n… and more: make difference shows it whole"
+        return f"{said[:MAX_CHARACTERS]}\n… cut here, of {len(said):,} characters"
     return said

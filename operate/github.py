@@ -1,4 +1,4 @@
-"""What a workflow leaves on GitHub: one comment of a pull request, one issue; never a second one."""
+"""What a workflow leaves on GitHub: one comment of a pull request, one issue; never a second."""
 
 from __future__ import annotations
 
@@ -28,6 +28,7 @@ class Workflow:
     token: str
     event: Mapping[str, Any]
     summary: Path | None
+    commit: str = ""
     api: str = API
 
     @classmethod
@@ -43,6 +44,7 @@ class Workflow:
             found.get("GITHUB_TOKEN", ""),
             json.loads(Path(event).read_bytes()) if event else {},
             Path(summary) if summary else None,
+            found.get("GITHUB_SHA", ""),
             found.get("GITHUB_API_URL") or API,
         )
 
@@ -116,6 +118,26 @@ def comment(run: Workflow, body: str, transport: httpx.BaseTransport | None = No
             return f"comment {found['id']} was renewed"
     made = github.call("POST", f"/issues/{number}/comments", body=text)
     return f"comment {made['id']} was written"
+
+
+def former_commit(
+    run: Workflow, environment: str, transport: httpx.BaseTransport | None = None
+) -> str:
+    """The commit that was last deployed with success in an environment before this run's.
+
+    Raises InputError where there was none.
+    """
+    github = GitHub(run, transport)
+    for found in github.pages("/deployments", environment=environment):
+        if found["sha"] == run.commit:
+            continue
+        states = github.pages(f"/deployments/{found['id']}/statuses")
+        if any(status["state"] == "success" for status in states):
+            return str(found["sha"])
+    raise InputError(
+        f"environment {environment} has no earlier deployment that succeeded: there is nothing to "
+        "go back to"
+    )
 
 
 def _marked(name: str, body: str) -> str:

@@ -21,9 +21,8 @@ from infra.constructs.ratings_api import MODEL, RATE, WHOLE, RatingsApi
 from infra.constructs.release import Release
 from infra.platform import Platform
 from lambdas.contract import outputs
+from lambdas.contract.names import ASKING, PROBES
 from lambdas.settings import ProbeSettings, RatingsSettings, ReleaseSettings
-
-ASKING = "asking"  # the role of the function that asks each minute
 
 
 class ServingStack(cdk.Stack):
@@ -57,7 +56,7 @@ class ServingStack(cdk.Stack):
                 predictions_stream=streams.predictions,
                 feedback_stream=streams.feedback,
                 capture_words=stage.api.capture_words,
-                probe_roles=",".join(stage.role_name(role) for role in ("golden", "probe", ASKING)),
+                probe_roles=",".join(stage.role_name(role) for role in PROBES),
                 asking_role=stage.role_name(ASKING),
             ),
             may_observe=[streams.may_send_predictions(), streams.may_send_feedback()],

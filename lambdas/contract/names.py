@@ -11,6 +11,11 @@ LEARNING_STACK, ENDPOINT_STACK = "learning", "endpoint"
 PREPROCESS, LEARN, RELEASE = "preprocess", "learn", "release"  # the state machines
 SLEEP = "sleep"  # another, of stages that sleep when they are idle
 PREDICT = "predict"  # batch jobs
+DELIVERY_STACK = "delivery"  # apart from those: a person deploys it, once
+DEPLOY, SMOKE, WATCH = "deploy", "smoke", "watch"  # the roles of workflows
+ASKING = "asking"  # the role of the function that asks each minute
+# Roles whose questions count in no window of the monitor.
+PROBES = ("golden", "probe", ASKING, SMOKE)
 
 
 def name(stage: str, part: str = "") -> str:

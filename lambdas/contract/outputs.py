@@ -31,6 +31,10 @@ CLIENT_ROLE_ARN = "ClientRoleArn"
 PROBE_ROLE_ARN = "ProbeRoleArn"
 RELEASE_MACHINE_ARN = "ReleaseMachineArn"
 ENDPOINT_ROLE_ARN = "EndpointRoleArn"
+# delivery
+DEPLOY_ROLE_ARN = "DeployRoleArn"
+SMOKE_ROLE_ARN = "SmokeRoleArn"
+WATCH_ROLE_ARN = "WatchRoleArn"
 # operations
 MONITOR_FUNCTION = "MonitorFunction"
 

@@ -46,11 +46,18 @@ class SignedApi:
         """The address without `/v1`."""
         return base_url(self.api_id, self.api_stage)
 
+    def get(self, path: str) -> tuple[int, bytes]:
+        """One signed GET; returns status and body, whatever the status is."""
+        return self._send("GET", path, b"")
+
     def post(self, path: str, body: bytes) -> tuple[int, bytes]:
         """One signed POST; returns status and body, whatever the status is."""
+        return self._send("POST", path, body)
+
+    def _send(self, method: str, path: str, body: bytes) -> tuple[int, bytes]:
         url = self.base_url + path
         headers = {"content-type": "application/json", "user-agent": USER_AGENT}
-        request = AWSRequest("POST", url, data=body, headers=headers)
+        request = AWSRequest(method, url, data=body, headers=headers)
         SigV4Auth(self._keys(), "execute-api", os.environ["AWS_REGION"]).add_auth(request)
         parts = urlsplit(url)
         context = ssl.create_default_context(cafile=os.environ.get("AWS_CA_BUNDLE") or None)
@@ -58,7 +65,7 @@ class SignedApi:
             parts.hostname or "", parts.port, timeout=self.timeout_seconds, context=context
         )
         try:
-            connection.request("POST", parts.path, body, dict(request.headers.items()))
+            connection.request(method, parts.path, body, dict(request.headers.items()))
             self.certificate_ends = _end(connection)
             answer = connection.getresponse()
             return answer.status, answer.read()

@@ -31,6 +31,11 @@ def is_unreachable(error: BaseException) -> bool:
     return isinstance(error, UNREACHABLE)
 
 
+def is_denied(error: BaseException) -> bool:
+    """Whether AWS knows the credentials, and they may not do that."""
+    return isinstance(error, ClientError) and error.response.get("Error", {}).get("Code") in DENIED
+
+
 def reason(error: BaseException) -> str:
     """One sentence: what was wrong, and what to do where that is known."""
     if isinstance(error, ClientError):

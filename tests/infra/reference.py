@@ -17,7 +17,7 @@ from pathlib import Path
 import msgspec
 
 from .policies import statements
-from .synthesis import STAGES, Json, synthesise
+from .synthesis import STAGES, Json, synthesise, synthesise_delivery
 
 FILE = Path(__file__).with_name("authorization.json")
 
@@ -106,6 +106,7 @@ def named_actions() -> set[str]:
     """Every action that a template of any stage names in full."""
     with tempfile.TemporaryDirectory() as folder:
         made = [synthesise(stage, Path(folder) / stage) for stage in STAGES]
+        made.append(synthesise_delivery(Path(folder) / "delivery"))
     return {a for t in made for s in statements(t) for a in s.actions if "*" not in a}
 
 

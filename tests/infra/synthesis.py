@@ -13,13 +13,14 @@ import aws_cdk as cdk
 import msgspec
 from aws_cdk.assertions import Template
 
-from app import compose, flags
+from app import compose, compose_delivery, flags
 from infra.packaging.packages import Packages
 from infra.source import DeployedSource
 from infra.stage import CONFIGS, Stage
 
 STAGES = ("local", "dev", "prod")
 SOURCE = DeployedSource("0" * 40, "1" * 64, "2" * 64, languages=("en",))
+REPOSITORY = {"repository": "octo/stars", "repository_ids": "123/456"}
 Json = dict[str, Any]
 
 
@@ -89,6 +90,18 @@ def synthesise(label: str, folder: Path, stage: Stage | None = None) -> Template
     files = folder.glob("*.template.json")
     stacks = {path.name.partition(".")[0]: json.loads(path.read_text()) for path in files}
     return Templates(stage, dict(sorted(stacks.items())))
+
+
+def synthesise_delivery(folder: Path, **changed: str) -> Templates:
+    """The stack of workflows' roles, of prod with a repository; changed: values of `delivery`."""
+    values = msgspec.yaml.decode((CONFIGS / "prod.yaml").read_bytes())
+    values["delivery"] |= {**REPOSITORY, **changed}
+    stage = msgspec.convert({**values, "label": "prod"}, Stage)
+    app = cdk.App(context=flags(), analytics_reporting=False, outdir=str(folder))
+    compose_delivery(app, stage)
+    app.synth()
+    [path] = folder.glob("*.template.json")
+    return Templates(stage, {"Delivery": json.loads(path.read_text())})
 
 
 def with_value(label: str, path: str, value: Any) -> Stage:

@@ -83,6 +83,9 @@ TOGETHER = ("network.subnet_ids", "network.security_group_ids")
 NOT_IN_TEMPLATES = (
     *("label", "tags", "protection.termination", "protection.confirm"),
     "runtime.account_concurrency",
+    # Of the Delivery stack alone: tests/delivery tries them.
+    *(f"delivery.{name}" for name in ("repository", "repository_ids", "environment")),
+    "delivery.provider_arn",
 )
 
 
