@@ -200,7 +200,7 @@ templates: setup ## Every stage: cdk-nag, cfn-lint, Validate, policies
 ray: $(STAMPS)/ray-$(PY_VERSION) # for examples/ray_refine.py and its test, which skips without
 
 PARTS := unit infra contract model docs delivery e2e
-test: setup sdk ## Every test, or some of them (PART="unit contract", see the README)
+test: setup sdk ## Every test, or some of them (PART="unit contract")
 	@$(call note,PART) $(MAKE) --no-print-directory ray || echo "test: no Ray for this Python, its test is skipped"
 ifneq ($(filter-out $(PARTS),$(PART)),)
 	$(error no part $(filter-out $(PARTS),$(PART)): known are $(PARTS))
@@ -243,7 +243,7 @@ deploy: package ## Deploy every stack; asks before rights change (STAGE= CI=1)
 	  --outputs-file .local/outputs/$(stage).json \
 	  --import-existing-resources $(if $(call yes,CI),--require-approval never)
 
-delivery: setup ## The roles by which GitHub deploys, asks and watches, once (STAGE=)
+delivery: setup ## Once: the roles by which GitHub deploys (STAGE=)
 	@$(PYTHON) -m operate cdk --stage $(stage) deploy Delivery --context delivery=yes
 
 smoke: setup ## Ask the deployed API, and judge its answers (STAGE=)
@@ -252,7 +252,7 @@ smoke: setup ## Ask the deployed API, and judge its answers (STAGE=)
 redeploy: setup # the commit before, by a workflow whose smoke test failed
 	@$(call operate,,redeploy --stage $(stage))
 
-tag: setup # NAME= of a tag: does it fit version, changelog and main? Prints the changelog's part
+tag: setup ## Does a tag fit version, changelog and main? (NAME=)
 	@$(call operate,NAME,tag $(call quote,NAME))
 
 destroy: setup ## Empty and delete every stack (STAGE= CONFIRM=its name)
@@ -263,7 +263,7 @@ cost: package ## A month's price, by part (STAGE= REQUESTS= REVIEWS= AGAINST=)
 	  $(call given,REQUESTS,--requests-per-day) $(call given,REVIEWS,--reviews-per-month) \
 	  $(call given,AGAINST,--against))
 
-difference: package ## What a deploy would change, and cost (STAGE= AGAINST= FILE=)
+difference: package ## What a deploy would change (STAGE= AGAINST= FILE=)
 	@$(call operate,AGAINST FILE REQUESTS REVIEWS,difference --stage $(stage) \
 	  $(call given,AGAINST,--against) $(call given,FILE,--file) \
 	  $(call given,REQUESTS,--requests-per-day) $(call given,REVIEWS,--reviews-per-month))

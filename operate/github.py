@@ -112,10 +112,10 @@ def comment(run: Workflow, body: str, transport: httpx.BaseTransport | None = No
         return "the pull request is a fork's, whose token cannot write: see the run's summary"
     github = GitHub(run, transport)
     text = _marked("difference", body)
-    for found in github.pages(f"/issues/{number}/comments"):
-        if _is_ours(found, "difference"):
-            github.call("PATCH", f"/issues/comments/{found['id']}", body=text)
-            return f"comment {found['id']} was renewed"
+    for item in github.pages(f"/issues/{number}/comments"):
+        if _is_ours(item, "difference"):
+            github.call("PATCH", f"/issues/comments/{item['id']}", body=text)
+            return f"comment {item['id']} was renewed"
     made = github.call("POST", f"/issues/{number}/comments", body=text)
     return f"comment {made['id']} was written"
 
@@ -128,12 +128,12 @@ def former_commit(
     Raises InputError where there was none.
     """
     github = GitHub(run, transport)
-    for found in github.pages("/deployments", environment=environment):
-        if found["sha"] == run.commit:
+    for item in github.pages("/deployments", environment=environment):
+        if item["sha"] == run.commit:
             continue
-        states = github.pages(f"/deployments/{found['id']}/statuses")
+        states = github.pages(f"/deployments/{item['id']}/statuses")
         if any(status["state"] == "success" for status in states):
-            return str(found["sha"])
+            return str(item["sha"])
     raise InputError(
         f"environment {environment} has no earlier deployment that succeeded: there is nothing to "
         "go back to"
@@ -144,7 +144,7 @@ def _marked(name: str, body: str) -> str:
     return f"{MARK.format(name)}\n{body}"[:MAX_CHARACTERS]
 
 
-def _is_ours(found: Mapping[str, Any], name: str) -> bool:
+def _is_ours(item: Mapping[str, Any], name: str) -> bool:
     """Whether a comment or issue is a workflow's of this name; anyone can copy the mark."""
-    is_bot = (found.get("user") or {}).get("type") == "Bot"
-    return is_bot and str(found.get("body") or "").startswith(MARK.format(name))
+    is_bot = (item.get("user") or {}).get("type") == "Bot"
+    return is_bot and str(item.get("body") or "").startswith(MARK.format(name))

@@ -33,7 +33,7 @@ def smoke(deployment: Deployment) -> str:
         if attempt:
             time.sleep(WAIT_SECONDS)
         status, answer = _parsed(*api.post("/v1/ratings", json.dumps(QUESTION).encode()))
-        if status == 503 and str(answer.get("type", "")).endswith(
+        if status == 503 and answer.get("type") == type_of(
             NOT_DEPLOYED
         ):  # a first deploy: no fault
             return "the API answers, and no model is released yet"
