@@ -137,6 +137,8 @@ $(STAMPS)/tracking-$(PY_VERSION): local_cloud/tracking-requirements.txt $(UV)
 	$(call venv,$(VENVS)/tracking,local_cloud/tracking-requirements.txt,tracking)
 $(STAMPS)/notebooks-$(PY_VERSION): notebooks/requirements.txt $(UV)
 	$(call venv,$(VENVS)/notebooks,notebooks/requirements.txt,notebooks)
+$(STAMPS)/site-$(PY_VERSION): docs/requirements.txt $(UV)
+	$(call venv,$(VENVS)/site,docs/requirements.txt,site)
 $(STAMPS)/bench-$(PY_VERSION): bench/requirements.txt $(UV)
 	$(call venv,$(VENVS)/bench,bench/requirements.txt,bench)
 $(STAMPS)/workflows-$(PY_VERSION): .ci/workflows.txt $(UV)
@@ -224,6 +226,11 @@ bench: setup $(STAMPS)/bench-$(PY_VERSION) ## Ours against the usual ways: a tab
 diagrams: setup ## Draw each state machine from its definition (docs/machines/)
 	@$(PYTHON) -m infra.machines
 
+site: $(STAMPS)/site-$(PY_VERSION) ## These pages as a site in .local/site
+	@NO_MKDOCS_2_WARNING=1 $(VENVS)/site/bin/python -m mkdocs build --strict --quiet \
+	  --config-file docs/mkdocs.yml --site-dir "$(CURDIR)/.local/site"
+	@echo "site: .local/site/index.html"
+
 lock: $(UV) ## Resolve the requirements files again, with hashes (GROUP= one)
 	@"$(PY)" .ci/locks.py write $(if $(strip $(GROUP)),$(call quote,GROUP))
 
@@ -310,4 +317,4 @@ predict: setup ## A batch job (STAGE= FILE= or IN=prefix, OUT= VERSION=)
 	@$(call operate,FILE IN OUT VERSION,predict --stage $(stage) $(call given,FILE,--file) \
 	  $(call given,IN,--in) $(call given,OUT,--out) $(call given,VERSION,--version))
 
-.PHONY: cost templates help doctor ready history ask cloud notebooks sdk ray setup run status check test newcomer image bench diagrams lock package synth diff deploy destroy release rollback promote sleep wake remove refine learn drift lineage predict difference comment workflows delivery smoke redeploy tag
+.PHONY: cost templates help doctor ready history ask cloud notebooks sdk site ray setup run status check test newcomer image bench diagrams lock package synth diff deploy destroy release rollback promote sleep wake remove refine learn drift lineage predict difference comment workflows delivery smoke redeploy tag

@@ -49,6 +49,7 @@ LOCKS = (
     Lock("local_cloud/requirements.txt", "emulator", venv=".local/venvs/emulator"),
     Lock("local_cloud/tracking-requirements.txt", "tracking", venv=".local/venvs/tracking"),
     Lock("notebooks/requirements.txt", "notebooks", venv=".local/venvs/notebooks"),
+    Lock("docs/requirements.txt", "site", venv=".local/venvs/site"),
     Lock("bench/requirements.txt", "bench", venv=".local/venvs/bench"),
     Lock("examples/requirements.txt", "ray", DEV, ".local/venvs/ray"),
     Lock(".ci/workflows.txt", "workflows", venv=".local/venvs/workflows"),
