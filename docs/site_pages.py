@@ -12,7 +12,7 @@ PAGES = {
     "README.es.md": "es.md",
     "CONTRIBUTING.md": "contributing.md",
     "CHANGELOG.md": "changelog.md",
-    "SECURITY.md": "security.md",
+    "SECURITY.md": "report.md",
 }
 CODE = re.compile(r"\[([^\]]+)\]\((?:\.\./[\w./-]+|LICENSE)\)")  # files that the site does not show
 
