@@ -184,10 +184,11 @@ ask: setup ## Ask for stars (TEXT= TITLE= VERIFIED=yes EXPLAIN=1 STAGE=)
 	  $(if $(strip $(VERIFIED)),--verified $(if $(call yes,VERIFIED),yes,no)))
 
 # --- checks ---------------------------------------------------------------------------------
-check: setup workflows ## Lint, types, import contracts, locks, workflows
+check: setup workflows ## Lint, types, contracts, locks, secrets, workflows
 	@.venv/bin/ruff check .
 	@.venv/bin/ruff format --check .
 	@$(PYTHON) .ci/locks.py check
+	@$(PYTHON) .ci/leaks.py check
 	@.venv/bin/mypy
 	@.venv/bin/lint-imports --no-cache > .local/imports.txt 2>&1 || { cat .local/imports.txt; exit 1; }
 	@tail -n 3 .local/imports.txt

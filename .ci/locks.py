@@ -103,7 +103,7 @@ def problems(root: Path = ROOT) -> Iterator[str]:
         yield from _unmet(lock, pins, requirements(groups, lock.group))
         if lock.bound in read:
             yield from _apart(lock, pins, read[lock.bound])
-        if lock.venv and (installed := _installed(root / lock.venv)):
+        if lock.venv and (installed := installed_in(root / lock.venv)):
             yield from _closure(lock, pins, requirements(groups, lock.group), installed)
 
 
@@ -188,7 +188,7 @@ def _apart(lock: Lock, pins: list[Pin], others: list[Pin]) -> Iterator[str]:
                 yield f"{lock.file}: {pin.name} {pin.version}, {lock.bound} has {other} ({machine})"
 
 
-def _installed(venv: Path) -> dict[str, Distribution]:
+def installed_in(venv: Path) -> dict[str, Distribution]:
     from packaging.utils import canonicalize_name
 
     folders = [str(folder) for folder in venv.glob("lib/python*/site-packages")]
