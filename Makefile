@@ -5,7 +5,7 @@
 # A knob is what stands on make's own command line: an exported STAGE=prod deletes nothing here.
 KNOBS := STAGE VERSION DATA FORCE ONCE CI ALONE FILE IN OUT PORT TRACKING_PORT \
   TEXT TITLE VERIFIED EXPLAIN CONFIRM GROUP REQUESTS REVIEWS AGAINST \
-  FROM TO PACKAGE FROM_PROFILE TO_PROFILE START PART NAME
+  FROM TO PACKAGE FROM_PROFILE TO_PROFILE START PART NAME MODEL
 IGNORED_KNOBS := $(strip $(foreach k,$(KNOBS),$(if $(filter environment%,$(origin $k)),$k)))
 $(foreach k,$(IGNORED_KNOBS),$(eval override $k :=))
 unexport $(KNOBS)
@@ -236,6 +236,12 @@ site: $(STAMPS)/site-$(PY_VERSION) ## These pages as a site in .local/site
 lock: $(UV) ## Resolve the requirements files again, with hashes (GROUP= one)
 	@"$(PY)" .ci/locks.py write $(if $(strip $(GROUP)),$(call quote,GROUP))
 
+licences: setup ## Licences of locked packages; fails where one may not be used
+	@$(PYTHON) .ci/licences.py
+
+sbom: setup ## CycloneDX bills of app, functions, image, model (MODEL=)
+	@$(call note,MODEL) $(PYTHON) .ci/sbom.py $(call given,MODEL,--model)
+
 # --- the app on AWS, or in the local cloud (STAGE=local) -------------------------------------
 package: setup ## Build the Lambda folders into .build/lambdas/STAGE (STAGE=)
 	@$(call note,STAGE) $(PYTHON) -m infra.packaging.build --stage $(stage)
@@ -319,4 +325,4 @@ predict: setup ## A batch job (STAGE= FILE= or IN=prefix, OUT= VERSION=)
 	@$(call operate,FILE IN OUT VERSION,predict --stage $(stage) $(call given,FILE,--file) \
 	  $(call given,IN,--in) $(call given,OUT,--out) $(call given,VERSION,--version))
 
-.PHONY: cost templates help doctor ready history ask cloud notebooks sdk site ray setup run status check test newcomer image bench diagrams lock package synth diff deploy destroy release rollback promote sleep wake remove refine learn drift lineage predict difference comment workflows delivery smoke redeploy tag
+.PHONY: cost templates help doctor ready history ask cloud notebooks sdk site ray setup run status check test newcomer image bench diagrams lock package synth diff deploy destroy release rollback promote sleep wake remove refine learn drift lineage predict difference comment workflows delivery smoke redeploy tag licences sbom

@@ -17,9 +17,9 @@ from pathlib import Path
 from typing import Any
 
 import locks
-from detect_secrets import SecretsCollection
 from detect_secrets.core import baseline
 from detect_secrets.core.potential_secret import PotentialSecret
+from detect_secrets.core.secrets_collection import SecretsCollection
 from detect_secrets.settings import transient_settings
 
 BASELINE = ".secrets.baseline"

@@ -12,9 +12,10 @@ import tomllib
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from email.message import Message
 from importlib.metadata import Distribution
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import locks
 from license_expression import AND, OR, Licensing
@@ -59,11 +60,11 @@ def licence_of(found: Distribution) -> str:
     Its expression counts first, then its `License`, then its classifiers. A classifier that we do
     not know becomes a LicenseRef of its name, which nothing allows.
     """
-    about = found.metadata
-    if stated := about.get("License-Expression"):
-        return stated
+    about = cast("Message", found.metadata)
+    if stated := about["License-Expression"]:
+        return str(stated)
     # Some put the whole text there: its first line is a name, or nothing that we know.
-    first = (about.get("License") or "").strip().partition("\n")[0].strip()
+    first = str(about["License"] or "").strip().partition("\n")[0].strip()
     phrase = first.lower().removeprefix("the ")
     if phrase in PHRASES:
         return PHRASES[phrase]
@@ -73,7 +74,7 @@ def licence_of(found: Distribution) -> str:
         return _classified(about)
 
 
-def _classified(about: Any) -> str:
+def _classified(about: Message) -> str:
     names = [
         line.rpartition(" :: ")[2]
         for line in about.get_all("Classifier") or ()
