@@ -224,9 +224,11 @@ image: setup ## The training image, without Docker (root, buildah, debootstrap)
 bench: setup $(STAMPS)/bench-$(PY_VERSION) ## Ours against the usual ways: a table and a file (DATA=)
 	@$(call note,DATA) $(PYTHON) -m bench $(call given,DATA,--data)
 
-diagrams: setup ## Draw what is drawn: machines, the API's page
+diagrams: setup ## Draw machines, architecture, the API's page
 	@$(PYTHON) -m infra.machines
 	@$(PYTHON) docs/api_page.py
+	@$(MAKE) --no-print-directory synth STAGE=prod
+	@$(PYTHON) -m infra.journey cdk.out
 
 site: $(STAMPS)/site-$(PY_VERSION) ## These pages as a site in .local/site
 	@NO_MKDOCS_2_WARNING=1 $(VENVS)/site/bin/python -m mkdocs build --strict --quiet \
