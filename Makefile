@@ -269,6 +269,9 @@ smoke: setup ## Ask the deployed API, and judge its answers (STAGE=)
 redeploy: setup # the commit before, by a workflow whose smoke test failed
 	@$(call operate,,redeploy --stage $(stage))
 
+bump: setup ## The next version: number, changelog, commit, tag (VERSION=)
+	@$(call operate,VERSION,bump $(call given,VERSION,--version))
+
 tag: setup ## Does a tag fit version, changelog and main? (NAME=)
 	@$(call operate,NAME,tag $(call quote,NAME))
 
@@ -327,4 +330,4 @@ predict: setup ## A batch job (STAGE= FILE= or IN=prefix, OUT= VERSION=)
 	@$(call operate,FILE IN OUT VERSION,predict --stage $(stage) $(call given,FILE,--file) \
 	  $(call given,IN,--in) $(call given,OUT,--out) $(call given,VERSION,--version))
 
-.PHONY: cost templates help doctor ready history ask cloud notebooks sdk site ray setup run status check test newcomer image bench diagrams lock package synth diff deploy destroy release rollback promote sleep wake remove refine learn drift lineage predict difference comment workflows delivery smoke redeploy tag licences sbom
+.PHONY: cost templates help doctor ready history ask cloud notebooks sdk site ray setup run status check test newcomer image bench diagrams lock package synth diff deploy destroy release rollback promote sleep wake remove refine learn drift lineage predict difference comment workflows delivery smoke redeploy tag bump licences sbom

@@ -265,6 +265,14 @@ def tag(asked: argparse.Namespace) -> None:
     print(notes(asked.name))
 
 
+def bump(asked: argparse.Namespace) -> None:
+    """Make the next version: number, changelog, commit and tag."""
+    from operate.bump import bump as make_version
+
+    name = make_version(asked.version)
+    print(f"{name} is made here; publish it: git push --atomic origin main {name}")
+
+
 def run_cdk(asked: argparse.Namespace) -> int:
     """Run the CDK CLI with the stage in the environment."""
     place = Place(asked.stage, asked.home)
@@ -394,6 +402,8 @@ def _parser() -> argparse.ArgumentParser:
     command(smoke).add_argument("--outputs", type=Path, help="as `cdk deploy` wrote them")
     command(redeploy)
     command(tag).add_argument("name", metavar="TAG", help="v and the version, as v1.2.3")
+    one = command(bump)
+    one.add_argument("--version", default="", metavar="1.2.3", help="else as the commits ask")
     command(comment).add_argument("--file", type=Path, required=True, help="Markdown")
     one = command(cost)
     used(one)
