@@ -92,10 +92,11 @@ def again(table: pa.Table, number: int, noise: float) -> pa.Table:
     )
 
 
-def train(data: Path, out: Path, mode: str) -> dict[str, float]:
+def train(data: Path, out: Path, mode: str, seed: int = 0) -> dict[str, float]:
     """CPU seconds and peak memory of one training, and its progress on the way."""
     command = [sys.executable, "-m", "training", "train", "--data", str(data), "--out", str(out)]
-    process = subprocess.Popen([*command, "--mode", mode], cwd=ROOT)
+    command += ["--mode", mode, "--seed", str(seed)]
+    process = subprocess.Popen(command, cwd=ROOT)
     _, status, usage = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:

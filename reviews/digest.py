@@ -11,7 +11,7 @@ import msgspec
 
 DIRTY = "-dirty."
 DIGITS = 12  # of a digest, where a commit is marked
-MODEL_FORMAT = "review-stars model 4"  # raised whenever the folder that is a model changes
+MODEL_FORMAT = "review-stars model 5"  # raised whenever the folder that is a model changes
 # All of ours that a job runs: what the training image copies, and no more.
 PROGRAM = ("training", "reviews", "monitoring", "configs/model.yaml")
 

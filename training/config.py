@@ -32,12 +32,13 @@ class Space(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Spaces(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The four spaces of a review."""
+    """The spaces of a review."""
 
     text: Space
     title: Space
     first: Space
     last: Space
+    short: Space
 
 
 class ViewsSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -168,7 +168,7 @@ def spoil(columns: dict, name: str, value: object) -> dict:
         ),
         (
             lambda c: {**c, "text": [f"x{i}y" for i in range(2000)], "title": [""] * 2000},
-            "no words in common: no n-gram of (text, title, first, last|both)",
+            "no words in common: no n-gram of (text, title, first, last, short|both)",
         ),
     ],
 )
@@ -197,11 +197,11 @@ def test_wrong_labels_cost_figures_but_not_the_model(
 
 
 FEWER_VIEWS = [
-    ({"title": ""}, ["text", "first", "last"], {}),
-    ({"title": ""}, ["text", "first", "last"], {"mode": "streaming"}),
+    ({"title": ""}, ["text", "first", "last", "short"], {}),
+    ({"title": ""}, ["text", "first", "last", "short"], {"mode": "streaming"}),
     ({"title": ""}, ["both"], {"family": "plain"}),
-    ({"text": ""}, ["title"], {}),
-    ({"text": ""}, ["title"], {"mode": "streaming"}),
+    ({"text": ""}, ["title", "short"], {}),
+    ({"text": ""}, ["title", "short"], {"mode": "streaming"}),
 ]
 
 

@@ -12,6 +12,7 @@ from itertools import pairwise
 import numpy as np
 
 from training.features.tokens import COUNTS, LETTER, FloatArray, keys_of, plain_tokens
+from training.features.views import SHORT_TOKENS
 from training.model.artefact import ModelParts
 from training.model.scorer import Classifiers, Stack
 
@@ -29,7 +30,7 @@ def probabilities(
     """(n, 5) P(1..5) of cleaned reviews. verified: 1, 0, -1 (not said)."""
     words = [(plain_tokens(a), plain_tokens(b)) for a, b in zip(titles, texts, strict=True)]
     scores = [
-        _scores(parts, classifiers, [_view(name, a, b, parts.edge_tokens) for a, b in words])
+        _scores(parts, classifiers, [_view(name, a, b, parts) for a, b in words])
         for name, classifiers in parts.classifiers.items()
     ]
     counts = np.array([_counts(a, b) for a, b in zip(titles, texts, strict=True)])
@@ -61,12 +62,16 @@ def _knows(parts: ModelParts) -> Callable[[str], bool]:
     return knows
 
 
-def _view(name: str, title: list[str], text: list[str], edge_tokens: int) -> list[list[str]]:
+def _view(name: str, title: list[str], text: list[str], parts: ModelParts) -> list[list[str]]:
     """The stretches of a review that a view reads; no n-gram crosses from one to the next."""
-    most = min(edge_tokens, len(text))
+    most = min(parts.edge_tokens, len(text))
     stops = [i for i, token in enumerate(text) if token[0] in "!?."]
     if name == "both":
         return [title, text]
+    if name == "short":
+        fields = {"title": title, "text": text}
+        stretches = [tokens for field, tokens in fields.items() if field in parts.classifiers]
+        return stretches if sum(map(len, stretches)) <= SHORT_TOKENS else []
     if name == "title":
         return [title]
     if name == "first":
@@ -96,7 +101,9 @@ def _scores(
     weighting = TfidfTransformer(sublinear_tf=True)
     weighting.idf_ = classifiers.idf.astype(np.float64)
     features = weighting.transform(counts.astype(np.float64))
-    scores: FloatArray = features @ classifiers.weights.astype(np.float64) + classifiers.bias
+    scores: FloatArray = features @ classifiers.weights.astype(np.float64)
+    has_ngrams = np.diff(features.indptr) > 0  # (n,)
+    scores += np.where(has_ngrams[:, None] | (parts.stack is None), classifiers.bias, 0)
     return scores
 
 

@@ -86,6 +86,7 @@ class Learner:
         seen = rows.folds(self.folds)[:, None] != self.excluded_fold  # (n, width)
         error = 1.0 / (1.0 + np.exp(-scores)) - above  # (v, n, width), slope of the log loss
         error *= (seen * row_weights[:, None]).astype(np.float32)
+        error *= _has_ngrams(x, n)
         self._step(x, error.reshape(views * n, -1))
         slope = error.sum(axis=1)  # (v, width)
         self.bias_squares += slope[:, :L] ** 2
@@ -119,6 +120,7 @@ class Learner:
         """(n, views * L) scores of rows by the classifiers that never saw their fold."""
         n, views = len(folds), self.views
         scores = (batch.matrix @ self.weights).reshape(views, n, -1) + self.bias[:, None, :]
+        scores *= _has_ngrams(batch.matrix, n)
         columns = L * (1 + folds)[:, None] + np.arange(L)  # (n, L)
         out = np.take_along_axis(scores, columns[None, :, :], axis=2)  # (v, n, L)
         found: FloatArray = out.transpose(1, 0, 2).reshape(n, -1).astype(np.float64)
@@ -135,3 +137,9 @@ class Learner:
             )
             for i, (view, (ngrams, idf)) in enumerate(self.features.chosen.items())
         }
+
+
+def _has_ngrams(x: Matrix, n: int) -> NDArray[np.bool_]:
+    """(v, n, 1) whether a row has n-grams in a view: it neither teaches nor scores without."""
+    has: NDArray[np.bool_] = (np.diff(x.indptr) > 0).reshape(-1, n, 1)
+    return has

@@ -42,11 +42,13 @@ def _fit_view(
     matrix: Matrix, examples: Examples, c: float, settings: ViewsSettings, seed: int
 ) -> tuple[FloatArray, Float32Array, Float32Array]:
     """(n, 4) out-of-fold scores, and (m, 4) weights and (4,) bias of a fit on all rows."""
-    learned = examples.row_weights > 0
+    has_ngrams = np.diff(matrix.indptr) > 0  # (n,): a row without scores 0, see `scorer.Scorer`
+    learned = (examples.row_weights > 0) & has_ngrams
     scores = np.zeros((matrix.shape[0], len(LEVELS)))
     for fold in np.unique(examples.folds):
-        out = examples.folds == fold
-        weights, bias = _fit_levels(matrix, examples, learned & ~out, c, settings, seed)
+        is_out = examples.folds == fold
+        weights, bias = _fit_levels(matrix, examples, learned & ~is_out, c, settings, seed)
+        out = is_out & has_ngrams
         scores[out] = matrix[out] @ weights.astype(np.float64) + bias
     return scores, *_fit_levels(matrix, examples, learned, c, settings, seed)
 
@@ -66,6 +68,8 @@ def _fit_levels(
     unscaled = x.data
     weights = np.zeros((x.shape[1], len(LEVELS)), np.float32)
     bias = np.zeros(len(LEVELS), np.float32)
+    if not len(ratings):  # a fold that alone has such rows
+        return weights, bias
     for i, level in enumerate(LEVELS):
         above = ratings > level
         if above.all() or not above.any():  # this level never occurs: as sure as the rows allow

@@ -12,7 +12,7 @@ import numpy as np
 
 from reviews.verified import NOT_SAID
 from training.features.tokens import COUNTS, FloatArray, Tokens, tokenise
-from training.features.views import FIELD, known_words, numbers, occurrences
+from training.features.views import BOTH, known_words, numbers, occurrences
 from training.model.scorer import Scorer
 
 CONSTANT = "constant"
@@ -53,7 +53,7 @@ def explain(
     for view, ngram, part in zip(
         weighed.segment.tolist(), weighed.ngram.tolist(), pull.sum(axis=1).tolist(), strict=True
     ):
-        parts[FIELD[scorer.views[view]], spelled[view, ngram]] += part
+        parts[spelled[view, ngram]] += part
     for name, part in zip(COUNTS, counted.tolist(), strict=True):
         if part:
             parts[name, ""] += part
@@ -81,15 +81,19 @@ def _slopes(
     return slopes[:width], slopes[width : width + c] * counts[0], logit
 
 
-def _spell(scorer: Scorer, tokens: Tokens) -> dict[tuple[int, int], str]:
-    """How the n-grams of one review are spelled, by segment and number."""
+def _spell(scorer: Scorer, tokens: Tokens) -> dict[tuple[int, int], tuple[str, str]]:
+    """Where each n-gram of one review stands first, and its spelling, by segment and number."""
     t = len(tokens.hash)
     segment, place = occurrences(tokens, scorer.views, scorer.edge_tokens)
     number = numbers(tokens, scorer.lookup).take(place)
-    found: dict[tuple[int, int], str] = {}
+    title_tokens = int(tokens.offsets[1])
+    found: dict[tuple[int, int], tuple[str, str]] = {}
     for key, at in zip(
         zip(segment.tolist(), number.tolist(), strict=True), place.tolist(), strict=True
     ):
         if key not in found and key[1] >= 0:
-            found[key] = tokens.spell(at, 1) if at < t else tokens.spell(at - t, 2)
+            token, length = (at, 1) if at < t else (at - t, 2)
+            field = "title" if token < title_tokens else "text"
+            is_plain = scorer.views == BOTH
+            found[key] = ("both" if is_plain else field, tokens.spell(token, length))
     return found

@@ -106,9 +106,11 @@ class Weighed(NamedTuple):
 class Scorer:
     """A model's arithmetic: views, their classifiers, and the stack over them.
 
-    Without a stack the scores of the one view are the logits. base_rates: (5,) shares of the
-    training rows, the answer to a review without a known word. reads_verified: whether the training
-    rows said if a purchase was verified. verified_weights: (2, 5) of the flags, without a stack.
+    Without a stack the scores of the one view are the logits. Under a stack a view without n-grams
+    scores 0: its bias differs from fold to fold, and would say nothing else. base_rates: (5,)
+    shares of the training rows, the answer to a review without a known word. reads_verified:
+    whether the training rows said if a purchase was verified. verified_weights: (2, 5) of the
+    flags, without a stack.
     """
 
     def __init__(
@@ -158,8 +160,12 @@ class Scorer:
     def scores(self, weighed: Weighed, n: int) -> FloatArray:
         """(n, views * h) scores, view by view."""
         parts = weighed.value[:, None] * self.weights.take(weighed.feature, axis=0)  # (m, h)
-        scores = sum_segments(parts, weighed.segment, n * len(self.views))  # (views * n, h)
-        scores = scores.reshape(len(self.views), n, -1) + self.bias[:, None, :]  # (views, n, h)
+        segments = n * len(self.views)
+        scores = sum_segments(parts, weighed.segment, segments)  # (views * n, h)
+        bias = self.bias.repeat(n, axis=0)  # (views * n, h)
+        if self.stack is not None:
+            bias *= np.bincount(weighed.segment, minlength=segments)[:, None] > 0
+        scores = (scores + bias).reshape(len(self.views), n, -1)  # (views, n, h)
         return scores.transpose(1, 0, 2).reshape(n, -1)
 
     def logits(

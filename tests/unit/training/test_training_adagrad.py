@@ -117,11 +117,11 @@ def test_the_classifiers_score_as_the_scorer_and_the_plain_pipeline_do(learner: 
     nothing = Projection(np.zeros(0, np.int32), np.zeros((0, 2), np.float32))
     seen, rates = np.full(SIZE // 8, 255, np.uint8), np.full(5, 0.2)
     parts = ModelParts([], BITS, classifiers, None, nothing, 40, rates, seen)
-    batch = learner.features.count(rows)
-    own = (batch.matrix @ learner.weights[:, :4]).reshape(4, 40, 4) + learner.bias[:, None, :4]
+    batch, v = learner.features.count(rows), len(VIEWS)
+    own = (batch.matrix @ learner.weights[:, :4]).reshape(v, 40, 4) + learner.bias[:, None, :4]
     scorer = parts.scorer()
     scores = scorer.scores(batch_of(scorer, rows), 40)
-    assert scores == pytest.approx(own.transpose(1, 0, 2).reshape(40, 16), abs=1e-4)
+    assert scores == pytest.approx(own.transpose(1, 0, 2).reshape(40, 4 * v), abs=1e-4)
     alone = ModelParts([], BITS, {"text": classifiers["text"]}, None, nothing, 40, rates[:4], seen)
     slow = reference.probabilities(alone, ["it"] * 40, rows.text)  # a known word in each
     assert softmax(scores[:, :4]) == pytest.approx(slow, abs=1e-6)

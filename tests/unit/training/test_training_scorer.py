@@ -45,14 +45,15 @@ def test_the_constant_is_what_the_model_says_of_nothing_else(parts, reviews):
     scorer = parts.scorer()
     title, text = reviews[0][4], reviews[1][4]
     tokens = tokenise([title], [text])
-    scores = scorer.scores(scorer.weigh(scorer.count(tokens), 1), 1)
-    inputs = scorer.stack.inputs(scores, tokens.counts)[0]
+    weighed = scorer.weigh(scorer.count(tokens), 1)
+    inputs = scorer.stack.inputs(scorer.scores(weighed, 1), tokens.counts)[0]
     constant = np.zeros(5)
     slopes = scorer.stack.slopes(inputs)
     for net in parts.stack.nets:
         alive = inputs @ net.inner + net.inner_bias > 0
         constant += ((alive * net.inner_bias) @ net.outer + net.outer_bias) / 2
-    start = np.concatenate((scorer.bias.ravel(), np.zeros(tokens.counts.shape[1])))
+    bias = scorer.bias * np.isin(np.arange(len(scorer.views)), weighed.segment)[:, None]
+    start = np.concatenate((bias.ravel(), np.zeros(tokens.counts.shape[1])))
     constant += ((start - scorer.stack.mean) / scorer.stack.scale) @ slopes
     clipped = np.abs(inputs) >= scorer.stack.clip
     assert not clipped.any()
@@ -74,3 +75,13 @@ def test_segments_without_parts_are_nought():
 
 def test_softmax_survives_large_logits():
     assert softmax(np.array([[1e4, 0, 0, 0, -1e4]])).tolist() == [[1, 0, 0, 0, 0]]
+
+
+def test_a_view_without_n_grams_scores_nought(parts):
+    scorer = parts.scorer()
+    tokens = tokenise([""], ["good"])
+    scores = scorer.scores(scorer.weigh(scorer.count(tokens), 1), 1).reshape(len(scorer.views), -1)
+    title = scorer.views.index("title")
+    assert scores[title].tolist() == [0] * 4
+    assert scorer.bias[title].any()
+    assert scores[scorer.views.index("text")].any()

@@ -7,7 +7,15 @@ import numpy as np
 import pytest
 
 from training.features.tokens import keys_of, plain_tokens, tokenise
-from training.features.views import VIEWS, HashBuckets, Table, count, occurrences, unknown_share
+from training.features.views import (
+    SHORT_TOKENS,
+    VIEWS,
+    HashBuckets,
+    Table,
+    count,
+    occurrences,
+    unknown_share,
+)
 
 KNOWN = ["good", "bad", ".", "it", "it is", "is good", "good .", "!", "ok"]
 
@@ -52,9 +60,26 @@ def test_titles_and_texts_are_counted_apart():
 
 
 def test_no_bigram_crosses_from_title_to_text_or_to_the_next_review():
-    found = counted(["it", "it"], ["is good", "is good"], views=("both",))
-    assert "it is" not in found["both", 0]
-    assert found["both", 0]["is good"] == 1
+    for view, views in (("both", ("both",)), ("short", VIEWS)):
+        found = counted(["it", "it"], ["is good", "is good"], views=views)
+        assert "it is" not in found[view, 0]
+        assert found[view, 0] == known_in(["it"]) + known_in(["is", "good"])
+        assert found[view, 1] == found[view, 0]
+
+
+def test_only_few_words_are_in_the_short_view():
+    few = "good " * (SHORT_TOKENS - 1)
+    found = counted(["it", "it", "it"], [few, f"{few} bad", "bad"])
+    assert found["short", 0] == known_in(["it"]) + known_in(few.split())
+    assert ("short", 1) not in found
+    assert found["short", 2] == Counter(it=1, bad=1)
+
+
+def test_the_short_view_reads_no_field_that_has_no_view():
+    many = "good " * (SHORT_TOKENS + 1)
+    found = counted(["it", many], ["is good", "it"], views=("text", "first", "last", "short"))
+    assert found["short", 0] == known_in(["is", "good"])
+    assert found["short", 1] == known_in(["it"])
 
 
 @pytest.mark.parametrize(
