@@ -15,17 +15,19 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from lambdas.contract import names
+
 Json = dict[str, Any]
 OUT = Path("docs/architecture.md")
-NAMED = {  # by type: the property that names it, and how mermaid draws it
-    "AWS::S3::Bucket": ("BucketName", "[({})]"),
-    "AWS::Lambda::Function": ("FunctionName", "[{}]"),
-    "AWS::StepFunctions::StateMachine": ("StateMachineName", "[[{}]]"),
-    "AWS::SageMaker::Pipeline": ("PipelineName", "[[{}]]"),
-    "AWS::SageMaker::Endpoint": ("EndpointName", "([{}])"),
-    "AWS::KinesisFirehose::DeliveryStream": ("DeliveryStreamName", "[/{}/]"),
-    "AWS::SNS::Topic": ("TopicName", "{{{{{}}}}}"),
-    "AWS::ApiGateway::RestApi": ("Name", "([{}])"),
+SHAPES = {  # by type, as mermaid draws it
+    "AWS::S3::Bucket": "[({})]",
+    "AWS::Lambda::Function": "[{}]",
+    "AWS::StepFunctions::StateMachine": "[[{}]]",
+    "AWS::SageMaker::Pipeline": "[[{}]]",
+    "AWS::SageMaker::Endpoint": "([{}])",
+    "AWS::KinesisFirehose::DeliveryStream": "[/{}/]",
+    "AWS::SNS::Topic": "{{{{{}}}}}",
+    "AWS::ApiGateway::RestApi": "([{}])",
 }
 SERVICES = {  # the ARN's service and resource type of what a statement may reach
     "s3": "AWS::S3::Bucket", "lambda": "AWS::Lambda::Function",
@@ -94,15 +96,15 @@ def _folded(edges: set[Edge], nodes: Mapping[str, Node]) -> list[Edge]:
 
 
 def _box(node: Node) -> str:
-    return f"        {node.logical}" + NAMED[node.kind][1].format(f'"{node.name}"')
+    return f"        {node.logical}" + SHAPES[node.kind].format(f'"{node.name}"')
 
 
 def _nodes(stacks: Mapping[str, Json], prefix: str) -> Iterator[Node]:
     for stack, template in sorted(stacks.items()):
         for logical, body in template["Resources"].items():
-            if (kind := body["Type"]) in NAMED:
+            if (kind := body["Type"]) in SHAPES:
                 properties = body["Properties"]
-                physical = _text(properties.get(NAMED[kind][0], ""))
+                physical = _text(properties.get(f"{kind.rpartition('::')[2]}Name", ""))
                 short = re.sub(r"-\d{12}-[a-z]{2}-[a-z]+-\d$", "", physical.removeprefix(prefix))
                 if kind == "AWS::Lambda::Function":  # lambdas.release.golden.handler
                     short = _text(properties.get("Handler", logical)).split(".")[-2]
@@ -161,7 +163,7 @@ def _roles(stacks: Mapping[str, Json], nodes: Mapping[str, Node]) -> Iterator[Ed
 
 def _allowed(owner: str, statement: Json, nodes: Mapping[str, Node]) -> Iterator[Edge]:
     for action in _listed(statement["Action"]):
-        if action == "events:PutEvents":
+        if action.startswith("events:"):
             yield Edge(owner, "the_bus", "tells")
         if action not in DOES:
             continue
@@ -265,14 +267,14 @@ def main() -> int:
     """Draw the stage whose templates lie in a folder."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("folder", type=Path, help="of `make synth`: cdk.out")
-    parser.add_argument("--prefix", default="review-stars-prod")
+    parser.add_argument("--stage", default="prod")
     parser.add_argument("--out", type=Path, default=OUT)
     asked = parser.parse_args()
     stacks = {
         path.name.partition(".")[0]: json.loads(path.read_text())
         for path in asked.folder.glob("*.template.json")
     }
-    asked.out.write_text(page(stacks, asked.prefix))
+    asked.out.write_text(page(stacks, names.name(asked.stage)))
     return 0
 
 

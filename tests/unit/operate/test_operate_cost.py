@@ -130,7 +130,7 @@ def test_a_folder_without_templates_is_named(tmp_path: Path) -> None:
 @pytest.mark.parametrize("source", ["no-such-commit", "--help"])
 def test_what_is_neither_folder_nor_commit_is_refused(source: str) -> None:
     with (
-        pytest.raises(InputError, match="neither a folder of templates nor a commit"),
+        pytest.raises(InputError, match="is no commit of this clone"),
         assembly_of(Place("prod"), source),
     ):
         pass
