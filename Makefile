@@ -266,6 +266,21 @@ delivery: setup ## Once: the roles by which GitHub deploys (STAGE=)
 smoke: setup ## Ask the deployed API, and judge its answers (STAGE=)
 	@$(call operate,,smoke --stage $(stage))
 
+watch: setup $(STAMPS)/workflows-$(PY_VERSION) ## One look at a stage: what needs a person (STAGE= FILE=)
+	@$(call operate,FILE,watch --stage $(stage) --audit $(call given,FILE,--file))
+
+issue: setup # FILE= of watch: opens, renews or closes a stage's one issue, in a workflow
+	@$(call operate,FILE,issue $(call given,FILE,--file))
+
+publish: setup # NAME= of a tag: a release on GitHub of it, with the archive in dist/
+	@$(call operate,NAME,tag $(call quote,NAME)) > .local/notes.md
+	@gh release create $(call quote,NAME) --verify-tag --title $(call quote,NAME) --notes-file .local/notes.md dist/*
+
+dist: setup # NAME= of a tag: its files as an archive in dist/, the same bytes each time
+	@rm -rf dist && mkdir dist
+	@git archive --prefix=review-stars/ --output dist/review-stars-$(call quote,NAME).tar.gz $(call quote,NAME)
+	@cd dist && sha256sum -- *.tar.gz > SHA256SUMS
+
 redeploy: setup # the commit before, by a workflow whose smoke test failed
 	@$(call operate,,redeploy --stage $(stage))
 
@@ -330,4 +345,4 @@ predict: setup ## A batch job (STAGE= FILE= or IN=prefix, OUT= VERSION=)
 	@$(call operate,FILE IN OUT VERSION,predict --stage $(stage) $(call given,FILE,--file) \
 	  $(call given,IN,--in) $(call given,OUT,--out) $(call given,VERSION,--version))
 
-.PHONY: cost templates help doctor ready history ask cloud notebooks sdk site ray setup run status check test newcomer image bench diagrams lock package synth diff deploy destroy release rollback promote sleep wake remove refine learn drift lineage predict difference comment workflows delivery smoke redeploy tag bump licences sbom
+.PHONY: cost templates help doctor ready history ask cloud notebooks sdk site ray setup run status check test newcomer image bench diagrams lock package synth diff deploy destroy release rollback promote sleep wake remove refine learn drift lineage predict difference comment workflows delivery smoke redeploy tag bump licences sbom watch issue publish dist

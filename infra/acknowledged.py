@@ -182,9 +182,14 @@ WILDCARDS = (
         actions=("kms:Decrypt",),
     ),
     Wildcard(
-        r"arn:aws:(cloudwatch|sqs):[^*]+:(alarm:)?review-stars-[^/*]+-\*",
-        "alarms and queues of one stage, which only this prefix names",
-        actions=("cloudwatch:DescribeAlarms", "sqs:GetQueueAttributes", "sqs:GetQueueUrl"),
+        r"arn:aws:sqs:[^*]+:review-stars-[^/*]+-\*",
+        "queues of one stage, which only this prefix names",
+        actions=("sqs:GetQueueAttributes",),
+    ),
+    Wildcard(
+        r"\*",
+        "CloudWatch shows composite alarms to nobody who may see only some; SQS lists all queues",
+        actions=("cloudwatch:DescribeAlarms", "sqs:ListQueues"),
     ),
     Wildcard(
         r"arn:aws:execute-api:[^*]+/\*/v1/\*",

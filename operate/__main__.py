@@ -258,6 +258,28 @@ def redeploy(asked: argparse.Namespace) -> int:
     return go_back(place, commit)
 
 
+def watch(asked: argparse.Namespace) -> None:
+    """Look once at a stage: drift, alarms, queues, cost, packages; says what needs a person."""
+    from datetime import UTC, datetime
+
+    from operate.watch import look, render, to_json
+
+    now = datetime.now(UTC)
+    findings = look(_deployed(asked), now, audit=asked.audit)
+    print(render(asked.stage, findings, now))
+    if asked.file:
+        asked.file.write_text(to_json(asked.stage, findings, now), encoding="utf-8")
+
+
+def issue(asked: argparse.Namespace) -> None:
+    """Open, renew or close the one issue of a stage by what `watch` has found."""
+    from operate import github
+
+    look = json.loads(asked.file.read_bytes())
+    run = github.Workflow.read()
+    print(github.issue(run, look["stage"], look["text"], well=look["well"]))
+
+
 def tag(asked: argparse.Namespace) -> None:
     """Hold a tag against version, changelog and main, and print its part of the changelog."""
     from operate.tags import notes
@@ -401,6 +423,10 @@ def _parser() -> argparse.ArgumentParser:
     one.set_defaults(when_stopped="nothing was changed")
     command(smoke).add_argument("--outputs", type=Path, help="as `cdk deploy` wrote them")
     command(redeploy)
+    one = command(watch)
+    one.add_argument("--audit", action="store_true", help="known vulnerabilities, too")
+    one.add_argument("--file", type=Path, help="JSON for `operate issue`")
+    command(issue).add_argument("--file", type=Path, required=True, help="of `operate watch`")
     command(tag).add_argument("name", metavar="TAG", help="v and the version, as v1.2.3")
     one = command(bump)
     one.add_argument("--version", default="", metavar="1.2.3", help="else as the commits ask")

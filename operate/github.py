@@ -120,6 +120,32 @@ def comment(run: Workflow, body: str, transport: httpx.BaseTransport | None = No
     return f"comment {made['id']} was written"
 
 
+def issue(
+    run: Workflow,
+    stage: str,
+    text: str,
+    *,
+    well: bool,
+    transport: httpx.BaseTransport | None = None,
+) -> str:
+    """Keep one open issue of a stage while something needs a person; close it when all is well."""
+    github, name = GitHub(run, transport), f"watch {stage}"
+    found = next((i for i in github.pages("/issues", state="open") if _is_ours(i, name)), None)
+    if found is None and well:
+        return f"stage {stage} is well, and no issue is open"
+    body = _marked(name, text)
+    if found is None:
+        made = github.call("POST", "/issues", title=f"Stage {stage} needs a look", body=body)
+        return f"issue {made['number']} was opened"
+    number = found["number"]
+    if not well:
+        github.call("PATCH", f"/issues/{number}", body=body)
+        return f"issue {number} was renewed"
+    github.call("POST", f"/issues/{number}/comments", body=text)
+    github.call("PATCH", f"/issues/{number}", body=body, state="closed")
+    return f"issue {number} was closed: stage {stage} is well again"
+
+
 def former_commit(
     run: Workflow, environment: str, transport: httpx.BaseTransport | None = None
 ) -> str:

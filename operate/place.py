@@ -16,6 +16,7 @@ from operate.errors import InputError, OperateError
 
 LOCAL = "local"
 HOME = Path(".local")
+VENVS = HOME / "venvs"
 # A foreign interpreter's settings, which would reach the Python that CDK starts.
 FOREIGN = ("PYTHONPATH", "PYTHONHOME", "NODE_OPTIONS", "VIRTUAL_ENV")
 

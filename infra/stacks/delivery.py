@@ -85,10 +85,8 @@ def _may_look(stage: Stage) -> Iterator[iam.PolicyStatement]:
     prefix = keys.anything(keys.MONITORING)
     yield allow(["cloudformation:DescribeStacks"], *stacks)
     yield allow(["ssm:GetParameter"], stage.arn("ssm", f"parameter{stage.live_parameter}"))
-    yield allow(["cloudwatch:DescribeAlarms"], stage.arn("cloudwatch", f"alarm:{stage.name()}-*"))
-    yield allow(
-        ["sqs:GetQueueAttributes", "sqs:GetQueueUrl"], stage.arn("sqs", f"{stage.name()}-*")
-    )
+    yield allow(["cloudwatch:DescribeAlarms", "sqs:ListQueues"], "*")
+    yield allow(["sqs:GetQueueAttributes"], stage.arn("sqs", f"{stage.name()}-*"))
     yield allow(["s3:ListBucket"], reports, conditions={"StringLike": {"s3:prefix": [prefix]}})
     yield allow(["s3:GetObject"], f"{reports}/{prefix}")
     alias = {"ForAnyValue:StringEquals": {"kms:ResourceAliases": f"alias/{stage.name('data')}"}}

@@ -38,6 +38,7 @@ CARD = "model_card.json"
 CARD_PAGE = "model_card.md"
 BASELINE = "baseline/"
 TRACKING_FILE = "tracking.json"
+DRIFT_FILE = "drift.json"  # of each drift check, below MONITORING
 DATASET_FILE = "dataset.json"
 MANIFEST_FILE = "manifest.json"
 PROMOTION_FILE = "promotion.json"  # of a run under PROMOTED: whence, by whom, with which digests

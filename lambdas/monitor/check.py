@@ -109,7 +109,7 @@ def _write(outcome: CheckOutcome, until: datetime) -> str:
     """Write drift.json and report.html and return the address of the report."""
     folder = f"{keys.MONITORING}{until:%Y%m%dT%H%M%SZ}"
     content = msgspec.json.format(msgspec.json.encode(outcome.to_mapping()), indent=1)
-    _put(f"{folder}/drift.json", content)
+    _put(f"{folder}/{keys.DRIFT_FILE}", content)
     _put(f"{folder}/{keys.REPORT}", outcome.page.encode(), "text/html; charset=utf-8")
     return f"s3://{settings.observations_bucket}/{folder}/{keys.REPORT}"
 

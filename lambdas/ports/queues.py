@@ -28,6 +28,20 @@ def receive_all(url: str) -> list[Message]:
             return found
 
 
+def depths(prefix: str) -> dict[str, int]:
+    """Messages that wait in the queues whose names begin so, by name."""
+    sqs = client("sqs")
+    pages = sqs.get_paginator("list_queues").paginate(QueueNamePrefix=prefix)
+    urls = [url for page in pages for url in page.get("QueueUrls", [])]
+    wanted = "ApproximateNumberOfMessages"
+    return {
+        url.rsplit("/", 1)[-1]: int(
+            sqs.get_queue_attributes(QueueUrl=url, AttributeNames=[wanted])["Attributes"][wanted]
+        )
+        for url in urls
+    }
+
+
 def delete(url: str, receipt: str) -> None:
     """Take a message off the queue for good."""
     client("sqs").delete_message(QueueUrl=url, ReceiptHandle=receipt)

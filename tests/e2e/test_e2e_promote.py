@@ -162,3 +162,17 @@ def test_it_is_released_there_and_leads_back_to_where_it_was_trained(twin: Twin)
     answer = json.loads(twin.operate("ask", "--text", "It stopped working after two days."))
     assert answer["model_version"] == "1"
     assert json.loads(twin.operate("drift"))["verdict"] == "insufficient"
+
+
+def test_a_look_at_the_stage_and_its_smoke_test_tell_how_it_stands(twin: Twin) -> None:
+    outputs = twin.tree / ".local" / "outputs" / f"{STAGE}.json"
+    words = ("deploy", "--all", "--require-approval", "never", "--outputs-file", str(outputs))
+    twin.operate("cdk", *words)
+    assert "version 1 answers: " in twin.operate("smoke")
+    said = twin.operate("watch", "--file", "look.json")
+    assert "version 1 is live" in said
+    found = json.loads((twin.tree / "look.json").read_text())
+    looked = {finding["name"]: finding["well"] for finding in found["findings"]}
+    assert looked["drift"] is looked["queues"] is looked["model"] is True
+    assert looked["packages"] is False  # a copy without history, which it says
+    assert found["well"] is False

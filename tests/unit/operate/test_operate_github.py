@@ -137,3 +137,47 @@ def test_outside_a_workflow_it_says_so(tmp_path: Path) -> None:
     path.write_text(json.dumps(event()))
     variables = {"GITHUB_REPOSITORY": REPOSITORY, "GITHUB_EVENT_PATH": str(path)}
     assert Workflow.read(variables).event["pull_request"]["number"] == 7
+
+
+def test_an_issue_is_opened_renewed_and_closed_and_never_a_second_one() -> None:
+    there = Pretended()
+    there.add("of a person", kind="User")
+    transport = httpx.MockTransport(there)
+
+    def say(stage: str, *, well: bool) -> str:
+        return github.issue(run(), stage, "text", well=well, transport=transport)
+
+    assert say("prod", well=True) == "stage prod is well, and no issue is open"
+    assert say("prod", well=False) == "issue 2 was opened"
+    assert say("prod", well=False) == "issue 2 was renewed"
+    assert say("dev", well=False) == "issue 3 was opened"
+    assert say("prod", well=True) == "issue 2 was closed: stage prod is well again"
+    assert [item["state"] for item in there.items.values()][:3] == ["open", "closed", "open"]
+    assert say("prod", well=False).endswith("was opened")
+
+
+@pytest.mark.parametrize(
+    ("states", "former"),
+    [
+        ({"new": ["success"], "b": ["failure"], "c": ["inactive", "success"]}, "c"),
+        ({"new": ["in_progress"], "b": ["success"], "c": ["success"]}, "b"),
+    ],
+)
+def test_the_former_commit_is_the_last_other_one_that_was_deployed(
+    states: dict[str, list[str]], former: str
+) -> None:
+    def answer(request: httpx.Request) -> httpx.Response:
+        path = request.url.path.split("/")
+        if path[-1] == "deployments":
+            assert request.url.params["environment"] == "prod"
+            return httpx.Response(200, json=[{"id": s, "sha": s} for s in states])
+        return httpx.Response(200, json=[{"state": state} for state in states[path[-2]]])
+
+    transport = httpx.MockTransport(answer)
+    assert github.former_commit(run(commit="new"), "prod", transport) == former
+
+
+def test_a_first_deploy_has_nothing_to_go_back_to() -> None:
+    transport = httpx.MockTransport(lambda request: httpx.Response(200, json=[]))
+    with pytest.raises(InputError, match="prod has no earlier deployment that succeeded"):
+        github.former_commit(run(commit="new"), "prod", transport)
