@@ -130,14 +130,14 @@ def issue(
 ) -> str:
     """Keep one open issue of a stage while something needs a person; close it when all is well."""
     github, name = GitHub(run, transport), f"watch {stage}"
-    found = next((i for i in github.pages("/issues", state="open") if _is_ours(i, name)), None)
-    if found is None and well:
+    kept = next((i for i in github.pages("/issues", state="open") if _is_ours(i, name)), None)
+    if kept is None and well:
         return f"stage {stage} is well, and no issue is open"
     body = _marked(name, text)
-    if found is None:
+    if kept is None:
         made = github.call("POST", "/issues", title=f"Stage {stage} needs a look", body=body)
         return f"issue {made['number']} was opened"
-    number = found["number"]
+    number = kept["number"]
     if not well:
         github.call("PATCH", f"/issues/{number}", body=body)
         return f"issue {number} was renewed"
