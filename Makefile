@@ -276,10 +276,10 @@ publish: setup # NAME= of a tag: a release on GitHub of it, with the archive in 
 	@$(call operate,NAME,tag $(call quote,NAME)) > .local/notes.md
 	@gh release create $(call quote,NAME) --verify-tag --title $(call quote,NAME) --notes-file .local/notes.md dist/*
 
-dist: setup # NAME= of a tag: its files as an archive in dist/, the same bytes each time
-	@rm -rf dist && mkdir dist
+dist: sbom # NAME= of a tag: its files as an archive in dist/, with the bills of materials
+	@rm -rf dist && mkdir dist && cp .local/sbom/*.json dist/
 	@git archive --prefix=review-stars/ --output dist/review-stars-$(call quote,NAME).tar.gz $(call quote,NAME)
-	@cd dist && sha256sum -- *.tar.gz > SHA256SUMS
+	@cd dist && sha256sum -- * > SHA256SUMS
 
 redeploy: setup # the commit before, by a workflow whose smoke test failed
 	@$(call operate,,redeploy --stage $(stage))
