@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,7 +10,7 @@ import pytest
 from infra.acknowledged import FUNCTION_NETWORK, JOB_NETWORK, WILDCARDS
 
 from . import sweeps
-from .synthesis import Json, Templates
+from .synthesis import Json, Templates, synthesise_delivery
 
 OF_A_NETWORK = (FUNCTION_NETWORK, JOB_NETWORK)  # no stage names one: test_infra_network.py
 POLICY, ROLE, KEY = "AWS::IAM::Policy", "AWS::IAM::Role", "AWS::KMS::Key"
@@ -88,8 +89,9 @@ def test_a_reason_holds_for_its_own_actions_alone(prod: Templates) -> None:
     assert sweeps.open_resources(added) == ["Preprocessing/Added: *"]
 
 
-def test_every_written_reason_is_needed(every_stage: dict[str, Templates]) -> None:
-    used = set[Any]().union(*map(sweeps.reasons_used, every_stage.values()))
+def test_every_written_reason_is_needed(every_stage: dict[str, Templates], tmp_path: Path) -> None:
+    everything = [*every_stage.values(), synthesise_delivery(tmp_path)]
+    used = set[Any]().union(*map(sweeps.reasons_used, everything))
     assert [
         wildcard.reason
         for wildcard in WILDCARDS
