@@ -68,7 +68,7 @@ def compose(app: cdk.App, stage: Stage, packages: Packages, source: DeployedSour
         "Operations",
         platform=platform,
         drift_config=drift_config(),
-        signals=signals(preprocessing, learning, serving),
+        signals=signals(foundation, preprocessing, learning, serving),
         models=foundation.models,
         observations=foundation.observations,
     )
@@ -91,13 +91,20 @@ def compose_delivery(app: cdk.App, stage: Stage) -> None:
 
 
 def signals(
-    preprocessing: PreprocessingStack, learning: LearningStack, serving: ServingStack
+    foundation: FoundationStack,
+    preprocessing: PreprocessingStack,
+    learning: LearningStack,
+    serving: ServingStack,
 ) -> Signals:
     """What the alarms watch, as its owners hand it out."""
     return Signals(
         preprocessing_failed=preprocessing.preprocessing.failed(),
         preprocess_dead_letters=preprocessing.preprocessing.dead_letters,
         rejected_share=preprocessing.preprocessing.rejected_share(),
+        preprocessing_stuck=preprocessing.preprocessing.stuck(),
+        learning_stuck=learning.learning.stuck(),
+        undelivered_observations=serving.streams.undelivered(),
+        tampering_dead_letters=foundation.tampering.dead_letters,
         learning_failed=learning.learning.failed(),
         learn_dead_letters=learning.learning.dead_letters,
         release_failed=serving.release.failed(),

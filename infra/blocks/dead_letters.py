@@ -39,4 +39,4 @@ class DeadLetters(Construct):
             dimensions_map={"QueueName": self._name},
             statistic="Maximum",
         )
-        return Alarm(id, waiting, message, minutes=5, over=0)
+        return Alarm(id, waiting, message, minutes=1, over=0)

@@ -34,13 +34,13 @@ def outage_alarms(
     slow = function.metric_duration(statistic="p99")
     # fmt: off
     return [
-        Alarm("GatewayErrors", failed, minutes=5, over=0.01,
+        Alarm("GatewayErrors", failed, minutes=1, over=0.01,
               message="More than one answer in a hundred is a 5xx of the gateway."),
-        Alarm("RatingsCrashed", function.metric_errors(), minutes=5, over=0,
+        Alarm("RatingsCrashed", function.metric_errors(), minutes=1, over=0,
               message="The API's function did not start, or did not end in time."),
-        Alarm("RatingsThrottled", function.metric_throttles(), minutes=5, over=0,
+        Alarm("RatingsThrottled", function.metric_throttles(), minutes=1, over=0,
               message="The API's function had no execution left."),
-        Alarm("RatingsSlow", slow, minutes=5, over=1_000 * timeout_seconds * SLOW_SHARE,
+        Alarm("RatingsSlow", slow, minutes=1, over=1_000 * timeout_seconds * SLOW_SHARE,
               message="One answer in a hundred nearly took the time that the gateway waits."),
     ]
     # fmt: on

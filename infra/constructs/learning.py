@@ -23,6 +23,7 @@ from infra.blocks.statements import (
 )
 from infra.machines import learning
 from infra.platform import Platform
+from infra.stage import Stage
 from lambdas.contract import keys
 from lambdas.contract.events import DATASET_READY
 from lambdas.contract.learning import DATASET, SCHEDULE
@@ -93,6 +94,7 @@ class Learning(Construct):
                     topic_arn=alerts.arn,
                     subject=stage.name(),
                     event_source=stage.event_source,
+                    max_seconds=_max_seconds(stage),
                     settle_seconds=60 * stage.learning.settle_minutes,
                     releases=stage.learning.approve == "automatic",
                 )
@@ -169,6 +171,16 @@ class Learning(Construct):
             input=events.RuleTargetInput.from_object({"reason": reason}),
         )
 
+    def stuck(self) -> cloudwatch.Metric:
+        """A training run that found no end: its pipeline hangs."""
+        return self.machine.executions("TimedOut")
+
     def failed(self) -> cloudwatch.Metric:
         """Runs that ended without a registered model."""
         return self.machine.executions("Failed")
+
+
+def _max_seconds(stage: Stage) -> int:
+    """Beyond it a run hangs: four jobs, one after the other, each with an hour to get a machine."""
+    jobs = 4 * (stage.learning.max_runtime_seconds + 3_600)
+    return 60 * stage.learning.settle_minutes + jobs

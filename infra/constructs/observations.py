@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from aws_cdk import RemovalPolicy
+from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kinesisfirehose as firehose
 from aws_cdk import aws_logs as logs
@@ -90,6 +91,23 @@ class ObservationDelivery(Construct):
         )
         stream.node.add_dependency(self._role)
         return self._stage.name(name)
+
+    def undelivered(self) -> cloudwatch.MathExpression:
+        """How many of the two streams could not write all that they tried to (0 to 2)."""
+        tried = {
+            name: cloudwatch.Metric(
+                namespace="AWS/Firehose",
+                metric_name="DeliveryToS3.Success",
+                dimensions_map={"DeliveryStreamName": self._stage.name(name)},
+                statistic="Minimum",
+            )
+            for name in ("predictions", "feedback")
+        }
+        return cloudwatch.MathExpression(
+            expression="2 - FILL(predictions, 1) - FILL(feedback, 1)",
+            using_metrics=tried,
+            label="streams that could not write",
+        )
 
     def may_send_predictions(self) -> iam.PolicyStatement:
         """Hand predictions over, many at a time."""

@@ -183,6 +183,10 @@ class Preprocessing(Construct):
             targets=[started],
         )
 
+    def stuck(self) -> cloudwatch.Metric:
+        """A raw file that found no end."""
+        return self.machine.executions("TimedOut")
+
     def failed(self) -> cloudwatch.Metric:
         """Runs that ended without a dataset."""
         return self.machine.executions("Failed")

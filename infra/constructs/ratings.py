@@ -65,5 +65,5 @@ class Ratings(Construct):
         return own_metric(self._stage, MODEL_ERRORS, "Sum")
 
     def dropped_observations(self) -> cloudwatch.Metric:
-        """Observations that no stream took; their predictions were answered."""
-        return own_metric(self._stage, OBSERVATIONS_DROPPED, "Sum")
+        """Share of observations that no stream took (0 to 1); their predictions were answered."""
+        return own_metric(self._stage, OBSERVATIONS_DROPPED, "Average")

@@ -33,6 +33,7 @@ LEARN = learning.LearningParts(
     subject="stage",
     event_source="stage",
     settle_seconds=0,
+    max_seconds=0,
     releases=True,
 )
 RELEASE = ReleaseParts(

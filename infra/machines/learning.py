@@ -31,6 +31,7 @@ class LearningParts:
     subject: str
     event_source: str
     settle_seconds: int
+    max_seconds: int
     releases: bool
 
 
@@ -39,6 +40,7 @@ def definition(parts: LearningParts) -> State:
     return {
         "Comment": "One training run at a time",
         "StartAt": "CheckReason",
+        "TimeoutSeconds": parts.max_seconds,
         "States": {
             **_prepare(parts),
             **_follow(parts),

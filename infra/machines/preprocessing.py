@@ -11,6 +11,8 @@ from dataclasses import dataclass
 
 from infra.machines.states import State, caught, explained, invoke, publish
 
+MAX_SECONDS = 6 * 3_600  # of the largest file; each worker ends within a quarter of an hour
+
 
 @dataclass(frozen=True, kw_only=True)
 class PreprocessingParts:
@@ -35,6 +37,7 @@ def definition(parts: PreprocessingParts) -> State:
     return {
         "Comment": "Raw reviews to curated Parquet",
         "StartAt": "CheckEvent",
+        "TimeoutSeconds": MAX_SECONDS,
         "States": {
             "CheckEvent": {
                 "Type": "Choice",

@@ -14,6 +14,7 @@ from infra.constructs.alerts import Alerts
 from infra.constructs.audit import Audit
 from infra.constructs.buckets import Buckets
 from infra.constructs.keys import Keys
+from infra.constructs.tampering import Tampering
 from infra.stage import Stage
 from lambdas.contract import outputs
 
@@ -44,6 +45,14 @@ class FoundationStack(cdk.Stack):
         self.data_key: kms.IKey = keys.data
         self.alerts_key: kms.IKey = keys.alerts
         self.alert_topic_arn = stage.arn("sns", stage.name("alerts"))
+        self.tampering = Tampering(
+            self,
+            "Tampering",
+            stage=stage,
+            alert_topic_arn=self.alert_topic_arn,
+            key_arns=[keys.data.key_arn, keys.alerts.key_arn],
+        )
+        self.tampering.node.add_dependency(alerts)
         self.raw, self.curated, self.models, self.observations = (
             self._by_name(stage, name) for name in ("Raw", "Curated", "Models", "Observations")
         )

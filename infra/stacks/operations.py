@@ -34,13 +34,17 @@ class Signals:
     preprocessing_failed: cloudwatch.Metric
     preprocess_dead_letters: DeadLetters
     rejected_share: cloudwatch.Metric
+    preprocessing_stuck: cloudwatch.Metric
     learning_failed: cloudwatch.Metric
+    learning_stuck: cloudwatch.Metric
     learn_dead_letters: DeadLetters
     release_failed: cloudwatch.Metric
     release_stuck: cloudwatch.Metric
     release_dead_letters: DeadLetters
     model_errors: cloudwatch.Metric
     dropped_observations: cloudwatch.Metric
+    undelivered_observations: cloudwatch.MathExpression
+    tampering_dead_letters: DeadLetters
     server_error_share: cloudwatch.Metric
     probe: Probe | None
 
@@ -121,18 +125,24 @@ def first_alarms(stage: Stage, signals: Signals, monitor: Monitor) -> list[Alarm
     refused = endpoint_metric(stage, "InvocationModelErrors", "Sum")
     # fmt: off
     return [
-        Alarm("ModelErrors", s.model_errors, minutes=5, over=0,
+        Alarm("ModelErrors", s.model_errors, minutes=1, over=0,
               message="The model failed on a request."),
-        Alarm("InvocationErrors", refused, minutes=5, over=0,
+        Alarm("InvocationErrors", refused, minutes=1, over=0,
               message="The model's container answered something else than 2xx."),
-        Alarm("ObservationsDropped", s.dropped_observations, minutes=5, over=100,
-              message="Predictions were answered and not kept: drift sees less."),
+        Alarm("ObservationsDropped", s.dropped_observations, minutes=1, times=2, over=0.5,
+              message="Most predictions were answered and not kept: drift sees less."),
+        Alarm("ObservationsUndelivered", s.undelivered_observations, minutes=5, over=0,
+              message="A stream could not write what it was given: drift sees less."),
         Alarm("PreprocessingFailed", s.preprocessing_failed, minutes=5, over=0,
               message="A raw file became no dataset."),
         s.preprocess_dead_letters.alarm("PreprocessDeadLetters",
               message="A raw file's event started nothing."),
         Alarm("RejectedRecords", s.rejected_share, minutes=60, over=0.05,
               message="More than one record in twenty was rejected."),
+        Alarm("PreprocessingStuck", s.preprocessing_stuck, minutes=5, over=0,
+              message="A raw file found no end."),
+        Alarm("LearningStuck", s.learning_stuck, minutes=5, over=0,
+              message="A training run found no end."),
         Alarm("LearningFailed", s.learning_failed, minutes=5, over=0,
               message="A training run registered no model."),
         s.learn_dead_letters.alarm("LearnDeadLetters",
@@ -147,6 +157,8 @@ def first_alarms(stage: Stage, signals: Signals, monitor: Monitor) -> list[Alarm
               message="No drift check for three hours."),
         Alarm("MonitorFailed", m.failures(), minutes=60, over=0,
               message="A drift check raised an error."),
+        s.tampering_dead_letters.alarm("TamperingDeadLetters",
+              message="A key or the trail was tampered with, and nobody was told."),
         m.dead_letters.alarm("MonitorDeadLetters",
               message="A drift check's event started nothing."),
     ]

@@ -44,7 +44,9 @@ class ServingStack(cdk.Stack):
             description="Review Stars: the API and releases",
             **stack_properties(stage, id),
         )
-        streams = ObservationDelivery(self, "Observations", stage=stage, bucket=observations)
+        self.streams = streams = ObservationDelivery(
+            self, "Observations", stage=stage, bucket=observations
+        )
         self.ratings = Ratings(
             self,
             "Ratings",

@@ -21,7 +21,7 @@ QUESTIONS = "Questions"  # 1 for one that somebody asked, 0 for one of the probe
 SERVER_ERRORS = "ServerErrors"  # 0 or 1 a request, so that its average is a share
 MODEL_ERRORS = "ModelErrors"
 NOT_DEPLOYED = "NotDeployed"  # answers of 503 with which nothing is wrong: no model is released
-OBSERVATIONS_DROPPED = "ObservationsDropped"
+OBSERVATIONS_DROPPED = "ObservationsDropped"  # share of a request's, 0 to 1
 
 # probe
 PROBE_SUCCESS = "ProbeSuccess"  # 1 where the API answered rightly, else 0

@@ -86,18 +86,20 @@ def rate(event: APIGatewayProxyEvent) -> Response:
     body = _ask(rating.to_endpoint(question), request_id)
     answered = rating.from_endpoint(body, question)
     package = live.package(answered.model_version)
-    lines = observation_lines.of_ratings(
-        question,
-        answered,
-        request_id=request_id,
-        caller=_caller(event),
-        time=datetime.now(UTC),
-        package_arn=package,
-        with_text=settings.capture_words,
+    lines = list(
+        observation_lines.of_ratings(
+            question,
+            answered,
+            request_id=request_id,
+            caller=_caller(event),
+            time=datetime.now(UTC),
+            package_arn=package,
+            with_text=settings.capture_words,
+        )
     )
-    if dropped := capture(list(lines)):
+    if dropped := capture(lines):
         logger.warning("observations dropped", extra={"dropped": dropped})
-        metrics.add_metric(OBSERVATIONS_DROPPED, MetricUnit.Count, dropped)
+    metrics.add_metric(OBSERVATIONS_DROPPED, MetricUnit.Count, dropped / len(lines))
     return answer(rating.to_caller(question, answered, request_id, version(package)))
 
 

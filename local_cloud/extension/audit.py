@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ministack.core.responses import get_account_id, get_region
-from ministack.services import cloudtrail, s3
+from ministack.services import cloudtrail, eventbridge, s3
 
 from local_cloud.permissions import decisions, roles
 from local_cloud.permissions.decisions import AccessDecision
@@ -30,6 +30,8 @@ SERVICE = "cloudtrail.amazonaws.com"
 FLUSH_SECONDS = 5.0
 OBJECT = "AWS::S3::Object"
 READS = ("Get", "List", "Describe", "Head", "Lookup", "Search", "Decrypt", "GenerateDataKey")
+# The services whose calls rules of ours look at; others are not put on the bus here.
+ON_THE_BUS = ("kms", "cloudtrail")
 # What CloudTrail calls an action where the permission has another name.
 NAMES = {
     "s3:ListBucket": "ListObjects",
@@ -84,6 +86,7 @@ def on_decision(decision: AccessDecision) -> None:
     if decision.via == SERVICE or decision.action in OTHER_DATA:
         return
     made = event(decision, account=get_account_id())
+    _put_event(made)
     for trail in list(cloudtrail._trails.values()):
         selectors = cloudtrail._event_selectors.get(trail["Name"]) or [{}]
         if trail.get("IsLogging") and any(is_selected(made, item) for item in selectors):
@@ -91,6 +94,34 @@ def on_decision(decision: AccessDecision) -> None:
                 arn = trail["TrailARN"]
                 held = _held.setdefault(arn, _Held(trail, contextvars.copy_context()))
                 held.events.append(made)
+
+
+def _put_event(made: Event) -> None:
+    """Hand a call that writes to EventBridge, where a trail logs such calls.
+
+    Source: "AWS service events delivered via AWS CloudTrail" in the guide of EventBridge.
+    """
+    service = made["eventSource"].partition(".")[0]
+    if service not in ON_THE_BUS or made["readOnly"] or not _logs_writes():
+        return
+    entry = {
+        "Source": f"aws.{service}",
+        "DetailType": "AWS API Call via CloudTrail",
+        "Detail": json.dumps(made),
+    }
+    eventbridge._put_events({"Entries": [entry]}, allow_aws_source=True)
+
+
+def _logs_writes() -> bool:
+    return any(
+        trail.get("IsLogging")
+        and any(
+            selector.get("ReadWriteType", "All") != "ReadOnly"
+            and str(selector.get("IncludeManagementEvents", True)).lower() == "true"
+            for selector in cloudtrail._event_selectors.get(trail["Name"]) or [{}]
+        )
+        for trail in list(cloudtrail._trails.values())
+    )
 
 
 def event(decision: AccessDecision, *, account: str) -> Event:
@@ -136,6 +167,8 @@ def _service(via: str) -> str:
 
 
 def _parameters(decision: AccessDecision) -> dict[str, str] | None:
+    if decision.resource.startswith("arn:aws:cloudtrail:"):
+        return {"name": decision.resource, "trailName": decision.resource}
     if not decision.resource.startswith("arn:aws:s3:::"):
         return None
     bucket, _, key = decision.resource.removeprefix("arn:aws:s3:::").partition("/")

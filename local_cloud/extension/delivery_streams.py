@@ -11,7 +11,6 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-from ministack.core.responses import get_account_id, get_region
 from ministack.services import cloudwatch, firehose
 
 from local_cloud.permissions import roles
@@ -75,12 +74,11 @@ def install() -> None:
                 source_arn=_stream.get(),
             )
         except roles.DeniedError as error:
-            cloudwatch.record_metric(
-                "AWS/Firehose", "DeliveryToS3.Success", 0, "Count", _dimensions(key)
-            )
+            _count(0)
             logger.error("a delivery stream lost %d bytes: %s", len(body), error)
             return
         put(bucket, key, body)
+        _count(1)
 
     firehose._deliver_to_s3 = deliver_to_s3
     firehose._deliver_records_to_s3 = gather
@@ -88,8 +86,9 @@ def install() -> None:
     threading.Thread(target=_flush_forever, daemon=True, name="firehose").start()
 
 
-def _dimensions(key: str) -> dict[str, str]:
-    return {"Prefix": key.split("/")[0], "Account": get_account_id(), "Region": get_region()}
+def _count(success: int) -> None:
+    named = {"DeliveryStreamName": _stream.get().rpartition("/")[2]}
+    cloudwatch.record_metric("AWS/Firehose", "DeliveryToS3.Success", success, "Count", named)
 
 
 def _flush_forever() -> None:

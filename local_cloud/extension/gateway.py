@@ -1,7 +1,7 @@
-"""API Gateway: a function answers only an API that its policy lets in, and each call is logged.
+"""API Gateway: a function answers only an API that its policy lets in; calls are logged, counted.
 
 Gap: MiniStack calls a function whatever its policy says; it drops the access log of a stage's
-template and writes none.
+template and writes none, and keeps no metrics.
 Delete when it asks and writes. Difference that stays: variables that are not in `_values` are
 "-", as AWS writes what it does not know.
 """
@@ -16,7 +16,7 @@ from typing import Any
 import ministack.app as ministack
 from ministack.core import iam_evaluator as evaluator
 from ministack.core.responses import get_account_id, get_region, new_uuid
-from ministack.services import apigateway_v1, lambda_svc
+from ministack.services import apigateway_v1, cloudwatch, lambda_svc
 
 from local_cloud.permissions import roles
 from local_cloud.sagemaker.runtime import emulator
@@ -135,6 +135,7 @@ def _record(
     answer: Response,
     seen: dict[str, Any],
 ) -> None:
+    _count(api_id, stage_name, answer[0], seen)
     stage = (apigateway_v1._stages_v1.get(api_id) or {}).get(stage_name) or {}
     settings = stage.get("accessLogSettings") or {}
     if not settings.get("destinationArn"):
@@ -147,6 +148,20 @@ def _record(
         "identity.userAgent": headers.get("user-agent", ""),
     }
     _write(settings["destinationArn"], f"{api_id}/{stage_name}", line(settings["format"], values))
+
+
+def _count(api_id: str, stage_name: str, status: int, seen: Mapping[str, Any]) -> None:
+    """The metrics of a stage; none of one that is not there."""
+    if stage_name not in (apigateway_v1._stages_v1.get(api_id) or {}):
+        return
+    api = (apigateway_v1._rest_apis.get(api_id) or {}).get("name", "")
+    named = {"ApiName": api, "Stage": stage_name}
+    counted = {"Count": 1, "4XXError": 400 <= status < 500, "5XXError": status >= 500}
+    for metric, value in counted.items():
+        cloudwatch.record_metric("AWS/ApiGateway", metric, float(value), "Count", named)
+    if "started" in seen:
+        took = (time.perf_counter() - seen["started"]) * 1_000
+        cloudwatch.record_metric("AWS/ApiGateway", "Latency", took, "Milliseconds", named)
 
 
 def _caller(headers: dict[str, str], query: dict[str, Any]) -> str:

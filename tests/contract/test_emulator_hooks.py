@@ -71,6 +71,8 @@ REPLACED = {
         "func request_id log_text error duration_ms *log_source",
         "",
     ),
+    "services.lambda_svc._emit_lambda_metrics": ("function_name duration_ms error throttle", ""),
+    "services.lambda_svc._execute_function_dispatch": ("func config event request_id started", ""),
     "services.s3._get_object": ("bucket_name key headers query_params", ""),
     "services.s3._head_object": ("bucket_name key headers query_params", ""),
     "services.sqs.queue_policy_allows": (

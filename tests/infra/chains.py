@@ -132,6 +132,17 @@ def ways_to_lose(templates: Templates, rule: Resource, target: Json) -> Iterator
 
 def may_start(templates: Templates, rule: Resource, target: Json) -> bool:
     """Whether a target can be started: by its role, or by a permission of the function."""
+    if topic := topic_of(templates, text(target["Arn"])):
+        name = str(rule.properties["Name"])
+        context = {
+            "aws:SourceArn": templates.stage.arn("events", f"rule/{name}"),
+            "aws:SourceAccount": templates.stage.account,
+        }
+        asked = {"kms:EncryptionContext:aws:sns:topicArn": text(target["Arn"])}
+        return may_come_in(templates, topic, EVENTS, "sns:Publish", context) and all(
+            key_lets_in(templates, topic, EVENTS, call, asked)
+            for call in ("kms:Decrypt", "kms:GenerateDataKey")
+        )
     if "RoleArn" not in target:
         return any(
             permission.properties["Principal"] == EVENTS

@@ -118,6 +118,22 @@ def test_every_machine_s_failures_ring(templates: Templates) -> None:
     }
 
 
+def test_no_machine_hangs_in_silence(templates: Templates) -> None:
+    stage = templates.stage
+    watched = {
+        dimension["Value"]
+        for alarm in templates.resources("AWS::CloudWatch::Alarm")
+        if alarm.properties.get("MetricName") == "ExecutionsTimedOut"
+        for dimension in alarm.properties["Dimensions"]
+    }
+    machines = list(templates.resources("AWS::StepFunctions::StateMachine"))
+    names = [machine.properties["StateMachineName"] for machine in machines]
+    assert watched == {stage.arn("states", f"stateMachine:{name}") for name in names}
+    for machine in machines:
+        definition = json.loads(text(machine.properties["DefinitionString"]))
+        assert 3_600 <= definition["TimeoutSeconds"] <= 86_400
+
+
 def test_the_dashboard_draws_what_alarms_look_at(templates: Templates) -> None:
     [dashboard] = templates.resources("AWS::CloudWatch::Dashboard")
     body = json.loads(text(dashboard.properties["DashboardBody"]))

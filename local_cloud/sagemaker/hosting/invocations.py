@@ -57,6 +57,7 @@ def _measure(name: str, variant: Variant, status: int, latency_microseconds: flo
         ("Invocations", 1.0),
         ("Invocation4XXErrors", float(is_client_error)),
         ("Invocation5XXErrors", float(is_server_error)),
+        ("InvocationModelErrors", float(is_client_error or is_server_error)),
     ):
         emulator.record_metric(metric, value, unit="None", dimensions=dimensions)
     emulator.record_metric(
