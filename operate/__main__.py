@@ -137,6 +137,22 @@ def drift(asked: argparse.Namespace) -> None:
     releases.check_drift(_deployed(asked))
 
 
+def outages(asked: argparse.Namespace) -> int:
+    """Cause every outage in a local cloud that serves, and tell how it rang (some minutes)."""
+    from operate import outages as matrix
+
+    rows = [row for row in matrix.MATRIX if not asked.only or asked.only in row.fault]
+    if not rows:
+        raise InputError(f"no outage has {asked.only!r} in its name: docs/production.md lists them")
+    results = []
+    deployed, pace = _deployed(asked), asked.minute_seconds
+    for result in matrix.outages(deployed, minute_seconds=pace, rows=rows):
+        results.append(result)
+        print(matrix.told(result), flush=True)
+    (asked.home / "outages.md").write_text(f"{matrix.describe(results)}\n")
+    return int(not all(result.passed for result in results))
+
+
 def lineage(asked: argparse.Namespace) -> None:
     """Print everything between a version and the rows that it learned from."""
     from operate.lineage import lineage as trace
@@ -393,6 +409,14 @@ def _parser() -> argparse.ArgumentParser:
     confirmed(command(sleep))
     confirmed(command(wake))
     command(drift)
+    one = command(outages)
+    one.add_argument("--only", default="", metavar="WORDS", help="outages with these in their name")
+    one.add_argument(
+        "--minute-seconds",
+        type=float,
+        default=60,
+        help="of its LOCAL_CLOUD_MINUTE_SECONDS; default: %(default)s",
+    )
     one = command(lineage)
     one.add_argument("--version", default="", help="default: the live one")
     one = commands.add_parser("promote", help=_summary(promote), description=_summary(promote))

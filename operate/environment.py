@@ -18,7 +18,13 @@ KEPT = {
     "LD_LIBRARY_PATH",  # where an interpreter of Nix or conda finds its own libraries
     *("GIT_COMMIT", "UV", "JSII_NODE"),
     # settings of local_cloud
-    *("LOCAL_CLOUD_LOG_LEVEL", "JOB_THREADS", "ROLLOUT_SCALE", "HEALTH_SECONDS"),
+    *(
+        "LOCAL_CLOUD_LOG_LEVEL",
+        "LOCAL_CLOUD_MINUTE_SECONDS",
+        "JOB_THREADS",
+        "ROLLOUT_SCALE",
+        "HEALTH_SECONDS",
+    ),
 }
 KEPT_PREFIXES = ("LC_", "OPENBLAS_", "OMP_", "MKL_", "NIX_LD")
 # What only the fetching of packages may see: where they come from, and how that is reached.

@@ -33,6 +33,10 @@ class Alerts(Construct):
         """CloudWatch may publish for these alarms. The key lets the same ones in."""
         self._let_in("cloudwatch.amazonaws.com", *arns)
 
+    def let_rules_in(self, arns: Sequence[str]) -> None:
+        """EventBridge may publish for these rules."""
+        self._let_in("events.amazonaws.com", *arns)
+
     def _let_in(self, service: str, *sources: str) -> None:
         self.topic.add_to_resource_policy(
             iam.PolicyStatement(

@@ -39,6 +39,10 @@ class Keys(Construct):
         """CloudWatch may use the alerts' key for these alarms, which publish to their topic."""
         self.alerts.add_to_resource_policy(_for_alarms(self._stage, arns))
 
+    def let_rules_in(self) -> None:
+        """EventBridge may use the alerts' key; which of its rules, the topic's policy says."""
+        self.alerts.add_to_resource_policy(_for_rules(self._stage))
+
     def _key(self, id: str, stage: Stage) -> kms.Key:
         return kms.Key(
             self,
@@ -93,6 +97,16 @@ def _for_alarms(stage: Stage, arns: Sequence[str]) -> iam.PolicyStatement:
         "cloudwatch.amazonaws.com",
         ["kms:Decrypt", "kms:GenerateDataKey*"],
         {**_for_topic(stage), "ArnLike": {"aws:SourceArn": list(arns)}},
+    )
+
+
+def _for_rules(stage: Stage) -> iam.PolicyStatement:
+    """EventBridge rules, which publish under their own name.
+
+    No aws:SourceArn: SNS does not support it for rules that publish to an encrypted topic.
+    """
+    return _statement(
+        "events.amazonaws.com", ["kms:Decrypt", "kms:GenerateDataKey*"], _for_topic(stage)
     )
 
 

@@ -29,6 +29,7 @@ class Tampering(Construct):
     ) -> None:
         super().__init__(scope, id)
         self._stage = stage
+        self.rule_arns: list[str] = []
         # By its ARN: CDK would let every rule of EventBridge in, and the topic's policy has ours.
         topic = sns.Topic.from_topic_arn(self, "Topic", alert_topic_arn)
         self.dead_letters = DeadLetters(
@@ -44,6 +45,8 @@ class Tampering(Construct):
     def _rule(
         self, id: str, topic: sns.ITopic, service: str, calls: list[str], of: dict[str, object]
     ) -> None:
+        name = self._stage.name(f"{SLUG}-{id.lower()}")
+        self.rule_arns.append(self._stage.arn("events", f"rule/{name}"))
         said = events.EventField.from_path
         message = (
             f"{self._stage.name()}: {said('$.detail.eventName')} by "
@@ -52,7 +55,7 @@ class Tampering(Construct):
         events.Rule(
             self,
             id,
-            rule_name=self._stage.name(f"{SLUG}-{id.lower()}"),
+            rule_name=name,
             event_pattern=events.EventPattern(
                 source=[f"aws.{service}"],
                 detail_type=["AWS API Call via CloudTrail"],

@@ -52,6 +52,8 @@ class FoundationStack(cdk.Stack):
             alert_topic_arn=self.alert_topic_arn,
             key_arns=[keys.data.key_arn, keys.alerts.key_arn],
         )
+        alerts.let_rules_in(self.tampering.rule_arns)
+        keys.let_rules_in()
         self.tampering.node.add_dependency(alerts)
         self.raw, self.curated, self.models, self.observations = (
             self._by_name(stage, name) for name in ("Raw", "Curated", "Models", "Observations")

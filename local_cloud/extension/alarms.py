@@ -14,7 +14,7 @@ from typing import Any
 from ministack.services import cloudwatch
 from ministack.services.cloudformation import provisioners
 
-from local_cloud.extension import judgement, metrics
+from local_cloud.extension import clock, judgement, metrics
 from local_cloud.permissions import topics
 
 logger = logging.getLogger(__name__)
@@ -76,8 +76,9 @@ def evaluate(alarm: AlarmRecord) -> None:
     """Judge one alarm now, and act where its state changes."""
     with _judging:
         arn = str(alarm.get("AlarmArn") or alarm["AlarmName"])
-        since = _since.setdefault(arn, time.time())
-        new = judgement.state(alarm, _points, since=since, now=time.time())
+        now = clock.aws_seconds(time.time())
+        since = _since.setdefault(arn, now)
+        new = judgement.state(alarm, _points, since=since, now=now)
         old = alarm.get("StateValue", "INSUFFICIENT_DATA")
         if new == old:
             return
@@ -94,7 +95,8 @@ def evaluate(alarm: AlarmRecord) -> None:
 def _points(metric: Mapping[str, Any]) -> list[dict[str, Any]]:
     dimensions = {d["Name"]: d["Value"] for d in metric.get("Dimensions") or []}
     key = (metric.get("Namespace"), metric.get("MetricName"), cloudwatch._dims_key(dimensions))
-    return list(cloudwatch._metrics.get(key) or [])
+    points = list(cloudwatch._metrics.get(key) or [])
+    return [{**p, "Timestamp": clock.aws_seconds(p["Timestamp"])} for p in points]
 
 
 def _reachable(alarm: AlarmRecord, actions: list[str]) -> list[str]:

@@ -63,6 +63,7 @@ REPLACED = {
     "services.cloudformation.stacks._sends_back_failed_update": ("resource_type", ""),
     "services.cloudwatch._dispatch_alarm_actions": ("alarm old_state new_state reason", ""),
     "services.cloudwatch._evaluate_alarm": ("alarm", ""),
+    "services.eventbridge._parse_rate_seconds": ("expr", "services.eventbridge"),
     "services.eventbridge._invoke_target": ("target event rule view", ""),
     "services.firehose._deliver_records_to_s3": ("stream dest records", ""),
     "services.firehose._deliver_to_s3": ("stream dest record_data lambda_keys", ""),

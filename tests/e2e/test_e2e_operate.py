@@ -132,6 +132,12 @@ def test_each_call_of_the_api_has_its_line(running: Running) -> None:
     assert "Works great" not in json.dumps(lines)
 
 
+@pytest.mark.parametrize("outage", ["a key is disabled", "the trail is stopped"])
+def test_who_tampers_is_told_of_at_once(running: Running, outage: str) -> None:
+    said = say(running, "outages", "--only", outage)
+    assert f"✓ {outage}" in said
+
+
 def test_the_trail_tells_who_wrote_the_raw_bucket(running: Running) -> None:
     s3, bucket = aws(running, "s3"), f"{PREFIX}-audit-000000000000-us-east-1"
     pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket)
