@@ -155,7 +155,7 @@ def test_probes_are_known_by_the_names_of_their_roles(templates: Templates) -> N
     ]
     probes = environment_of(answer)["PROBE_ROLES"].split(",")
     named = [role.properties.get("RoleName") for role in templates.resources("AWS::IAM::Role")]
-    assert len(probes) == 3
+    assert len(probes) == 4
     assert set(probes) <= set(named)
 
 
