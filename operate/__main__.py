@@ -11,6 +11,7 @@ import io
 import json
 import sys
 from collections.abc import Callable
+from functools import partial
 from http.client import HTTPException
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from rich.console import Console
 from lambdas.contract.keys import INCOMING, PREDICT, PREDICTIONS, REVIEWS
 from lambdas.ports.failures import AWS_ERRORS, is_unreachable
 from operate import batch, cdk, checks, deployment, releases, signals
+from operate.adopt import adopt
 from operate.deployment import Deployment
 from operate.errors import InputError, OperateError, describe
 from operate.place import HOME, LOCAL, Place
@@ -322,8 +324,10 @@ def run_cdk(asked: argparse.Namespace) -> int:
     if asked.argv[:1] != ["deploy"]:
         return cdk.run(variables, asked.stage, *asked.argv)
     checks.check(place)
+    run = partial(cdk.run, variables, asked.stage)
+    adopt(place, run)
     with suspended(place):
-        status = cdk.run(variables, asked.stage, *asked.argv)
+        status = run(*asked.argv)
     if status == 0:
         _sweep_versions(place)
     return status

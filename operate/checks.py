@@ -4,25 +4,24 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from typing import TypeVar
 
 import msgspec
 
 from infra.stage import CONFIGS
-from lambdas.contract.names import LEARNING_STACK
-from lambdas.ports import models, stacks
 from lambdas.ports.failures import AWS_ERRORS, is_denied
 from operate.errors import InputError
 from operate.place import Place
 
+T = TypeVar("T")
 # Domains and endings that RFC 2606 and 6761 keep for examples: nobody is there.
 NOBODY = re.compile(r"(?:^|[@./])example\.(?:com|net|org)\b|[^\s/@]+\.(?:example|invalid|test)\b")
 
 
-def check(place: Place, log: Callable[[str], None] = print) -> None:
+def check(place: Place) -> None:
     """Raise InputError, with what to do, where the stage cannot be deployed as its file says.
 
-    Placeholders that reach nobody; models that an earlier deployment kept, and whose group
-    CloudFormation would find in its way.
+    Placeholders that reach nobody.
     """
     file = f"{CONFIGS.name}/{place.stage}.yaml"
     for key, text in texts(msgspec.to_builtins(place.settings)):
@@ -31,24 +30,19 @@ def check(place: Place, log: Callable[[str], None] = print) -> None:
                 f"{file}: {key} is {text}, which is an example's and reaches nobody: name one that "
                 "is yours"
             )
-    group = place.name()
-    if _is_kept(place, group, log):
-        raise InputError(
-            f"the models of {group} were kept when their stack was deleted: take them back first "
-            f"(.venv/bin/python -m operate cdk --stage {place.stage} import Learning), or delete "
-            "the model package group"
-        )
 
 
-def _is_kept(place: Place, group: str, log: Callable[[str], None]) -> bool:
-    """Whether models outlived their stack; a workflow's role may deploy, and may not look."""
+def looked_at(
+    what: str, look: Callable[[], T], otherwise: T, log: Callable[[str], None] = print
+) -> T:
+    """What a look says; a workflow's role may deploy and may not look, which is said."""
     try:
-        return not stacks.exists(place.name(LEARNING_STACK)) and models.has_group(group)
+        return look()
     except AWS_ERRORS as error:
         if not is_denied(error):
             raise
-        log(f"whether models of an earlier deployment are in the way was not looked at: {error}")
-        return False
+        log(f"{what} was not looked at: {error}")
+        return otherwise
 
 
 def texts(value: object, key: str = "") -> Iterator[tuple[str, str]]:

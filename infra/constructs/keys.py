@@ -44,17 +44,16 @@ class Keys(Construct):
         self.alerts.add_to_resource_policy(_for_rules(self._stage))
 
     def _key(self, id: str, stage: Stage) -> kms.Key:
-        return kms.Key(
-            self,
-            id,
-            alias=f"alias/{stage.name(id.lower())}",
-            enable_key_rotation=True,
-            removal_policy=(
-                RemovalPolicy.DESTROY
-                if stage.data.remove_on_destroy
-                else RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE
-            ),
+        """Kept with what it encrypts, and its alias with it: the next deploy finds it by that."""
+        policy = (
+            RemovalPolicy.DESTROY
+            if stage.data.remove_on_destroy
+            else RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE
         )
+        key = kms.Key(self, id, enable_key_rotation=True, removal_policy=policy)
+        alias = key.add_alias(f"alias/{stage.name(id.lower())}")
+        alias.apply_removal_policy(policy)
+        return key
 
 
 def _statement(

@@ -7,7 +7,7 @@ import re
 APP = "review-stars"
 # The stacks of a stage by the end of their names, in the order in which they are deployed.
 STACKS = ("foundation", "preprocessing", "learning", "endpoint", "serving", "operations")
-LEARNING_STACK, ENDPOINT_STACK = "learning", "endpoint"
+FOUNDATION_STACK, LEARNING_STACK, ENDPOINT_STACK = "foundation", "learning", "endpoint"
 PREPROCESS, LEARN, RELEASE = "preprocess", "learn", "release"  # the state machines
 SLEEP = "sleep"  # another, of stages that sleep when they are idle
 PREDICT = "predict"  # batch jobs

@@ -130,15 +130,15 @@ def packages(group: str) -> list[Package]:
     return sorted(described, key=lambda package: package.version, reverse=True)
 
 
-def has_group(name: str) -> bool:
-    """Whether there is such a group of packages."""
+def group_arn(name: str) -> str:
+    """The ARN of a group of packages; empty where there is none."""
     try:
-        _sagemaker().describe_model_package_group(ModelPackageGroupName=name)
+        found = _sagemaker().describe_model_package_group(ModelPackageGroupName=name)
     except ClientError as error:
         if is_missing(error):
-            return False
+            return ""
         raise
-    return True
+    return str(found["ModelPackageGroupArn"])
 
 
 def register(wanted: NewPackage) -> str:

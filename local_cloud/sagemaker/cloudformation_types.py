@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from ministack.services.cloudformation import provisioners, stacks
+from ministack.services.cloudformation import changesets, provisioners, stacks
 
 from local_cloud.sagemaker.hosting import endpoints, models, scaling
 from local_cloud.sagemaker.pipelines import operations as pipelines
@@ -140,6 +140,18 @@ RESOURCE_TYPES = {
 }  # fmt: skip
 
 
+def _import_group(identifier: JsonObject) -> Created:
+    kind = RESOURCE_TYPES["AWS::SageMaker::ModelPackageGroup"]
+    return _described(kind, _name_of(kind, identifier[kind.arn_field]))
+
+
+def _import_problem(arn: str) -> str | None:
+    """Why a group cannot be imported; None where it is there."""
+    kind = RESOURCE_TYPES["AWS::SageMaker::ModelPackageGroup"]
+    is_there = _name_of(kind, arn) in STORE.table(kind.table)
+    return None if is_there else f"ModelPackageGroup {arn} does not exist."
+
+
 SCALING_TYPES = (
     "AWS::ApplicationAutoScaling::ScalableTarget",
     "AWS::ApplicationAutoScaling::ScalingPolicy",
@@ -269,6 +281,9 @@ def register() -> None:
     )  # fmt: skip
     provisioners._RESOURCE_HANDLERS[policy] = _policy_handlers()
     provisioners._REPLACING_PROPERTIES[policy] = ("PolicyName", "ScalingTargetId")
+    group = "AWS::SageMaker::ModelPackageGroup"  # the one that stages keep, and take back
+    provisioners._RESOURCE_HANDLERS[group]["import"] = _import_group
+    changesets._IMPORT_LOOKUPS[group] = (("ModelPackageGroupArn",), _import_problem)
     endpoint = "AWS::SageMaker::Endpoint"
     waits, reverts = stacks._runs_on_worker_thread, stacks._sends_back_failed_update
     stacks._runs_on_worker_thread = lambda kind: kind == endpoint or waits(kind)

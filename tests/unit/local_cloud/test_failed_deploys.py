@@ -6,10 +6,15 @@ import json
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
+from botocore.exceptions import ClientError
 
+from lambdas.ports import encryption_keys, models
 from operate import place
-from tests.unit.local_cloud.conftest import Cloud, settled
+from operate.adopt import identifiers
+from operate.errors import InputError
+from tests.unit.local_cloud.conftest import Cloud, may, settled
 
 pytestmark = pytest.mark.slow
 Json = dict[str, Any]
@@ -22,6 +27,8 @@ def templates(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Json]:
     from tests.infra.synthesis import synthesise, with_value  # starts CDK: for who runs it alone
 
     stage = with_value("local", "data.remove_on_destroy", False)
+    kept = msgspec.structs.replace(stage.protection, keep_packages=True)
+    stage = msgspec.structs.replace(stage, protection=kept)
     made = synthesise("local", tmp_path_factory.mktemp("assembly"), stage)
     order = ("Foundation", "Preprocessing", "Learning", "Endpoint", "Serving", "Operations")
     return {stack: made.stacks[stack] for stack in order}
@@ -92,6 +99,120 @@ def test_a_stage_that_was_destroyed_takes_its_kept_buckets_back(
     assert settled(cloud, name) == "CREATE_COMPLETE"
     assert buckets(cloud) == kept
     assert cloud.client("s3").get_object(Bucket=raw, Key="incoming/a")["Body"].read() == b"a"
+
+
+def take_back(cloud: Cloud, stack: str, template: Json) -> str:
+    """As `cdk import` does it: a stack of what is mapped alone."""
+    mapping = identifiers(template)
+    name, deploys = place.Place("local").name(stack.lower()), cloud.client("cloudformation")
+    imported = {id: template["Resources"][id] for id in mapping}
+    deploys.create_change_set(
+        StackName=name,
+        ChangeSetName="import",
+        ChangeSetType="IMPORT",
+        TemplateBody=json.dumps({"Resources": imported}),
+        ResourcesToImport=[
+            {
+                "ResourceType": imported[id]["Type"],
+                "LogicalResourceId": id,
+                "ResourceIdentifier": identifier,
+            }
+            for id, identifier in mapping.items()
+        ],
+    )
+    deploys.get_waiter("change_set_create_complete").wait(StackName=name, ChangeSetName="import")
+    deploys.execute_change_set(StackName=name, ChangeSetName="import")
+    return settled(cloud, name)
+
+
+def deploy_again(cloud: Cloud, stack: str, template: Json) -> str:
+    """As `make deploy` does it, over what was imported."""
+    name, deploys = place.Place("local").name(stack.lower()), cloud.client("cloudformation")
+    cloud.client("s3").put_object(Bucket="templates", Key=stack, Body=json.dumps(template))
+    deploys.create_change_set(
+        StackName=name,
+        ChangeSetName="rest",
+        ChangeSetType="UPDATE",
+        ImportExistingResources=True,
+        TemplateURL=f"https://s3.amazonaws.com/templates/{stack}",
+        Capabilities=["CAPABILITY_NAMED_IAM"],
+    )
+    deploys.get_waiter("change_set_create_complete").wait(StackName=name, ChangeSetName="rest")
+    deploys.execute_change_set(StackName=name, ChangeSetName="rest")
+    return settled(cloud, name)
+
+
+@pytest.fixture
+def destroyed(
+    cloud: Cloud, templates: dict[str, Json], monkeypatch: pytest.MonkeyPatch
+) -> dict[str, str]:
+    """A stage with an object and a model, destroyed; its key and its group."""
+    for port in (encryption_keys, models):
+        monkeypatch.setattr(port, "client", cloud.client)
+    cloud.client("s3").create_bucket(Bucket="templates")
+    cloud.client("ssm").put_parameter(
+        Name="/cdk-bootstrap/hnb659fds/version", Type="String", Value="30"
+    )
+    for stack in ("Foundation", "Learning"):
+        assert create(cloud, stack, templates[stack]) == "CREATE_COMPLETE"
+    [raw] = [b for b in buckets(cloud) if "-raw-" in b]
+    cloud.client("s3").put_object(Bucket=raw, Key="incoming/a", Body=b"a")
+    group = place.Place("local").name()
+    cloud.client("sagemaker").create_model_package(ModelPackageGroupName=group)
+    key = encryption_keys.by_alias(f"alias/{group}-data")
+    assert key is not None
+    for stack in ("learning", "foundation"):
+        name = place.Place("local").name(stack)
+        cloud.client("cloudformation").delete_stack(StackName=name)
+        assert settled(cloud, name) == "GONE"
+    return {"key": key[0], "group": group, "raw": raw}
+
+
+def test_a_stage_that_comes_back_reads_what_it_kept(
+    cloud: Cloud, templates: dict[str, Json], destroyed: dict[str, str]
+) -> None:
+    """With the rights of its own roles: they may use the stage's key and no other."""
+    foundation = templates["Foundation"]
+    assert take_back(cloud, "Foundation", foundation) == "IMPORT_COMPLETE"
+    assert deploy_again(cloud, "Foundation", foundation) == "UPDATE_COMPLETE"
+    alias = f"alias/{destroyed['group']}-data"
+    assert encryption_keys.by_alias(alias) == (destroyed["key"], "Enabled")
+    found = cloud.client("cloudformation").list_exports()["Exports"]
+    [key_arn] = {e["Value"] for e in found if "KeysData" in e["Name"] and ":key/" in e["Value"]}
+    role = cloud.role("reader", "account", may("s3:GetObject"), may("kms:Decrypt", on=key_arn))
+    reader = cloud.client("s3", cloud.assume(role))
+    body = reader.get_object(Bucket=destroyed["raw"], Key="incoming/a")["Body"].read()
+    assert body == b"a"
+
+
+def test_without_its_key_a_stage_could_not_read_what_it_kept(
+    cloud: Cloud, templates: dict[str, Json], destroyed: dict[str, str]
+) -> None:
+    cloud.client("kms").delete_alias(AliasName=f"alias/{destroyed['group']}-data")
+    new = cloud.client("kms").create_key()["KeyMetadata"]["Arn"]
+    role = cloud.role("reader", "account", may("s3:GetObject"), may("kms:Decrypt", on=new))
+    with pytest.raises(ClientError, match="not authorized to perform: kms:Decrypt"):
+        cloud.client("s3", cloud.assume(role)).get_object(Bucket=destroyed["raw"], Key="incoming/a")
+
+
+def test_models_that_were_kept_come_back_with_their_stack(
+    cloud: Cloud, templates: dict[str, Json], destroyed: dict[str, str]
+) -> None:
+    foundation, learning = templates["Foundation"], templates["Learning"]
+    take_back(cloud, "Foundation", foundation)
+    deploy_again(cloud, "Foundation", foundation)
+    assert take_back(cloud, "Learning", learning) == "IMPORT_COMPLETE"
+    assert deploy_again(cloud, "Learning", learning) == "UPDATE_COMPLETE"
+    listed = cloud.client("sagemaker").list_model_packages(ModelPackageGroupName=destroyed["group"])
+    assert len(listed["ModelPackageSummaryList"]) == 1
+
+
+def test_a_key_that_waits_for_its_end_is_named(
+    cloud: Cloud, templates: dict[str, Json], destroyed: dict[str, str]
+) -> None:
+    cloud.client("kms").schedule_key_deletion(KeyId=destroyed["key"])
+    with pytest.raises(InputError, match="which is PendingDeletion: what is kept under it"):
+        identifiers(templates["Foundation"])
 
 
 def buckets(cloud: Cloud) -> list[str]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from lambdas.ports import models, stacks
 from operate.checks import check
 from operate.errors import InputError
 from operate.place import Place
@@ -18,15 +17,6 @@ def place(**alerts: object) -> Place:
     alerts = {"emails": ["oncall@shop.de"], **alerts}
     changed = msgspec.structs.replace(settings.alerts, **alerts)
     found.__dict__["settings"] = msgspec.structs.replace(settings, alerts=changed)
-    return found
-
-
-@pytest.fixture(autouse=True)
-def account(monkeypatch: pytest.MonkeyPatch) -> dict[str, bool]:
-    """Whether the stack of the models is there, and whether their group is."""
-    found = {"stack": False, "group": False}
-    monkeypatch.setattr(stacks, "exists", lambda name: found["stack"])
-    monkeypatch.setattr(models, "has_group", lambda name: found["group"])
     return found
 
 
@@ -47,11 +37,3 @@ def test_an_example_s_address_is_refused(email: str) -> None:
 @pytest.mark.parametrize("email", ["a@shop.de", "a@exampleshop.com", "a@testing.io", "a@test.org"])
 def test_an_address_that_is_somebody_s_is_taken(email: str) -> None:
     check(place(emails=[email]))
-
-
-def test_models_that_were_kept_are_taken_back_first(account: dict[str, bool]) -> None:
-    account["group"] = True
-    with pytest.raises(InputError, match="operate cdk --stage prod import Learning"):
-        check(place())
-    account["stack"] = True
-    check(place())
