@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from lambdas.contract import outputs
-from lambdas.contract.names import ENDPOINT_STACK, STACKS
+from lambdas.contract.names import ENDPOINT_STACK, OPERATIONS_STACK, STACKS
 from lambdas.ports import jobs, machines, models, objects, stacks
 from lambdas.ports.stacks import StackResource
 from operate import deployment, follow
@@ -12,8 +12,10 @@ from operate.deployment import Deployment
 from operate.errors import OperateError
 from operate.place import Place
 
-# The endpoint first, so that nothing answers or releases any more while the rest goes.
-ORDER = (ENDPOINT_STACK, *(part for part in reversed(STACKS) if part != ENDPOINT_STACK))
+# The alarms first that are made of others' alarms, which could not be deleted before. Then the
+# endpoint, so that nothing answers or releases any more while the rest goes.
+FIRST = (OPERATIONS_STACK, ENDPOINT_STACK)
+ORDER = (*FIRST, *(part for part in reversed(STACKS) if part not in FIRST))
 STACK_SECONDS = 1800
 ATTEMPTS = 3  # logs of what was just deleted arrive late, in a bucket that was empty already
 BUCKET, GROUP = "AWS::S3::Bucket", "AWS::SageMaker::ModelPackageGroup"

@@ -7,7 +7,8 @@ import re
 APP = "review-stars"
 # The stacks of a stage by the end of their names, in the order in which they are deployed.
 STACKS = ("foundation", "preprocessing", "learning", "endpoint", "serving", "operations")
-FOUNDATION_STACK, LEARNING_STACK, ENDPOINT_STACK = "foundation", "learning", "endpoint"
+FOUNDATION_STACK, LEARNING_STACK = "foundation", "learning"
+ENDPOINT_STACK, OPERATIONS_STACK = "endpoint", "operations"
 PREPROCESS, LEARN, RELEASE = "preprocess", "learn", "release"  # the state machines
 SLEEP = "sleep"  # another, of stages that sleep when they are idle
 PREDICT = "predict"  # batch jobs

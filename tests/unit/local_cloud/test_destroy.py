@@ -125,6 +125,23 @@ def test_package_versions_go_before_their_group(cloud: Cloud) -> None:
         cloud.client("sagemaker").describe_model_package_group(**name)
 
 
+def test_alarms_made_of_others_go_before_these(cloud: Cloud) -> None:
+    watched = {"Namespace": "N", "MetricName": "M", "Statistic": "Sum", "Period": 60}
+    bound = {"EvaluationPeriods": 1, "Threshold": 0, "ComparisonOperator": "GreaterThanThreshold"}
+    one = {"AlarmName": "one", **watched, **bound}
+    deploy(
+        cloud,
+        "review-stars-local-endpoint",
+        One={"Type": "AWS::CloudWatch::Alarm", "Properties": one},
+    )
+    felt = {"AlarmName": "felt", "AlarmRule": 'ALARM("one")'}
+    composite = {"Type": "AWS::CloudWatch::CompositeAlarm", "Properties": felt}
+    deploy(cloud, "review-stars-local-operations", Felt=composite)
+    message: list[str] = []
+    destroy(PLACE, log=message.append)
+    assert "deleted review-stars-local-endpoint" in message
+
+
 def test_what_cannot_be_deleted_is_reported_with_its_reason(cloud: Cloud) -> None:
     role = cloud.role("narrow", "cloudformation", may("ssm:PutParameter"))
     live = {"Name": "/live", "Type": "String", "Value": "none"}
