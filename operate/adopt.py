@@ -14,9 +14,10 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from lambdas.contract.names import FOUNDATION_STACK, LEARNING_STACK
+from lambdas.contract.names import FOUNDATION_STACK, LEARNING_STACK, key_alias
 from lambdas.ports import encryption_keys, models, stacks
 from operate.assembly import synthesise
+from operate.checks import looked_at
 from operate.confirm import Log
 from operate.errors import InputError, OperateError
 from operate.place import Place
@@ -34,9 +35,7 @@ def adopt(place: Place, run: RunCdk, log: Log = print) -> None:
     run: the CDK CLI, with its arguments; its exit status.
     Raises InputError where a kept key is about to be deleted, OperateError where an import failed.
     """
-    missing = [
-        part for part, is_kept in KEPT.items() if not _stands(place, part) and is_kept(place)
-    ]
+    missing = looked_at("what an earlier deployment kept", lambda: _missing(place), [], log)
     if not missing:
         return
     with TemporaryDirectory() as folder:
@@ -79,12 +78,17 @@ KEPT: dict[str, Callable[[Place], bool]] = {
 }
 
 
-def _stands(place: Place, part: str) -> bool:
-    return stacks.exists(place.name(part))
+def _missing(place: Place) -> list[str]:
+    """The stacks that are not there, and of which something was kept."""
+    return [
+        part
+        for part, is_kept in KEPT.items()
+        if not stacks.exists(place.name(part)) and is_kept(place)
+    ]
 
 
 def _alias(place: Place) -> tuple[str, str] | None:
-    return encryption_keys.by_alias(f"alias/{place.name(DATA_KEY)}")
+    return encryption_keys.by_alias(key_alias(place.stage, DATA_KEY))
 
 
 def _usable(alias: str, key_id: str, state: str) -> str:

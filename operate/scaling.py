@@ -10,6 +10,7 @@ from lambdas.contract.names import ENDPOINT_STACK
 from lambdas.contract.releases import OFF, ON, SCALING
 from lambdas.ports import stacks
 from operate import deployment, follow
+from operate.checks import looked_at
 from operate.confirm import Log
 from operate.deployment import Deployment
 from operate.errors import OperateError
@@ -26,13 +27,14 @@ def suspended(place: Place, log: Log = print) -> Iterator[None]:
     Also on where an earlier deploy has left it off. A deploy that fails leaves the old type, which
     scales again too.
     """
-    if _changes_type(place):
+    what = "whether an endpoint that scales changes its instance type"
+    if looked_at(what, lambda: _changes_type(place), False, log):
         log("the endpoint's instance type changes: it does not scale meanwhile")
         change_endpoint(deployment.read(place), {SCALING: OFF})
     try:
         yield
     finally:
-        if _is_off(place):
+        if looked_at("whether the endpoint scales again", lambda: _is_off(place), False, log):
             change_endpoint(deployment.read(place), {SCALING: ON})
             log("the endpoint scales again")
 

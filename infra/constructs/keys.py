@@ -13,7 +13,7 @@ from infra.blocks.guardrails import ENDPOINT_LOGS
 from infra.blocks.machine import MACHINE_LOGS
 from infra.stage import Stage
 from lambdas.contract.firewall import WAF_LOGS
-from lambdas.contract.names import LEARN, PREPROCESS, RELEASE, SLEEP, STACKS
+from lambdas.contract.names import LEARN, PREPROCESS, RELEASE, SLEEP, STACKS, key_alias
 
 MACHINES = (PREPROCESS, LEARN, RELEASE, SLEEP)
 
@@ -51,7 +51,7 @@ class Keys(Construct):
             else RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE
         )
         key = kms.Key(self, id, enable_key_rotation=True, removal_policy=policy)
-        alias = key.add_alias(f"alias/{stage.name(id.lower())}")
+        alias = key.add_alias(key_alias(stage.label, id.lower()))
         alias.apply_removal_policy(policy)
         return key
 

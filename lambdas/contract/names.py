@@ -49,6 +49,11 @@ def is_prediction_job(job: str, stage: str) -> bool:
     return re.fullmatch(rf"{prefix}-[0-9]{{8}}-[0-9]{{6}}", job) is not None
 
 
+def key_alias(stage: str, key: str) -> str:
+    """The alias of one of the stage's keys (`data`, `alerts`), which is kept where the key is."""
+    return f"alias/{name(stage, key)}"
+
+
 def live_parameter(stage: str) -> str:
     """The SSM parameter that holds the live record."""
     return f"/{name(stage)}/live"

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import msgspec
 import pytest
+from botocore.exceptions import ClientError
 
-from operate.checks import check
+from operate.checks import check, looked_at
 from operate.errors import InputError
 from operate.place import Place
 
@@ -37,3 +38,24 @@ def test_an_example_s_address_is_refused(email: str) -> None:
 @pytest.mark.parametrize("email", ["a@shop.de", "a@exampleshop.com", "a@testing.io", "a@test.org"])
 def test_an_address_that_is_somebody_s_is_taken(email: str) -> None:
     check(place(emails=[email]))
+
+
+def failing(code: str) -> ClientError:
+    return ClientError({"Error": {"Code": code, "Message": "no"}}, "DescribeStacks")
+
+
+def test_who_may_deploy_and_may_not_look_is_told_so() -> None:
+    """As a workflow's role, which may take the CDK's roles alone."""
+    said: list[str] = []
+
+    def denied() -> bool:
+        raise failing("AccessDenied")
+
+    assert looked_at("what was kept", denied, False, said.append) is False
+    assert said[0].startswith("what was kept was not looked at: ")
+
+    def broken() -> bool:
+        raise failing("InternalError")
+
+    with pytest.raises(ClientError):
+        looked_at("what was kept", broken, False, said.append)
