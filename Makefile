@@ -5,7 +5,7 @@
 # A knob is what stands on make's own command line: an exported STAGE=prod deletes nothing here.
 KNOBS := STAGE VERSION DATA FORCE ONCE CI ALONE FILE IN OUT PORT TRACKING_PORT \
   TEXT TITLE VERIFIED EXPLAIN CONFIRM GROUP REQUESTS REVIEWS AGAINST \
-  FROM TO PACKAGE FROM_PROFILE TO_PROFILE START PART NAME MODEL
+  FROM TO PACKAGE FROM_PROFILE TO_PROFILE START PART NAME MODEL REQUEST DAY
 IGNORED_KNOBS := $(strip $(foreach k,$(KNOBS),$(if $(filter environment%,$(origin $k)),$k)))
 $(foreach k,$(IGNORED_KNOBS),$(eval override $k :=))
 unexport $(KNOBS)
@@ -341,8 +341,12 @@ drift: setup ## Run one drift check now and print its verdict (STAGE=)
 lineage: setup ## From a version to the rows it learned from (STAGE= VERSION=)
 	@$(call operate,VERSION,lineage --stage $(stage) $(call given,VERSION,--version))
 
+reproduce: setup ## What an answer was made of (STAGE= REQUEST=id DAY= OUT=)
+	@$(call operate,REQUEST DAY OUT,reproduce --stage $(stage) --request $(call quote,REQUEST) \
+	  --day $(call quote,DAY) --out $(call quote,OUT))
+
 predict: setup ## A batch job (STAGE= FILE= or IN=prefix, OUT= VERSION=)
 	@$(call operate,FILE IN OUT VERSION,predict --stage $(stage) $(call given,FILE,--file) \
 	  $(call given,IN,--in) $(call given,OUT,--out) $(call given,VERSION,--version))
 
-.PHONY: cost templates help doctor ready history ask cloud notebooks sdk site ray setup run status check test newcomer image bench diagrams lock package synth diff deploy destroy release rollback promote sleep wake remove refine learn drift lineage predict difference comment workflows delivery smoke redeploy tag bump licences sbom watch issue publish dist
+.PHONY: cost templates help doctor ready history ask cloud notebooks sdk site ray setup run status check test newcomer image bench diagrams lock package synth diff deploy destroy release rollback promote sleep wake remove refine learn drift lineage predict difference comment workflows delivery smoke redeploy tag bump licences sbom watch issue publish dist reproduce

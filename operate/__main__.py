@@ -305,6 +305,13 @@ def tag(asked: argparse.Namespace) -> None:
     print(notes(asked.name))
 
 
+def reproduce(asked: argparse.Namespace) -> None:
+    """Fetch what the answer to a request was made of: model, rows, lineage."""
+    from operate.reproduce import reproduce as fetch
+
+    print(json.dumps(fetch(_deployed(asked), asked.request, asked.day, asked.out), indent=2))
+
+
 def bump(asked: argparse.Namespace) -> None:
     """Make the next version: number, changelog, commit and tag."""
     from operate.bump import bump as make_version
@@ -456,6 +463,10 @@ def _parser() -> argparse.ArgumentParser:
     one.add_argument("--file", type=Path, help="JSON for `operate issue`")
     command(issue).add_argument("--file", type=Path, required=True, help="of `operate watch`")
     command(tag).add_argument("name", metavar="TAG", help="v and the version, as v1.2.3")
+    one = command(reproduce)
+    one.add_argument("--request", required=True, metavar="ID", help="the answer's request_id")
+    one.add_argument("--day", required=True, metavar="YYYY-MM-DD", help="of the request, in UTC")
+    one.add_argument("--out", type=Path, required=True, help="a new folder")
     one = command(bump)
     one.add_argument("--version", default="", metavar="1.2.3", help="else as the commits ask")
     command(comment).add_argument("--file", type=Path, required=True, help="Markdown")

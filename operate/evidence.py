@@ -156,7 +156,7 @@ def _check_origin(version: int, metadata: Mapping[str, str], provenance: Mapping
 def _read_model(evidence: Evidence) -> ModelManifest:
     """The model's own manifest, once every file in the archive is the one that it names."""
     where = evidence.package.model_data_url
-    files = _unpack(evidence.files[MODEL], where)
+    files = unpack(evidence.files[MODEL], where)
     try:
         content = msgspec.json.decode(files.get("model.json", b""), type=dict[str, Any])
         model = msgspec.convert(content, ModelManifest)
@@ -181,7 +181,8 @@ def _read_model(evidence: Evidence) -> ModelManifest:
     return model
 
 
-def _unpack(archive: bytes, where: str) -> dict[str, bytes]:
+def unpack(archive: bytes, where: str) -> dict[str, bytes]:
+    """The files of a model.tar.gz. Raises OperateError, with where it lies, for anything else."""
     found = {}
     try:
         with tarfile.open(fileobj=io.BytesIO(archive), mode="r:gz") as tar:

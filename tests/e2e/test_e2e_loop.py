@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import pyarrow.parquet as parquet
 import pytest
 
 from tests.e2e.conftest import PREFIX, ROOT, Running, aws, operate
@@ -120,6 +121,38 @@ def test_a_file_is_answered_by_a_batch_job_once(running: Running) -> None:
         assert line["probabilities"] == pytest.approx(answer["probabilities"], abs=1e-9)
     again = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, timeout=60, check=True)
     assert "1 answered before" in again.stdout
+
+
+def test_a_request_id_leads_to_its_rows_and_to_the_same_answer(running: Running) -> None:
+    """As docs/reproducing.md has a person do it."""
+    _, answer = curl(running, "/v1/ratings", REVIEW, signed=True)
+    time.sleep(3)  # the stream writes each second
+    out = running.home / "reproduced"
+    words = operate("reproduce", "--home", str(running.home), "--out", str(out))
+    words += ["--request", answer["request_id"], "--day", f"{datetime.now(UTC):%F}"]
+    done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, timeout=60, check=True)
+    found = json.loads(done.stdout)
+    assert [one["stars"] for one in found["answers"]] == [answer["stars"]]
+    assert list(found["versions"]) == [answer["model_version"]]
+    folder = out / f"version-{answer['model_version']}"
+    kept = json.loads((folder / "lineage.json").read_text())["dataset"]["counts"]["kept"]
+    assert sum(parquet.read_metadata(file).num_rows for file in folder.rglob("*.parquet")) == kept
+
+    question, again = out / "question.jsonl", out / "answer.jsonl"
+    question.write_text(f"{REVIEW}\n")
+    train = [operate()[0], "-m", "training"]
+    asked = ["predict", "--model", str(folder / "model"), "--in", str(question)]
+    subprocess.run([*train, *asked, "--out", str(again)], cwd=ROOT, check=True, timeout=60)
+    line = json.loads(again.read_text())
+    assert line["stars"] == answer["stars"]
+    assert line["probabilities"] == pytest.approx(answer["probabilities"], abs=1e-9)
+
+    rows = ["train", "--data", str(folder / "rows"), "--out", str(out / "model")]
+    settings = ["--config", str(folder / "configuration.yaml")]
+    subprocess.run([*train, *rows, *settings], cwd=ROOT, check=True, timeout=120)
+    trained = json.loads((out / "model" / "model.json").read_text())
+    # A model's version is the digest of its files.
+    assert trained["version"] == found["versions"][answer["model_version"]]["model"]
 
 
 def test_reviews_of_another_kind_are_told_as_drift(running: Running) -> None:
