@@ -331,6 +331,7 @@ def run_cdk(asked: argparse.Namespace) -> int:
     if asked.argv[:1] != ["deploy"]:
         return cdk.run(variables, asked.stage, *asked.argv)
     checks.check(place)
+    checks.check_quota(place)
     run = partial(cdk.run, variables, asked.stage)
     adopt(place, run)
     with suspended(place):

@@ -35,7 +35,9 @@ def adopt(place: Place, run: RunCdk, log: Log = print) -> None:
     run: the CDK CLI, with its arguments; its exit status.
     Raises InputError where a kept key is about to be deleted, OperateError where an import failed.
     """
-    missing = looked_at("what an earlier deployment kept", lambda: _missing(place), [], log)
+    nothing: list[str] = []
+    what = "what an earlier deployment kept"
+    missing = looked_at(what, lambda: _missing(place), nothing, log)
     if not missing:
         return
     with TemporaryDirectory() as folder:

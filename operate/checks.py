@@ -9,6 +9,7 @@ from typing import TypeVar
 import msgspec
 
 from infra.stage import CONFIGS
+from lambdas.ports import functions
 from lambdas.ports.failures import AWS_ERRORS, is_denied
 from operate.errors import InputError
 from operate.place import Place
@@ -30,6 +31,18 @@ def check(place: Place) -> None:
                 f"{file}: {key} is {text}, which is an example's and reaches nobody: name one that "
                 "is yours"
             )
+
+
+def check_quota(place: Place, log: Callable[[str], None] = print) -> None:
+    """Raise InputError where the account runs fewer functions at once than the stage counts on."""
+    expected = place.settings.runtime.account_concurrency
+    quota = looked_at("Lambda's quota of this account", functions.concurrency_quota, expected, log)
+    if quota < expected:
+        raise InputError(
+            f"this account runs {quota} functions at once, and {CONFIGS.name}/{place.stage}.yaml "
+            f"counts on {expected} (runtime.account_concurrency): ask Service Quotas for more "
+            f'("Concurrent executions"), or set it to {quota}; nothing was deployed'
+        )
 
 
 def looked_at(

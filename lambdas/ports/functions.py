@@ -34,6 +34,12 @@ def versions(name: str) -> list[Version]:
     ]
 
 
+def concurrency_quota() -> int:
+    """How many functions this account and region run at once, as AWS has it now."""
+    limits = client("lambda").get_account_settings()["AccountLimit"]
+    return int(limits["ConcurrentExecutions"])
+
+
 def delete_version(name: str, number: int) -> None:
     """Delete one published version; the function stays."""
     client("lambda").delete_function(FunctionName=name, Qualifier=str(number))

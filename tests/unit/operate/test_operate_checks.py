@@ -6,7 +6,7 @@ import msgspec
 import pytest
 from botocore.exceptions import ClientError
 
-from operate.checks import check, looked_at
+from operate.checks import check, check_quota, looked_at
 from operate.errors import InputError
 from operate.place import Place
 
@@ -38,6 +38,26 @@ def test_an_example_s_address_is_refused(email: str) -> None:
 @pytest.mark.parametrize("email", ["a@shop.de", "a@exampleshop.com", "a@testing.io", "a@test.org"])
 def test_an_address_that_is_somebody_s_is_taken(email: str) -> None:
     check(place(emails=[email]))
+
+
+def test_an_account_that_runs_less_than_the_stage_counts_on_is_told(monkeypatch) -> None:
+    monkeypatch.setattr("lambdas.ports.functions.concurrency_quota", lambda: 10)
+    with pytest.raises(
+        InputError, match=r"runs 10 functions at once.*counts on 1000.*set it to 10"
+    ):
+        check_quota(place())
+    monkeypatch.setattr("lambdas.ports.functions.concurrency_quota", lambda: 1000)
+    check_quota(place())
+
+
+def test_who_may_not_ask_for_the_quota_deploys_all_the_same(monkeypatch) -> None:
+    def denied() -> int:
+        raise failing("AccessDeniedException")
+
+    monkeypatch.setattr("lambdas.ports.functions.concurrency_quota", denied)
+    said: list[str] = []
+    check_quota(place(), said.append)
+    assert said[0].startswith("Lambda's quota of this account was not looked at: ")
 
 
 def failing(code: str) -> ClientError:
