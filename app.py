@@ -27,7 +27,7 @@ from infra.stacks.learning import LearningStack
 from infra.stacks.operations import OperationsStack, Signals
 from infra.stacks.preprocessing import PreprocessingStack
 from infra.stacks.serving import ServingStack
-from infra.stage import Stage, StageError
+from infra.stage import CONFIGS, Stage, StageError
 from infra.trust import bound_roles
 from lambdas.contract.names import DELIVERY_STACK
 
@@ -155,17 +155,21 @@ def flags() -> dict[str, object]:
 
 
 def main() -> int:
-    """Synthesise the stage that the context or `STAGE` names; `CDK_VALIDATION=false` is quick."""
+    """Synthesise the stage that the context or `STAGE` names; `CDK_VALIDATION=false` is quick.
+
+    Context `stage_files`, `packages`: folders in the place of configs/ and the stage's packages.
+    """
     app = cdk.App(context=flags(), analytics_reporting=False)
     label = app.node.try_get_context("stage") or os.environ.get("STAGE", "local")
     try:
-        stage = Stage.read(label)
+        stage = Stage.read(label, Path(app.node.try_get_context("stage_files") or CONFIGS))
         if uri := app.node.try_get_context("tracking_uri"):  # where `make run` has put MLflow
             stage = stage.tracked_at(uri)
+        packages = Path(app.node.try_get_context("packages") or build.folder(stage.label))
         if app.node.try_get_context(DELIVERY_STACK):
             compose_delivery(app, stage)
         else:
-            compose(app, stage, Packages(build.folder(stage.label)), DeployedSource.read())
+            compose(app, stage, Packages(packages), DeployedSource.read())
     except (StageError, MissingPackageError) as error:
         print(f"app.py: {error}", file=sys.stderr)
         return 1

@@ -5,7 +5,7 @@ import shlex
 import sys
 from pathlib import Path
 
-from local_cloud.home import CannotStartError, RunningCloud
+from local_cloud.home import ACCOUNT, REGION, CannotStartError, RunningCloud
 from local_cloud.supervisor import StartOptions, up
 
 
@@ -17,6 +17,8 @@ def main(arguments: list[str]) -> int:
     start.add_argument("--port", type=int, default=4566)
     start.add_argument("--tracking-port", type=int, default=5566)
     start.add_argument("--no-tracking", action="store_true", help="without MLflow")
+    start.add_argument("--account", default=ACCOUNT, help="whose cloud it is")
+    start.add_argument("--region", default=REGION)
     show = commands.add_parser("env", help="print export lines for a shell")
     for command in (start, show):
         command.add_argument("--home", type=Path, default=Path(".local"))
@@ -33,6 +35,8 @@ def main(arguments: list[str]) -> int:
                 port=chosen.port,
                 tracking_port=chosen.tracking_port,
                 tracking=not chosen.no_tracking,
+                account=chosen.account,
+                region=chosen.region,
             )
         )
     except CannotStartError as error:

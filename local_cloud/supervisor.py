@@ -31,6 +31,8 @@ class StartOptions:
     port: int = 4566
     tracking_port: int = 5566
     tracking: bool = True
+    account: str = ACCOUNT
+    region: str = REGION
 
     @property
     def endpoint_url(self) -> str:
@@ -91,8 +93,8 @@ def _serve(options: StartOptions, stop: threading.Event) -> int:
     RunningCloud(
         endpoint_url=options.endpoint_url,
         ca_bundle=str(options.authority),
-        account=ACCOUNT,
-        region=REGION,
+        account=options.account,
+        region=options.region,
         tracking_url=options.tracking_url,
         pid=os.getpid(),
         authorization_log=str(options.authorization_log),
@@ -145,7 +147,8 @@ def emulator_environment(options: StartOptions, own: Mapping[str, str]) -> dict[
         "BIND_HOST": "127.0.0.1",
         "GATEWAY_PORT": str(options.port),
         "MINISTACK_HOST": "localhost",
-        "MINISTACK_REGION": REGION,
+        "MINISTACK_ACCOUNT_ID": options.account,
+        "MINISTACK_REGION": options.region,
         "IOT_MTLS_ENABLED": "0",
         "SFTP_ENABLED": "0",
         "SFN_WAIT_SCALE": WAIT_SCALE,

@@ -17,6 +17,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from infra.stage import CONFIGS
 from lambdas.contract.keys import INCOMING, PREDICT, PREDICTIONS, REVIEWS
 from lambdas.ports.failures import AWS_ERRORS, is_unreachable
 from operate import batch, cdk, checks, deployment, releases, signals
@@ -183,7 +184,7 @@ def destroy(asked: argparse.Namespace) -> None:
     """Empty what must be empty, then delete every stack."""
     from operate.destroy import destroy as delete
 
-    place = Place(asked.stage, asked.home)
+    place = Place(asked.stage, asked.home, asked.stage_files)
     place.enter()
     given = _confirmation(asked)
     delete(place, confirmed=given.confirmed, ask=given.ask)
@@ -219,7 +220,7 @@ def cost(asked: argparse.Namespace) -> None:
     from operate import cost as pricing
     from operate.assembly import assembly_of, synthesise
 
-    place = Place(asked.stage, asked.home)
+    place = Place(asked.stage, asked.home, asked.stage_files)
     region = place.settings.region
     usage = pricing.Usage(
         requests_per_day=asked.requests_per_day, reviews_per_month=asked.reviews_per_month
@@ -322,20 +323,23 @@ def bump(asked: argparse.Namespace) -> None:
 
 def run_cdk(asked: argparse.Namespace) -> int:
     """Run the CDK CLI with the stage in the environment."""
-    place = Place(asked.stage, asked.home)
+    place = Place(asked.stage, asked.home, asked.stage_files)
     if asked.argv[:1] in (["synth"], ["ls"]):  # ask no account
         variables = place.offline()
     else:
         place.enter()
         variables = place.environment()
-    if asked.argv[:1] != ["deploy"]:
-        return cdk.run(variables, asked.stage, *asked.argv)
+    argv = [*asked.argv]
+    if asked.stage_files != CONFIGS:
+        argv += ["--context", f"stage_files={asked.stage_files.absolute()}"]
+    if argv[:1] != ["deploy"]:
+        return cdk.run(variables, asked.stage, *argv)
     checks.check(place)
     checks.check_quota(place)
     run = partial(cdk.run, variables, asked.stage)
     adopt(place, run)
     with suspended(place):
-        status = run(*asked.argv)
+        status = run(*argv)
     if status == 0:
         _sweep_versions(place)
     return status
@@ -353,7 +357,7 @@ def _sweep_versions(place: Place) -> None:
 
 
 def _deployed(asked: argparse.Namespace) -> Deployment:
-    place = Place(asked.stage, asked.home)
+    place = Place(asked.stage, asked.home, asked.stage_files)
     place.enter()
     return deployment.read(place)
 
@@ -385,6 +389,9 @@ def _parser() -> argparse.ArgumentParser:
         added = commands.add_parser(name or run.__name__, help=summary, description=summary)
         added.add_argument("--stage", default=LOCAL, metavar="NAME")
         added.add_argument("--home", type=Path, default=HOME, help="folder of the local cloud")
+        added.add_argument(
+            "--stage-files", type=Path, default=CONFIGS, metavar="DIR", help="default: configs"
+        )
         added.set_defaults(run=run, when_stopped="what it has started goes on: see `make status`")
         return added
 

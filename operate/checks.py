@@ -24,12 +24,11 @@ def check(place: Place) -> None:
 
     Placeholders that reach nobody.
     """
-    file = f"{CONFIGS.name}/{place.stage}.yaml"
     for key, text in texts(msgspec.to_builtins(place.settings)):
         if NOBODY.search(text):
             raise InputError(
-                f"{file}: {key} is {text}, which is an example's and reaches nobody: name one that "
-                "is yours"
+                f"{place.file}: {key} is {text}, which is an example's and reaches nobody: name "
+                "one that is yours"
             )
 
 

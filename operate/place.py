@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
-from infra.stage import Stage, StageError
+from infra.stage import CONFIGS, Stage, StageError
 from lambdas.contract import names
 from lambdas.ports import clients, identity
 from operate import environment
@@ -28,12 +28,14 @@ CREDENTIALS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"
 class Place:
     """A stage and the folder in which this machine keeps what belongs to it.
 
+    stage_files: where the stage's file lies.
     shell: the variables of whoever called us, before any stage was entered.
     profile: of the AWS configuration, in the place of the shell's own credentials.
     """
 
     stage: str
     home: Path = HOME
+    stage_files: Path = CONFIGS
     shell: Mapping[str, str] = field(default_factory=lambda: dict(os.environ))
     profile: str = ""
 
@@ -41,9 +43,14 @@ class Place:
     def settings(self) -> Stage:
         """The stage's file. Raises InputError where there is none, or a wrong one."""
         try:
-            return Stage.read(self.stage)
+            return Stage.read(self.stage, self.stage_files)
         except StageError as error:
             raise InputError(str(error)) from None
+
+    @property
+    def file(self) -> str:
+        """The stage's file, as messages name it."""
+        return f"{self.stage_files.name}/{self.stage}.yaml"
 
     @property
     def is_local(self) -> bool:
@@ -89,6 +96,6 @@ class Place:
         if caller.account != self.settings.account:
             raise OperateError(
                 f"stage {self.stage} lives in account {self.settings.account} "
-                f"(configs/{self.stage}.yaml), and these credentials are of account "
+                f"({self.file}), and these credentials are of account "
                 f"{caller.account} ({caller.arn}): nothing was done; sign in to the other account"
             )

@@ -51,10 +51,12 @@ class Target:
     detector: str
 
     @classmethod
-    def of(cls, stage: Stage) -> Target:
-        """What this stage's functions run on."""
-        machine = platform.machine() if stage.is_native else stage.architecture
-        return cls(stage.python_version, machine, stage.is_native, stage.data.detector)
+    def of(cls, stage: Stage, *, native: bool = False) -> Target:
+        """What this stage's functions run on; native: here, whatever the stage says."""
+        if native or stage.is_native:
+            here = f"{sys.version_info.major}.{sys.version_info.minor}"
+            return cls(here, platform.machine(), True, stage.data.detector)
+        return cls(stage.python_version, stage.architecture, False, stage.data.detector)
 
     def locks(self, function: str, files: list[Path]) -> list[Path]:
         """What is installed for a function; plus those of the detector, where it runs."""
@@ -190,9 +192,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m infra.packaging.build", description=__doc__)
     parser.add_argument("--stage", default="local", help="default: %(default)s")
     parser.add_argument("--out", type=Path, help="default: .build/lambdas/STAGE")
+    parser.add_argument("--native", action="store_true", help="for this interpreter and machine")
     options = parser.parse_args(arguments)
     try:
-        target = Target.of(Stage.read(options.stage))
+        target = Target.of(Stage.read(options.stage), native=options.native)
     except StageError as error:
         print(f"package: {error}", file=sys.stderr)
         return 2

@@ -8,11 +8,13 @@ from local_cloud.extension import (
     alarms,
     audit,
     authorization,
+    budgets,
     clock,
     composite_alarms,
     current_request,
     delivery_streams,
     events,
+    firewall,
     gateway,
     gateway_responses,
     lambda_interpreters,
@@ -47,7 +49,9 @@ def install() -> None:
         events,
         gateway_responses,
         gateway,
+        firewall,
         delivery_streams,
+        budgets,
         stacks,
     ):
         module.install()

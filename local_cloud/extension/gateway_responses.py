@@ -67,7 +67,7 @@ def _wrap_refusal() -> None:
         if answer is None or answer[1].get("x-amzn-errortype") != "AccessDeniedException":
             return answer
         message = str(json.loads(answer[2]).get("message", ""))
-        return _response("ACCESS_DENIED", message, api_id, stage, headers, query_params) or answer
+        return response("ACCESS_DENIED", message, api_id, stage, headers, query_params) or answer
 
     ministack._enforce_execute_api = enforce_execute_api
 
@@ -92,7 +92,7 @@ def _wrap_routes() -> None:
         except Exception:
             logger.exception("%s %s was not answered", method, path)
             message = MESSAGES["DEFAULT_5XX"]
-            found = _response("DEFAULT_5XX", message, api_id, stage_name, headers, query_params)
+            found = response("DEFAULT_5XX", message, api_id, stage_name, headers, query_params)
             answer = found or (500, {"Content-Type": "application/json"}, b"{}")
         return answer
 
@@ -171,7 +171,7 @@ def _has_no_method(api_id: str, stage: str, method: str, path: str) -> bool:
     return apigateway_v1.method_authorization_type(api_id, stage, method, path) is None
 
 
-def _response(
+def response(
     kind: str,
     message: str,
     api_id: str,

@@ -7,6 +7,7 @@ from typing import Any
 
 from ministack.services.cloudformation import changesets, provisioners, stacks
 
+from local_cloud.sagemaker import mlflow_apps
 from local_cloud.sagemaker.hosting import endpoints, models, scaling
 from local_cloud.sagemaker.pipelines import operations as pipelines
 from local_cloud.sagemaker.registry import packages
@@ -33,16 +34,17 @@ class ResourceType:
     attributes: tuple[str, ...]
     ref_is_arn: bool = True
     update: Operation | None = None
+    fields_named_after_it: bool = True
 
     @property
     def name_field(self) -> str:
         """The property that holds the physical name."""
-        return f"{self.name}Name"
+        return f"{self.name}Name" if self.fields_named_after_it else "Name"
 
     @property
     def arn_field(self) -> str:
         """The field of the record that holds the ARN."""
-        return f"{self.name}Arn"
+        return f"{self.name}Arn" if self.fields_named_after_it else "Arn"
 
 
 def _create_endpoint(properties: JsonObject) -> JsonObject:
@@ -131,6 +133,11 @@ RESOURCE_TYPES = {
         "Pipeline", "pipeline", _pipeline(pipelines.create_pipeline), pipelines.delete_pipeline,
         update=_pipeline(pipelines.update_pipeline),
         replacing=("PipelineName",), attributes=(), ref_is_arn=False,
+    ),
+    "AWS::SageMaker::MlflowApp": ResourceType(
+        "MlflowApp", mlflow_apps.TABLE, mlflow_apps.create_app, mlflow_apps.delete_app,
+        update=mlflow_apps.update_app, replacing=("Name",), attributes=("Arn", "Status"),
+        fields_named_after_it=False,
     ),
     "AWS::SageMaker::ModelPackageGroup": ResourceType(
         "ModelPackageGroup", "model-package-group", packages.create_group, packages.delete_group,

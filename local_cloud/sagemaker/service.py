@@ -13,7 +13,7 @@ from typing import Any
 from ministack import app
 from ministack.core import iam_actions, router
 
-from local_cloud.sagemaker import cloudformation_types
+from local_cloud.sagemaker import cloudformation_types, mlflow_apps
 from local_cloud.sagemaker.hosting import endpoints, invocations, models
 from local_cloud.sagemaker.jobs import operations as jobs
 from local_cloud.sagemaker.pipelines import operations as pipelines
@@ -31,6 +31,7 @@ OPERATIONS: dict[str, Callable[[JsonObject], JsonObject]] = {
     **jobs.OPERATIONS,
     **pipelines.OPERATIONS,
     **endpoints.OPERATIONS,
+    **mlflow_apps.OPERATIONS,
 }
 _CONTENT = "application/x-amz-json-1.1"
 # Its own threads: a Lambda that asks an endpoint holds one of the emulator's while it waits.

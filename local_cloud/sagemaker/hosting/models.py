@@ -3,7 +3,7 @@
 from typing import Any
 
 from local_cloud.sagemaker.registry import packages
-from local_cloud.sagemaker.runtime import roles, tags
+from local_cloud.sagemaker.runtime import images, roles, tags
 from local_cloud.sagemaker.runtime.errors import invalid
 from local_cloud.sagemaker.runtime.store import STORE, JsonObject, newest_first, now, page, pick
 
@@ -45,12 +45,21 @@ def _check_container(container: JsonObject) -> None:
     if not name:
         if not container.get("Image"):
             raise invalid("A container needs an Image or a ModelPackageName.")
+        _check_image(container["Image"])
         return
-    status = packages.package(name)["ModelApprovalStatus"]
+    package = packages.package(name)
+    status = package["ModelApprovalStatus"]
     if status != "Approved":
         raise invalid(
             f"Cannot create a model from model package {name}: its approval status is {status}."
         )
+    for found in package.get("InferenceSpecification", {}).get("Containers", []):
+        _check_image(found["Image"])
+
+
+def _check_image(image: str) -> None:
+    if problem := images.problem(image):
+        raise invalid(problem)
 
 
 def model(name: str) -> JsonObject:

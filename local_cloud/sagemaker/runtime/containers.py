@@ -14,7 +14,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from local_cloud import processes
-from local_cloud.sagemaker.runtime import emulator
+from local_cloud.sagemaker import mlflow_apps
+from local_cloud.sagemaker.runtime import emulator, images
 
 ML_ROOT = re.compile(r"(?<![\w./\-])/opt/ml(?=/|$)")
 _PYTHONS = ("python", "python3", "/usr/bin/python3", "/usr/local/bin/python")
@@ -49,12 +50,17 @@ class ContainerSpec:
 
 
 def check_image(image: str, account: str) -> None:
-    """Refuse an image outside the account's own registry. Raises UnknownImageError."""
+    """Refuse an image outside the account's own registry, or not in it.
+
+    Raises UnknownImageError.
+    """
     if not re.match(rf"{account}\.dkr\.ecr\.[a-z0-9\-]+\.amazonaws\.com/", image):
         raise UnknownImageError(
             f"The image {image!r} is not in this account's registry: on this machine only the "
             "training program of the repository can run"
         )
+    if problem := images.problem(image):
+        raise UnknownImageError(problem)
 
 
 def remapped(text: str, root: Path) -> str:
@@ -91,7 +97,12 @@ def environment(spec: ContainerSpec) -> dict[str, str]:
     if not spec.isolated:
         found["AWS_REGION"] = emulator.current_scope()[1]
         found.update({name: os.environ[name] for name in _PROXIES if name in os.environ})
-    return found | {key: remapped(value, spec.root) for key, value in spec.environment.items()}
+    return found | {key: _here(value, spec.root) for key, value in spec.environment.items()}
+
+
+def _here(value: str, root: Path) -> str:
+    """A value of the container's environment as it holds on this machine."""
+    return remapped(mlflow_apps.address(value), root)
 
 
 class Container:

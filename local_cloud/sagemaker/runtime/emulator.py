@@ -1,6 +1,6 @@
 """The emulator's other services, as far as this SageMaker calls them.
 
-Only this file, `cloudformation_types` and `service` know the emulator's modules.
+Only this file, `images`, `cloudformation_types` and `service` know the emulator's modules.
 """
 
 import contextvars
