@@ -23,13 +23,28 @@ STOP_SECONDS = 30
 
 
 class LocalCloud:
-    """Start the supervisor of `local_cloud/` and stop it when the block ends, however it ends."""
+    """Start the supervisor of `local_cloud/` and stop it when the block ends, however it ends.
 
-    def __init__(self, home: Path, port: int | None = None, tracking_port: int | None = None):
+    account, region: whose cloud it is; empty: the local stage's.
+    """
+
+    def __init__(
+        self,
+        home: Path,
+        port: int | None = None,
+        tracking_port: int | None = None,
+        *,
+        account: str = "",
+        region: str = "",
+    ):
         self.home = home
         self.port = port or PORT
         self.tracking_port = tracking_port or TRACKING_PORT
         self._named = (bool(port), bool(tracking_port))
+        self._owner = [
+            *(["--account", account] if account else []),
+            *(["--region", region] if region else []),
+        ]
         self.log = home / "cloud.log"
         self._process: subprocess.Popen[bytes] | None = None
         self._is_ready = False
@@ -62,7 +77,7 @@ class LocalCloud:
         """
         argv = [str(EMULATOR), "-m", "local_cloud", "up"]
         argv += ["--home", str(self.home), "--port", str(self.port)]
-        argv += ["--tracking-port", str(self.tracking_port)]
+        argv += ["--tracking-port", str(self.tracking_port), *self._owner]
         with self.log.open("wb") as sink, signals.deferred():
             # Its own session: Ctrl-C reaches us alone, and we stop it in order.
             self._process = subprocess.Popen(

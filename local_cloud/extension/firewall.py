@@ -140,7 +140,7 @@ def _wrap_requests() -> None:
 
 
 def _refusal(api_id: str, stage: str, request: WebRequest, query: Json) -> Response | None:
-    """What the ACL before a stage answers in its place; in the account of the API, not the caller."""
+    """What the ACL before a stage answers in its place; in the account of the API."""
     scope = apigateway_v1.find_api_scope(api_id)
     if scope is None:
         return None

@@ -1,0 +1,22 @@
+"""The last scene: destroy, with what remains."""
+
+from __future__ import annotations
+
+from lambdas.contract.names import STACKS
+from lambdas.ports import stacks
+from rehearsal.theatre import ADMINISTRATOR, Theatre, require
+
+
+def destroy(theatre: Theatre) -> str:
+    """Refused without the stage's name, done with it, and what stays is said."""
+    label = theatre.stage.label
+    if "destroy" in theatre.stage.protection.confirm:
+        done = theatre.operate(ADMINISTRATOR, "destroy")
+        require(done.code == 2, "destroy did not ask for the stage's name")
+    said = theatre.must(ADMINISTRATOR, "destroy", "--confirm", label)
+    left = [part for part in STACKS if stacks.exists(theatre.place.name(part))]
+    require(not left, f"these stacks are still there: {', '.join(left)}")
+    kept = [line for line in said.splitlines() if line.startswith("kept: ")]
+    return f"all stacks are gone; {len(kept)} resources stay: " + "; ".join(
+        line.removeprefix("kept: ") for line in kept
+    )
