@@ -12,6 +12,7 @@ from operate import cdk
 from rehearsal.asking import as_client, as_person, ask
 from rehearsal.theatre import ADMINISTRATOR, Theatre, require
 
+POLICY = "arn:aws:iam::aws:policy/AdministratorAccess"
 SETTLED = ("CREATE_COMPLETE", "UPDATE_COMPLETE", "IMPORT_COMPLETE")
 NO_CHANGES = re.compile(r"\(no changes\)")
 
@@ -19,7 +20,9 @@ NO_CHANGES = re.compile(r"\(no changes\)")
 def bootstrap(theatre: Theatre) -> str:
     """`cdk bootstrap` by the administrator, once an account and region."""
     account = f"aws://{theatre.stage.account}/{theatre.stage.region}"
-    done = theatre.cdk(ADMINISTRATOR, "bootstrap", account)
+    # What AWS's CLI takes by itself where nobody is trusted; the emulator resolves no such default.
+    policies = ("--cloudformation-execution-policies", POLICY)
+    done = theatre.cdk(ADMINISTRATOR, "bootstrap", account, *policies)
     require(done.code == 0, f"the bootstrap failed: {_why(theatre, done.said)}")
     return "the CDK's bucket, repository and roles stand"
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from rehearsal import deploying, leaving
+from rehearsal import deploying, learning, leaving, releasing
 from rehearsal.scene import Scene
 
 NEVER_HERE = "that CloudFormation and the services take each property"
@@ -46,6 +46,86 @@ SCENES = (
         NEVER_HERE,
         needs=("first-deploy",),
         play=deploying.same_deploy,
+    ),
+    Scene(
+        "data",
+        "Data in, pipeline, a package that waits",
+        "a raw file becomes a version that nobody has approved",
+        "SageMaker's own containers and instances",
+        needs=("first-deploy",),
+        play=learning.data,
+    ),
+    Scene(
+        "automation",
+        "Automation tries to approve",
+        "no role of the stage may approve: that is a person's right",
+        "that SageMaker evaluates the condition as its reference says",
+        needs=("data",),
+        play=learning.automation,
+    ),
+    Scene(
+        "first-release",
+        "A person approves: the first release",
+        "the approver's role suffices, and the API answers afterwards",
+        "the start of a real container",
+        needs=("data",),
+        play=releasing.first_release,
+    ),
+    Scene(
+        "release-under-load",
+        "The second release under load",
+        "a client that asks every 50 ms sees no failure while the canary shifts",
+        "how AWS's load balancers drain",
+        needs=("first-release",),
+        play=releasing.under_load,
+    ),
+    Scene(
+        "bad-canary",
+        "A canary is rolled back by an alarm",
+        "a variant that fails is taken back by itself; what served goes on serving",
+        "the minutes that CloudWatch takes",
+        needs=("first-release",),
+        play=releasing.bad_canary,
+    ),
+    Scene(
+        "golden-mismatch",
+        "A golden set that differs is undone",
+        "a model that answers otherwise than it was judged does not stay",
+        "nothing more",
+        needs=("first-release",),
+        play=releasing.golden_mismatch,
+    ),
+    Scene(
+        "rollback",
+        "Rollback by command",
+        "one command of the approver goes to the version before",
+        "nothing more",
+        needs=("release-under-load",),
+        play=releasing.rollback,
+    ),
+    Scene(
+        "two-releases",
+        "Two releases at once",
+        "both come to an end, one of them is live, and no request fails",
+        "the order in which AWS starts them",
+        needs=("release-under-load",),
+        play=releasing.two_at_once,
+    ),
+    Scene(
+        "deploy-meanwhile",
+        "A deploy in the middle of everything",
+        "a deploy during a release disturbs neither the release nor clients",
+        "CloudFormation's own locks",
+        needs=("release-under-load",),
+        play=releasing.deploy_meanwhile,
+    ),
+    Scene(
+        "sleep-wake",
+        "Sleep, wake",
+        "the endpoint goes and comes back with the same version",
+        "how long instances take",
+        needs=("first-release",),
+        play=releasing.sleep_and_wake,
     ),
     Scene(
         "destroy",

@@ -46,6 +46,9 @@ NAMED: dict[str, tuple[str, str, str]] = {
     "cloudwatch:DeleteAlarms": ("AlarmNames", "cloudwatch", "alarm:"),
     "cloudwatch:EnableAlarmActions": ("AlarmNames", "cloudwatch", "alarm:"),
     "cloudwatch:DisableAlarmActions": ("AlarmNames", "cloudwatch", "alarm:"),
+    "ecr:DescribeRepositories": ("repositoryNames", "ecr", "repository/"),
+    "ecr:DescribeImages": ("repositoryName", "ecr", "repository/"),
+    "ecr:PutImage": ("repositoryName", "ecr", "repository/"),
 }
 
 
@@ -64,10 +67,10 @@ def named(action: str, parameters: Parameters, *, region: str, account: str) -> 
 
 
 def _names(parameters: Parameters, field: str) -> list[Any]:
-    """Read a list in its JSON spelling or in the Query protocol's flat one."""
+    """Read one name, or a list in its JSON spelling or in the Query protocol's flat one."""
     found = parameters.get(field)
-    if isinstance(found, list):
-        return found
+    if found and isinstance(found, list | str):
+        return found if isinstance(found, list) else [found]
     flat = [(k, v) for k, v in parameters.items() if k.startswith(f"{field}.member.")]
     return [value for _, value in sorted(flat)]
 
