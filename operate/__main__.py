@@ -20,7 +20,7 @@ from rich.console import Console
 from infra.stage import CONFIGS
 from lambdas.contract.keys import INCOMING, PREDICT, PREDICTIONS, REVIEWS
 from lambdas.ports.failures import AWS_ERRORS, is_unreachable
-from operate import batch, cdk, checks, deployment, releases, signals
+from operate import batch, cdk, checks, deployment, half_made, releases, signals
 from operate.adopt import adopt
 from operate.deployment import Deployment
 from operate.errors import InputError, OperateError, describe
@@ -336,6 +336,7 @@ def run_cdk(asked: argparse.Namespace) -> int:
         return cdk.run(variables, asked.stage, *argv)
     checks.check(place)
     checks.check_quota(place)
+    checks.looked_at("stacks that were never made", lambda: half_made.release(place), None)
     run = partial(cdk.run, variables, asked.stage)
     adopt(place, run)
     with suspended(place):

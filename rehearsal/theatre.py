@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shlex
+import shutil
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -81,6 +82,8 @@ class Theatre:
                 self.cloud.start(started)
                 environment.replace(environment.local(self.shell, self.home))
                 self._make_shim()
+                shutil.rmtree(self.home / "images", ignore_errors=True)
+                shutil.rmtree(self.home / "said", ignore_errors=True)
                 yield
             finally:
                 processes.stop_all()

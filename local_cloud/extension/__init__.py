@@ -21,6 +21,7 @@ from local_cloud.extension import (
     metrics,
     object_reads,
     queues,
+    registry,
     signatures,
     stacks,
     state_machines,
@@ -52,6 +53,7 @@ def install() -> None:
         firewall,
         delivery_streams,
         budgets,
+        registry,
         stacks,
     ):
         module.install()
