@@ -4,7 +4,7 @@
 # --- what the command line says ---------------------------------------------------------------
 # A knob is what stands on make's own command line: an exported STAGE=prod deletes nothing here.
 KNOBS := STAGE VERSION DATA FORCE ONCE CI ALONE FILE IN OUT PORT TRACKING_PORT \
-  TEXT TITLE VERIFIED EXPLAIN CONFIRM GROUP REQUESTS REVIEWS AGAINST \
+  SCENES TEXT TITLE VERIFIED EXPLAIN CONFIRM GROUP REQUESTS REVIEWS AGAINST \
   FROM TO PACKAGE FROM_PROFILE TO_PROFILE START PART NAME MODEL REQUEST DAY
 IGNORED_KNOBS := $(strip $(foreach k,$(KNOBS),$(if $(filter environment%,$(origin $k)),$k)))
 $(foreach k,$(IGNORED_KNOBS),$(eval override $k :=))
@@ -215,6 +215,10 @@ else
 	@$(PYTHON) -m pytest -m e2e
 endif
 
+rehearse: setup cloud ## Every scene of a stage, in a cloud of its own (STAGE=prod SCENES=)
+	@$(call note,STAGE SCENES) exec $(PYTHON) -m rehearsal \
+	  $(call given,STAGE,--stage) $(call given,SCENES,--scenes)
+
 newcomer: setup ## From a clone to a model on ten kinds of machine (20 minutes)
 	@$(PYTHON) -m pytest -m newcomer -rs tests/newcomer
 
@@ -349,4 +353,4 @@ predict: setup ## A batch job (STAGE= FILE= or IN=prefix, OUT= VERSION=)
 	@$(call operate,FILE IN OUT VERSION,predict --stage $(stage) $(call given,FILE,--file) \
 	  $(call given,IN,--in) $(call given,OUT,--out) $(call given,VERSION,--version))
 
-.PHONY: cost templates help doctor ready history ask cloud notebooks sdk site ray setup run status check test newcomer image bench diagrams lock package synth diff deploy destroy release rollback promote sleep wake remove refine learn drift lineage predict difference comment workflows delivery smoke redeploy tag bump licences sbom watch issue publish dist reproduce
+.PHONY: cost templates help doctor ready history ask cloud notebooks sdk site ray setup run status check test rehearse newcomer image bench diagrams lock package synth diff deploy destroy release rollback promote sleep wake remove refine learn drift lineage predict difference comment workflows delivery smoke redeploy tag bump licences sbom watch issue publish dist reproduce

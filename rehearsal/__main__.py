@@ -14,7 +14,6 @@ from collections.abc import Sequence
 from http.client import HTTPException
 from pathlib import Path
 
-from infra.packaging import build
 from infra.stage import CONFIGS, Stage, StageError
 from lambdas.ports.failures import AWS_ERRORS
 from operate import cdk, environment, processes, signals
@@ -59,7 +58,7 @@ def rehearse(asked: argparse.Namespace) -> int:
         home, asked.port, asked.tracking_port, account=stage.account, region=stage.region
     )
     cloud.port, cloud.tracking_port = asked.port or PORT, asked.tracking_port or TRACKING_PORT
-    packages = build.OUT / f"{stage.label}-here"
+    packages = Path(".build/lambdas") / f"{stage.label}-here"
     theatre = Theatre(stage, home, cloud, dict(os.environ), packages)
     played: list[Played] = []
     with theatre.open():

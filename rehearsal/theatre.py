@@ -18,7 +18,7 @@ from operate.deployment import Deployment
 from operate.deployment import read as read_deployment
 from operate.local import LocalCloud
 from operate.place import Place
-from rehearsal import persons
+from rehearsal import docker, persons
 from rehearsal.persons import Person
 
 ADMINISTRATOR = "administrator"
@@ -105,15 +105,14 @@ class Theatre:
 
     def _make_shim(self) -> None:
         self.shim.parent.mkdir(exist_ok=True)
-        python = shlex.quote(sys.executable)
-        self.shim.write_text(f'#!/bin/sh\nexec {python} -m rehearsal.docker "$@"\n')
+        program = shlex.join([sys.executable, "-P", docker.__file__])
+        self.shim.write_text(f'#!/bin/sh\nexec {program} "$@"\n')
         self.shim.chmod(0o755)
 
     def variables(self, name: str) -> dict[str, str]:
         """The environment of a person's shell; no key but theirs is in it."""
         kept = environment.local(self.shell, self.home)
         kept |= {"CDK_DOCKER": str(self.shim), "REHEARSAL_IMAGES": str(self.home / "images")}
-        kept["PYTHONPATH"] = str(Path.cwd())  # of the stand-in for docker
         if name == ADMINISTRATOR:
             return kept
         return {**kept, **self.person(name).keys}

@@ -7,7 +7,7 @@ from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
 from infra.blocks.machine import machine_arn
-from infra.blocks.statements import allow, may_read
+from infra.blocks.statements import allow, may_list, may_read, may_write
 from infra.stage import Stage
 from lambdas.contract import keys
 from lambdas.contract.names import RELEASE, STACKS
@@ -29,6 +29,9 @@ class Approver(Construct):
             *_may_approve(stage),
             *_may_release(stage),
             *may_read(models, keys.anything(keys.RUNS), keys.anything(keys.RELEASES)),
+            # What was decided is kept, and what was released before is where a rollback goes.
+            *may_write(models, keys.anything(keys.RELEASES)),
+            *may_list(models, keys.anything(keys.RELEASES)),
         ):
             self.role.add_to_policy(statement)
 
