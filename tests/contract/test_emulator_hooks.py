@@ -38,6 +38,11 @@ REPLACED = {
         "api_id stage method execute_path headers query_params iam_action",
         "app:_handle_execute_api_request",
     ),
+    "app._handle_execute_api_request": (
+        "host path method headers body query_params raw_path raw_query_string",
+        "app:_handle_special_data_plane_request",
+    ),
+    "services.ecr._describe_images": ("data", "services.ecr:handle_request"),
     "services.apigateway_v1._call_lambda_raw": ("function_ref event *account_id *region", ""),
     "services.apigateway_v1.handle_execute": (
         "api_id stage_name method path headers body query_params",
