@@ -215,7 +215,7 @@ else
 	@$(PYTHON) -m pytest -m e2e
 endif
 
-rehearse: setup cloud ## Every scene of a stage, in a cloud of its own (STAGE=prod SCENES=)
+rehearse: setup cloud ## A stage, scene by scene (STAGE=prod SCENES=)
 	@$(call note,STAGE SCENES) exec $(PYTHON) -m rehearsal \
 	  $(call given,STAGE,--stage) $(call given,SCENES,--scenes)
 

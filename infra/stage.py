@@ -384,7 +384,7 @@ class Stage(StagePart, frozen=True, kw_only=True):
             values = msgspec.yaml.decode((folder / f"{label}.yaml").read_bytes(), type=dict)
             return msgspec.convert({**values, "label": label}, cls)
         except msgspec.MsgspecError as error:
-            raise StageError(f"{folder.name}/{label}.yaml: {error}") from None
+            raise StageError(f"configs/{label}.yaml: {error}") from None
 
     def tracked_at(self, uri: str) -> Stage:
         """The same stage with its runs sent to another MLflow server."""
