@@ -149,6 +149,7 @@ def emulator_environment(options: StartOptions, own: Mapping[str, str]) -> dict[
         "MINISTACK_HOST": "localhost",
         "MINISTACK_ACCOUNT_ID": options.account,
         "MINISTACK_REGION": options.region,
+        "LAMBDA_ACCOUNT_CONCURRENCY": "1000",  # AWS's quota; MiniStack's goes by free memory
         "IOT_MTLS_ENABLED": "0",
         "SFTP_ENABLED": "0",
         "SFN_WAIT_SCALE": WAIT_SCALE,
