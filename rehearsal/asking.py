@@ -54,8 +54,7 @@ def as_person(theatre: Theatre, name: str) -> SignedApi:
     credentials = Credentials(
         keys["AWS_ACCESS_KEY_ID"],
         keys["AWS_SECRET_ACCESS_KEY"],
-        keys.get("AWS_SESSION_TOKEN"),  # type: ignore[arg-type]
-        None,  # type: ignore[arg-type]
+        keys.get("AWS_SESSION_TOKEN"),  # type: ignore[arg-type]  # a user's own key has none
     )
     deployment = theatre.deployment
     return SignedApi(deployment[outputs.API_ID], deployment[outputs.API_STAGE], credentials)
