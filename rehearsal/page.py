@@ -15,6 +15,7 @@ STYLE = """
 :root { color-scheme: light dark; font: 16px/1.5 system-ui, sans-serif; }
 body { max-width: 72rem; margin: 2rem auto; padding: 0 1rem; }
 table { border-collapse: collapse; width: 100%; }
+th:nth-child(1), th:nth-child(5), th:nth-child(6) { min-width: 11rem; }
 th, td { text-align: left; vertical-align: top; padding: .5rem .6rem; border-top: 1px solid #8884; }
 td:nth-child(3) { font-variant-numeric: tabular-nums; text-align: right; white-space: nowrap; }
 .outcome { white-space: nowrap; font-weight: 600; }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 import os
@@ -22,8 +23,10 @@ from operate import follow
 from operate.packages import find, pending
 from rehearsal.asking import as_client, ask, asking
 from rehearsal.theatre import ADMINISTRATOR, Theatre, require
+from reviews.digest import digest_manifest
 from reviews.golden import GOLDEN_FILE
 
+MANIFEST = "model.json"
 AFTER_SECONDS = 12  # the function remembers the live record for ten
 KILL_SECONDS = 0.2
 
@@ -109,7 +112,10 @@ def golden_mismatch(theatre: Theatre) -> str:
         theatre.approver(), "release", "--confirm", theatre.stage.label, "--version", wanted
     )
     require(done.code != 0, "a model that answers otherwise than it was judged was released")
-    require("golden" in done.said, f"nobody said why: {done.said.strip()[-400:]}")
+    require(
+        "golden answers match" in done.said,
+        f"it was not the golden set: {done.said.strip()[-400:]}",
+    )
     found = serves(as_client(theatre), before)
     require(found == before, f"the golden set differed, and the API answers {found}")
     return f"version {wanted} was undone, version {before} answers"
@@ -210,21 +216,31 @@ def copy(theatre: Theatre, number: str, *, spoil: bool = False) -> str:
 
 
 def spoiled(archive: bytes) -> bytes:
-    """A model.tar.gz whose golden set says one star where the model said another."""
-    made = io.BytesIO()
-    with (
-        tarfile.open(fileobj=io.BytesIO(archive), mode="r:gz") as old,
-        tarfile.open(fileobj=made, mode="w:gz") as new,
-    ):
+    """A model.tar.gz whose golden set says other stars than the model; its digests are right.
+
+    With wrong digests the model would not even start, and nobody would ask the golden set.
+    """
+    files: dict[str, bytes] = {}
+    with tarfile.open(fileobj=io.BytesIO(archive), mode="r:gz") as old:
         for member in old:
-            found = old.extractfile(member)
-            body = found.read() if found else b""
-            if Path(member.name).name == GOLDEN_FILE:
-                lines = [json.loads(line) for line in body.splitlines()]
-                wrong = [{**line, "stars": line["stars"] % 5 + 1} for line in lines]
-                body = b"".join(json.dumps(line).encode() + b"\n" for line in wrong)
-                member.size = len(body)
-            new.addfile(member, io.BytesIO(body))
+            if found := old.extractfile(member):
+                files[member.name] = found.read()
+    golden = next(name for name in files if Path(name).name == GOLDEN_FILE)
+    lines = [json.loads(line) for line in files[golden].splitlines()]
+    wrong = [{**line, "stars": line["stars"] % 5 + 1} for line in lines]
+    files[golden] = body = b"".join(json.dumps(line).encode() + b"\n" for line in wrong)
+    manifest = next(name for name in files if Path(name).name == MANIFEST)
+    content = json.loads(files[manifest])
+    digest = hashlib.sha256(body).hexdigest()
+    content["files"][GOLDEN_FILE] = {"bytes": len(body), "sha256": digest}
+    content["sha256"] = digest_manifest(content)
+    files[manifest] = json.dumps(content).encode()
+    made = io.BytesIO()
+    with tarfile.open(fileobj=made, mode="w:gz") as new:
+        for name, data in files.items():
+            member = tarfile.TarInfo(name)
+            member.size = len(data)
+            new.addfile(member, io.BytesIO(data))
     return made.getvalue()
 
 

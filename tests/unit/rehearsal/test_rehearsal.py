@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 import tarfile
@@ -17,6 +18,7 @@ from rehearsal.__main__ import choose, main
 from rehearsal.programme import SCENES
 from rehearsal.releasing import spoiled
 from rehearsal.scene import Played
+from reviews.digest import digest_manifest
 
 
 def test_only_what_the_file_leaves_to_its_owner_is_made_up(tmp_path: Path) -> None:
@@ -91,7 +93,7 @@ def test_a_build_that_names_no_form_makes_the_one_that_sagemaker_refuses(
 
 def test_a_spoiled_model_differs_in_its_golden_answers_alone() -> None:
     made = io.BytesIO()
-    files = {"model.json": b"{}", "golden.jsonl": b'{"stars": 5}\n{"stars": 1}\n'}
+    files = {"model.json": b'{"files": {}}', "golden.jsonl": b'{"stars": 5}\n{"stars": 1}\n'}
     with tarfile.open(fileobj=made, mode="w:gz") as archive:
         for name, body in files.items():
             member = tarfile.TarInfo(name)
@@ -99,7 +101,11 @@ def test_a_spoiled_model_differs_in_its_golden_answers_alone() -> None:
             archive.addfile(member, io.BytesIO(body))
     with tarfile.open(fileobj=io.BytesIO(spoiled(made.getvalue())), mode="r:gz") as archive:
         found = {name: archive.extractfile(name).read() for name in archive.getnames()}  # type: ignore[union-attr]
-    assert found == {"model.json": b"{}", "golden.jsonl": b'{"stars": 1}\n{"stars": 2}\n'}
+    assert found["golden.jsonl"] == b'{"stars": 1}\n{"stars": 2}\n'
+    content = json.loads(found["model.json"])
+    golden = hashlib.sha256(found["golden.jsonl"]).hexdigest()
+    assert content["files"]["golden.jsonl"] == {"bytes": 26, "sha256": golden}
+    assert content["sha256"] == digest_manifest(content)  # or the model would not start
 
 
 def test_every_scene_stands_in_the_documents() -> None:
