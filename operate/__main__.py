@@ -184,7 +184,7 @@ def destroy(asked: argparse.Namespace) -> None:
     """Empty what must be empty, then delete every stack."""
     from operate.destroy import destroy as delete
 
-    place = Place(asked.stage, asked.home, asked.stage_files)
+    place = Place(asked.stage, asked.home, stage_files=asked.stage_files)
     place.enter()
     given = _confirmation(asked)
     delete(place, confirmed=given.confirmed, ask=given.ask)
@@ -220,7 +220,7 @@ def cost(asked: argparse.Namespace) -> None:
     from operate import cost as pricing
     from operate.assembly import assembly_of, synthesise
 
-    place = Place(asked.stage, asked.home, asked.stage_files)
+    place = Place(asked.stage, asked.home, stage_files=asked.stage_files)
     region = place.settings.region
     usage = pricing.Usage(
         requests_per_day=asked.requests_per_day, reviews_per_month=asked.reviews_per_month
@@ -323,7 +323,7 @@ def bump(asked: argparse.Namespace) -> None:
 
 def run_cdk(asked: argparse.Namespace) -> int:
     """Run the CDK CLI with the stage in the environment."""
-    place = Place(asked.stage, asked.home, asked.stage_files)
+    place = Place(asked.stage, asked.home, stage_files=asked.stage_files)
     if asked.argv[:1] in (["synth"], ["ls"]):  # ask no account
         variables = place.offline()
     else:
@@ -358,7 +358,7 @@ def _sweep_versions(place: Place) -> None:
 
 
 def _deployed(asked: argparse.Namespace) -> Deployment:
-    place = Place(asked.stage, asked.home, asked.stage_files)
+    place = Place(asked.stage, asked.home, stage_files=asked.stage_files)
     place.enter()
     return deployment.read(place)
 

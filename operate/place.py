@@ -28,16 +28,16 @@ CREDENTIALS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"
 class Place:
     """A stage and the folder in which this machine keeps what belongs to it.
 
-    stage_files: where the stage's file lies.
     shell: the variables of whoever called us, before any stage was entered.
     profile: of the AWS configuration, in the place of the shell's own credentials.
+    stage_files: where the stage's file lies.
     """
 
     stage: str
     home: Path = HOME
-    stage_files: Path = CONFIGS
     shell: Mapping[str, str] = field(default_factory=lambda: dict(os.environ))
     profile: str = ""
+    stage_files: Path = CONFIGS
 
     @cached_property
     def settings(self) -> Stage:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shlex
 import shutil
 import sys
@@ -65,7 +64,7 @@ class Theatre:
     @property
     def place(self) -> Place:
         """The stage as `operate` knows it."""
-        return Place(self.stage.label, self.home, self.stage_files, shell=dict(os.environ))
+        return Place(self.stage.label, self.home, stage_files=self.stage_files)
 
     @property
     def deployment(self) -> Deployment:
