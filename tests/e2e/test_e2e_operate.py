@@ -20,6 +20,7 @@ from tests.e2e.conftest import PREFIX, ROOT, Running, aws, operate, our_processe
 from tests.e2e.test_e2e_loop import REVIEW, curl
 
 pytestmark = pytest.mark.e2e
+TWIN = "222222222222"  # the account that a package is promoted to
 COMMAND_SECONDS = 120
 MEMORY_SECONDS = 15
 
@@ -180,6 +181,8 @@ def test_a_raw_file_is_taken_back_with_all_that_was_made_of_it(running: Running)
 def test_no_call_of_the_whole_journey_was_refused_a_right(running: Running) -> None:
     log = (running.home / "authorization.jsonl").read_text().splitlines()
     refused = [item for item in map(json.loads, log) if item["decision"] != "Allow"]
+    # The other account's tests of promotion ask for rights that nobody there has.
+    refused = [item for item in refused if f":{TWIN}:" not in item["principal"]]
     unsigned = [item for item in refused if item["principal"] == "anonymous"]
     assert [item for item in refused if item not in unsigned] == []
 
