@@ -7,6 +7,7 @@ from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
 from infra.blocks.machine import machine_arn
+from infra.blocks.persons import role_of_persons
 from infra.blocks.statements import allow, may_list, may_read, may_write
 from infra.stage import Stage
 from lambdas.contract import keys
@@ -18,12 +19,8 @@ class Approver(Construct):
 
     def __init__(self, scope: Construct, id: str, *, stage: Stage, models: s3.IBucket) -> None:
         super().__init__(scope, id)
-        principals = [iam.ArnPrincipal(arn) for arn in stage.learning.approver_principals]
-        self.role = iam.Role(
-            self,
-            "Role",
-            role_name=stage.role_name("approver"),
-            assumed_by=iam.CompositePrincipal(*principals),
+        self.role = role_of_persons(
+            self, stage=stage, name="approver", arns=stage.learning.approver_principals
         )
         for statement in (
             *_may_approve(stage),

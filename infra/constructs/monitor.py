@@ -5,13 +5,12 @@ from __future__ import annotations
 from aws_cdk import Duration
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_events as events
-from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
-from infra.blocks.dead_letters import DeadLetters
 from infra.blocks.function import FULL_CPU_MB, Function
+from infra.blocks.schedule import on_schedule
 from infra.blocks.statements import allow, may_list, may_publish, may_read, may_write
 from infra.platform import Platform
 from infra.stage import Stage
@@ -56,21 +55,13 @@ class Monitor(Construct):
             timeout_seconds=TIMEOUT_SECONDS,
             memory_mb=FULL_CPU_MB,  # numpy and scipy want a whole processor
         )
-        self.dead_letters = DeadLetters(
-            self, "DeadLetters", stage=stage, name="monitor-dead-letters"
-        )
-        target = targets.LambdaFunction(
-            self.check.function,
-            dead_letter_queue=self.dead_letters.queue,
-            retry_attempts=2,
-            max_event_age=Duration.hours(1),
-        )
-        events.Rule(
+        self.dead_letters = on_schedule(
             self,
-            "Schedule",
-            rule_name=stage.name("monitor"),
-            schedule=events.Schedule.expression(stage.monitoring.schedule),
-            targets=[target],
+            self.check.function,
+            events.Schedule.expression(stage.monitoring.schedule),
+            stage=stage,
+            name="monitor",
+            max_age=Duration.hours(1),
         )
 
     def runs(self) -> cloudwatch.Metric:

@@ -5,14 +5,13 @@ from __future__ import annotations
 from aws_cdk import Acknowledgment, Duration, Validations
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_events as events
-from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
 from infra.blocks.alarms import Alarm, own_metric
-from infra.blocks.dead_letters import DeadLetters
 from infra.blocks.function import Function
+from infra.blocks.schedule import on_schedule
 from infra.blocks.statements import allow, may_read, may_see_served
 from infra.platform import Platform
 from lambdas.contract import keys, metrics
@@ -75,19 +74,13 @@ class Probe(Construct):
                 reason="a minute in which it failed has no metric, which rings",
             )
         )
-        self.dead_letters = DeadLetters(self, "DeadLetters", stage=stage, name="probe-dead-letters")
-        target = targets.LambdaFunction(
-            self.ask.function,
-            dead_letter_queue=self.dead_letters.queue,
-            retry_attempts=2,
-            max_event_age=Duration.minutes(1),
-        )
-        events.Rule(
+        self.dead_letters = on_schedule(
             self,
-            "Schedule",
-            rule_name=stage.name("probe"),
-            schedule=events.Schedule.rate(Duration.minutes(stage.monitoring.probe_minutes)),
-            targets=[target],
+            self.ask.function,
+            events.Schedule.rate(Duration.minutes(stage.monitoring.probe_minutes)),
+            stage=stage,
+            name="probe",
+            max_age=Duration.minutes(1),
         )
 
     def alarms(self) -> list[Alarm]:

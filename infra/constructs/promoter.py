@@ -8,6 +8,7 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
+from infra.blocks.persons import role_of_persons
 from infra.blocks.statements import NOT_APPROVED, allow, may_list, may_read, may_write
 from infra.stage import Stage
 from lambdas.contract import keys
@@ -33,12 +34,8 @@ class Promoter(Construct):
     ) -> None:
         """may_find_image: the right to ask which images the stage has."""
         super().__init__(scope, id)
-        principals = [iam.ArnPrincipal(arn) for arn in stage.learning.promoter_principals]
-        self.role = iam.Role(
-            self,
-            "Role",
-            role_name=stage.role_name("promoter"),
-            assumed_by=iam.CompositePrincipal(*principals),
+        self.role = role_of_persons(
+            self, stage=stage, name="promoter", arns=stage.learning.promoter_principals
         )
         runs = keys.anything(keys.RUNS)
         for statement in (
