@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import signal
@@ -12,6 +13,7 @@ from typing import Any
 import pytest
 
 from lambdas.contract import outputs
+from lambdas.contract import packages as registry
 from lambdas.ports import clients, machines
 from lambdas.ports.machines import Described
 from operate import signals, source
@@ -133,3 +135,22 @@ def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[Aws]:
         )
         yield made
     clients.client.cache_clear()
+
+
+def version_metadata(manifest: bytes) -> dict[str, str]:
+    """What a version learned from dataset d1, of this manifest, keeps of where it comes from."""
+    return {
+        registry.DATASET_ID: "d1",
+        registry.DATASET_MANIFEST_URI: f"s3://{CURATED}/datasets/d1/manifest.json",
+        registry.DATASET_VERSION_ID: "null",
+        registry.DATASET_SHA256: hashlib.sha256(manifest).hexdigest(),
+        registry.TEXT_RULES: "3",
+        registry.GIT_COMMIT: "c0ffee",
+        registry.CONFIGURATION_DIGEST: "9f",
+        registry.IMAGE_URI: "image",
+        registry.RUN_PREFIX: f"s3://{MODELS}/runs/1/",
+        registry.EVALUATION_URI: f"s3://{MODELS}/e.json",
+        registry.REPORT_URI: "r",
+        registry.MODEL_CARD_URI: "m",
+        registry.BASELINE_URI: "b",
+    }

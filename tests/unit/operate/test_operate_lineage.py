@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from typing import Any
 
 import pytest
 
 from lambdas.contract import keys
-from lambdas.contract import packages as registry
 from lambdas.ports import models
 from operate import batch
 from operate.errors import InputError, OperateError
 from operate.lineage import lineage
-from tests.unit.operate.conftest import CURATED, MODELS, Aws
+from tests.unit.operate.conftest import CURATED, MODELS, Aws, version_metadata
 from tests.unit.operate.test_operate_loop import EVALUATION
 
 MANIFEST = json.dumps([{"prefix": f"s3://{CURATED}/"}, "reviews/a.parquet"]).encode()
@@ -23,21 +21,7 @@ MANIFEST = json.dumps([{"prefix": f"s3://{CURATED}/"}, "reviews/a.parquet"]).enc
 @pytest.fixture
 def version(aws: Aws, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
     """Version 1, with everything that it points to; its metadata."""
-    metadata = {
-        registry.DATASET_ID: "d1",
-        registry.DATASET_MANIFEST_URI: f"s3://{CURATED}/datasets/d1/manifest.json",
-        registry.DATASET_VERSION_ID: "null",
-        registry.DATASET_SHA256: hashlib.sha256(MANIFEST).hexdigest(),
-        registry.TEXT_RULES: "3",
-        registry.GIT_COMMIT: "c0ffee",
-        registry.CONFIGURATION_DIGEST: "9f",
-        registry.IMAGE_URI: "image",
-        registry.RUN_PREFIX: f"s3://{MODELS}/runs/1/",
-        registry.EVALUATION_URI: f"s3://{MODELS}/e.json",
-        registry.REPORT_URI: "r",
-        registry.MODEL_CARD_URI: "m",
-        registry.BASELINE_URI: "b",
-    }
+    metadata = version_metadata(MANIFEST)
     s3 = aws.client("s3")
     s3.put_object(Bucket=MODELS, Key="e.json", Body=json.dumps(EVALUATION).encode())
     s3.put_object(Bucket=CURATED, Key="datasets/d1/manifest.json", Body=MANIFEST)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import io
 import json
 import tarfile
@@ -13,11 +12,10 @@ import pytest
 import yaml
 
 from lambdas.contract import keys, outputs
-from lambdas.contract import packages as registry
 from lambdas.ports import models
 from operate.errors import InputError, OperateError
 from operate.reproduce import reproduce
-from tests.unit.operate.conftest import CURATED, GROUP, MODELS, Aws
+from tests.unit.operate.conftest import CURATED, GROUP, MODELS, Aws, version_metadata
 from tests.unit.operate.test_operate_loop import EVALUATION
 
 OBSERVATIONS = "observations"
@@ -51,21 +49,7 @@ def package(aws: Aws, monkeypatch: pytest.MonkeyPatch) -> str:
         (CURATED, "reviews/a/1.parquet", b"rows"),
     ):
         s3.put_object(Bucket=bucket, Key=key, Body=body)
-    metadata = {
-        registry.DATASET_ID: "d1",
-        registry.DATASET_MANIFEST_URI: f"s3://{CURATED}/datasets/d1/manifest.json",
-        registry.DATASET_VERSION_ID: "null",
-        registry.DATASET_SHA256: hashlib.sha256(MANIFEST).hexdigest(),
-        registry.TEXT_RULES: "3",
-        registry.GIT_COMMIT: "c0ffee",
-        registry.CONFIGURATION_DIGEST: "9f",
-        registry.IMAGE_URI: "image",
-        registry.RUN_PREFIX: f"s3://{MODELS}/runs/1/",
-        registry.EVALUATION_URI: f"s3://{MODELS}/e.json",
-        registry.REPORT_URI: "r",
-        registry.MODEL_CARD_URI: "m",
-        registry.BASELINE_URI: "b",
-    }
+    metadata = version_metadata(MANIFEST)
     made = aws.client("sagemaker").create_model_package(
         ModelPackageGroupName=GROUP,
         ModelApprovalStatus="Approved",
