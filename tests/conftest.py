@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import gc
 import os
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,11 @@ gc.set_threshold(50_000, 20, 20)
 os.environ["CDK_VALIDATION"] = "false"
 if (node := Path(__file__).parents[1] / ".local/node/node").exists():
     os.environ.setdefault("JSII_NODE", str(node))
+
+
+for number in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM):
+    if signal.getsignal(number) == signal.SIG_IGN:  # as `nohup` leaves it, to our commands too
+        signal.signal(number, signal.SIG_DFL)
 
 
 def pytest_configure(config: pytest.Config) -> None:

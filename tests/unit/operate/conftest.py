@@ -72,9 +72,6 @@ class Aws:
 def own_handlers() -> Iterator[None]:
     """A command's handlers of signals end with the test."""
     before = {number: signal.getsignal(number) for number in signals.NUMBERS}
-    for number, handler in before.items():
-        if handler == signal.SIG_IGN:  # as `nohup` leaves it, to our processes too
-            signal.signal(number, signal.SIG_DFL)
     yield
     for number, handler in before.items():
         signal.signal(number, handler)
