@@ -143,6 +143,8 @@ $(STAMPS)/bench-$(PY_VERSION): bench/requirements.txt $(UV)
 	$(call venv,$(VENVS)/bench,bench/requirements.txt,bench)
 $(STAMPS)/workflows-$(PY_VERSION): .ci/workflows.txt $(UV)
 	$(call venv,$(VENVS)/workflows,.ci/workflows.txt,workflows)
+$(STAMPS)/model-signing-$(PY_VERSION): .ci/model-signing.txt $(UV)
+	$(call venv,$(VENVS)/model-signing,.ci/model-signing.txt,model-signing)
 $(STAMPS)/ray-$(PY_VERSION): examples/requirements.txt $(UV)
 	$(call venv,$(VENVS)/ray,examples/requirements.txt,ray)
 $(STAMPS)/node: package-lock.json $(STAMPS)/dev-$(PY_VERSION)
@@ -154,7 +156,7 @@ $(STAMPS)/node: package-lock.json $(STAMPS)/dev-$(PY_VERSION)
 	    --prefer-offline --ignore-scripts --no-audit --no-fund --no-update-notifier >/dev/null || $(call failed,npm ci)
 	@touch $@
 
-sdk: $(STAMPS)/notebooks-$(PY_VERSION) # for two tests that skip without
+sdk: $(STAMPS)/notebooks-$(PY_VERSION) $(STAMPS)/model-signing-$(PY_VERSION) # for tests that skip without
 
 notebooks: setup sdk ## Run the notebooks, write their pages (DATA= STAGE=)
 	@$(call note,DATA STAGE START) $(VENVS)/notebooks/bin/python notebooks/pages.py \

@@ -53,6 +53,7 @@ LOCKS = (
     Lock("bench/requirements.txt", "bench", venv=".local/venvs/bench"),
     Lock("examples/requirements.txt", "ray", DEV, ".local/venvs/ray"),
     Lock(".ci/workflows.txt", "workflows", venv=".local/venvs/workflows"),
+    Lock(".ci/model-signing.txt", "model-signing", venv=".local/venvs/model-signing"),
     Lock(".ci/uv.txt", "uv", venv=".local/venvs/uv"),
 )
 

@@ -10,6 +10,7 @@ files and places, never a customer's words.
     │   └── DeadlineError
     ├── ModelError              we must look into it: an alarm counts it
     │   └── ArtefactError
+    │       └── SignatureError
     ├── ConfigurationError      a person must mend a setting
     └── SourceError             raw data, and what was made of it
         ├── UnreadableSourceError   trying again cannot help
@@ -49,6 +50,10 @@ class ModelError(ReviewStarsError):
 
 class ArtefactError(ModelError):
     """A model's folder is damaged, was changed, or is of a version that is not understood."""
+
+
+class SignatureError(ArtefactError):
+    """A model that nobody who is trusted has signed, or that is not the one that was signed."""
 
 
 class ConfigurationError(ReviewStarsError):
