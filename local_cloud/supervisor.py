@@ -54,6 +54,11 @@ class StartOptions:
         """One decision a line."""
         return self.home / "authorization.jsonl"
 
+    @property
+    def operations_log(self) -> Path:
+        """One operation with parameters that were not asked for before, a line."""
+        return self.home / "operations.jsonl"
+
 
 def up(options: StartOptions) -> int:
     """Run the local cloud until a signal, our parent's death, or the end of a child.
@@ -117,7 +122,7 @@ def _clear(home: Path) -> None:
     for folder in ("tmp", "logs", "tracking", "jobs", "endpoints"):
         shutil.rmtree(home / folder, ignore_errors=True)
         (home / folder).mkdir(parents=True)
-    for name in ("authorization.jsonl", "cloud.json"):
+    for name in ("authorization.jsonl", "operations.jsonl", "cloud.json"):
         (home / name).unlink(missing_ok=True)
 
 
@@ -157,6 +162,7 @@ def emulator_environment(options: StartOptions, own: Mapping[str, str]) -> dict[
         "TMPDIR": str(options.home / "tmp"),
         "S3_DATA_DIR": str(options.home / "tmp" / "s3"),
         "AUTHORIZATION_LOG": str(options.authorization_log),
+        "OPERATIONS_LOG": str(options.operations_log),
         "LOCAL_CLOUD_ENDPOINT": options.endpoint_url,
         "LOCAL_CLOUD_AUTHORITY": str(options.authority),
         "LOCAL_CLOUD_TRACKING": options.tracking_url,

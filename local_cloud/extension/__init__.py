@@ -21,6 +21,7 @@ from local_cloud.extension import (
     metrics,
     object_reads,
     queues,
+    recording,
     registry,
     signatures,
     stacks,
@@ -34,6 +35,7 @@ def install() -> None:
     """Close every gap; SageMaker's types must be registered before, for `stacks` wraps them."""
     for module in (
         current_request,
+        recording,
         signatures,
         authorization,
         lambda_interpreters,

@@ -13,6 +13,7 @@ from ministack.core.responses import get_account_id, get_region
 from ministack.services import cloudwatch
 from ministack.services import stepfunctions as states
 
+from local_cloud.operations import recorder, requests
 from local_cloud.permissions import roles
 from local_cloud.permissions.roles import RequiredCall
 from local_cloud.sagemaker.runtime import arns
@@ -65,6 +66,7 @@ def install() -> None:
             raise states._ExecutionError(f"{prefix}.{prefix}Exception", str(error)) from None
         except UnknownCallError as error:
             raise states._ExecutionError("States.Runtime", str(error)) from None
+        recorder.note(lambda: usage(resource, parameters), "states")
         return invoke(resource, parameters)
 
     def read_map_items(reader: Parameters, effective: Any, context: Any) -> Any:
@@ -77,6 +79,7 @@ def install() -> None:
             )
         except roles.DeniedError as error:
             raise states._ExecutionError("States.ItemReaderFailed", str(error)) from None
+        recorder.note(lambda: requests.of_call("s3", "GetObject", parameters), "states")
         return read(reader, effective, context)
 
     states._run_execution = run_execution
@@ -96,6 +99,15 @@ def _add_services() -> None:
     states._AWS_SDK_ERROR_CODE_OVERRIDES["sagemaker"] = {
         "ValidationException": "SageMakerException"
     }
+
+
+def usage(resource: str, parameters: Any) -> requests.Usage:
+    """The operation that a task calls, and its parameters."""
+    parts = resource.split(":")
+    if parts[2] == "lambda":
+        return requests.of_call("lambda", "Invoke", {"FunctionName": resource, "Payload": ""})
+    service, action = parts[6:8] if parts[5] == "aws-sdk" else parts[5:7]
+    return requests.of_call(service, action[0].upper() + action[1:], parameters)
 
 
 def calls(resource: str, parameters: Any) -> Iterator[RequiredCall]:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from local_cloud.operations import recorder, requests
 from local_cloud.sagemaker.jobs import operations as jobs
 from local_cloud.sagemaker.jobs.job_process import JobProcess
 from local_cloud.sagemaker.pipelines.conditions import ConditionError, all_hold
@@ -72,7 +73,9 @@ def _job(step: StepRun, kind: jobs.JobKind) -> Mapping[str, Any]:
     name = f"pipelines-{step.execution_id}-{step.name[:32]}-{suffix}"
     request: JsonObject = {"RoleArn": step.role_arn, **step.arguments, kind.name: name}
     arn = STORE.arn(kind.table, name)
-    roles.require(step.role_arn, f"sagemaker:Create{kind.title}Job", arn)
+    operation = f"Create{kind.title}Job"
+    recorder.note(lambda: requests.of_call("sagemaker", operation, request), "pipelines")
+    roles.require(step.role_arn, f"sagemaker:{operation}", arn)
     roles.require(step.role_arn, f"sagemaker:Describe{kind.title}Job", arn)
     roles.may_pass(step.role_arn, request["RoleArn"])
     step.metadata[f"{kind.title}Job"] = {"Arn": arn}
@@ -107,7 +110,9 @@ def _register(step: StepRun) -> Mapping[str, Any]:
     group = step.arguments.get("ModelPackageGroupName", "")
     resource = STORE.arn("model-package", f"{group}/*")
     context = arns.approval(step.arguments)
-    roles.require(step.role_arn, "sagemaker:CreateModelPackage", resource, context)
+    operation = "CreateModelPackage"
+    recorder.note(lambda: requests.of_call("sagemaker", operation, step.arguments), "pipelines")
+    roles.require(step.role_arn, f"sagemaker:{operation}", resource, context)
     arn = packages.create_package(step.arguments)["ModelPackageArn"]
     step.metadata["RegisterModel"] = {"Arn": arn}
     return packages.describe_package({"ModelPackageName": arn})
