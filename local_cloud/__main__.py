@@ -1,11 +1,14 @@
-"""`python -m local_cloud up | env`: start the local cloud, or print how to reach it."""
+"""`python -m local_cloud up | env | operations`: start it, say how to reach it, what was used.
+
+`operations` exits 1 where an operation or a parameter was used that is not on the list.
+"""
 
 import argparse
 import shlex
 import sys
 from pathlib import Path
 
-from local_cloud.home import ACCOUNT, REGION, CannotStartError, RunningCloud
+from local_cloud.home import ACCOUNT, OPERATIONS_LOG, REGION, CannotStartError, RunningCloud
 from local_cloud.supervisor import StartOptions, up
 
 
@@ -20,7 +23,8 @@ def main(arguments: list[str]) -> int:
     start.add_argument("--account", default=ACCOUNT, help="whose cloud it is")
     start.add_argument("--region", default=REGION)
     show = commands.add_parser("env", help="print export lines for a shell")
-    for command in (start, show):
+    used = commands.add_parser("operations", help="compare what was used with the list of it")
+    for command in (start, show, used):
         command.add_argument("--home", type=Path, default=Path(".local"))
     chosen = parser.parse_args(arguments)
     home = chosen.home.resolve()
@@ -29,6 +33,8 @@ def main(arguments: list[str]) -> int:
             for name, value in RunningCloud.read(home).variables().items():
                 print(f"export {name}={shlex.quote(value)}")
             return 0
+        if chosen.command == "operations":
+            return _compare(home)
         return up(
             StartOptions(
                 home=home,
@@ -42,6 +48,21 @@ def main(arguments: list[str]) -> int:
     except CannotStartError as error:
         print(error, file=sys.stderr)
         return error.exit_status
+
+
+def _compare(home: Path) -> int:
+    """Print a sentence for each operation or parameter that is not on the list."""
+    from local_cloud.operations import listed, recorder  # with botocore, which `up` does not need
+
+    if not (home / OPERATIONS_LOG).exists():
+        raise CannotStartError(f"no record of operations in {home}: run a local cloud there first")
+    used = list(recorder.read(home, without=listed.TESTS))
+    missing = listed.unlisted(used)
+    for sentence in missing:
+        print(sentence)
+    count = len({(usage.service, usage.operation) for usage, _ in used})
+    print(f"operations {count} used, {len(missing)} findings", file=sys.stderr)
+    return 1 if missing else 0
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ from pathlib import Path
 
 ACCOUNT = "000000000000"
 REGION = "us-east-1"
+OPERATIONS_LOG = "operations.jsonl"  # which operations were used
 
 
 class CannotStartError(Exception):

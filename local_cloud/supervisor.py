@@ -14,7 +14,15 @@ from pathlib import Path
 from types import FrameType
 
 from local_cloud import processes
-from local_cloud.home import ACCOUNT, REGION, BrokenError, RunningCloud, held, require_free
+from local_cloud.home import (
+    ACCOUNT,
+    OPERATIONS_LOG,
+    REGION,
+    BrokenError,
+    RunningCloud,
+    held,
+    require_free,
+)
 
 PROJECT = Path(__file__).resolve().parents[1]
 TRACKING = Path(__file__).with_name("tracking.py")
@@ -57,7 +65,7 @@ class StartOptions:
     @property
     def operations_log(self) -> Path:
         """One operation with parameters that were not asked for before, a line."""
-        return self.home / "operations.jsonl"
+        return self.home / OPERATIONS_LOG
 
 
 def up(options: StartOptions) -> int:
@@ -122,7 +130,7 @@ def _clear(home: Path) -> None:
     for folder in ("tmp", "logs", "tracking", "jobs", "endpoints"):
         shutil.rmtree(home / folder, ignore_errors=True)
         (home / folder).mkdir(parents=True)
-    for name in ("authorization.jsonl", "operations.jsonl", "cloud.json"):
+    for name in ("authorization.jsonl", OPERATIONS_LOG, "cloud.json"):
         (home / name).unlink(missing_ok=True)
 
 

@@ -1,7 +1,6 @@
 """From a request on the wire to the operation and the names of its parameters. Pure.
 
-Only names are read, those of botocore's models: `Parameters[].ParameterKey`. The keys of a map are
-left out (`Variables{}`), and no value is kept.
+Only names are read, those of botocore's models, and no value is kept.
 """
 
 import io
@@ -17,6 +16,8 @@ from xml.etree import ElementTree
 import botocore.session
 from botocore.model import OperationModel, ServiceModel, Shape
 from botocore.parsers import RpcV2CBORParser
+
+from local_cloud.operations.paths import of_data, of_flat, of_xml
 
 # The scope of a signature where botocore calls the service otherwise; the first that has the
 # operation counts.
@@ -72,7 +73,7 @@ def of_call(service: str, operation: str, given: object) -> Usage:
     if model is None or operation not in model.operation_names:
         raise UnknownOperationError(f"{service}:{operation} is in no model of botocore")
     shape = model.operation_model(operation).input_shape
-    paths = _of_data(shape, given, "") if shape else ()
+    paths = of_data(shape, given, "") if shape else ()
     return Usage(service, operation, tuple(sorted(set(paths))))
 
 
@@ -107,7 +108,7 @@ def _of_document(model: ServiceModel, name: str, given: object) -> Found:
         return None
     operation = model.operation_model(name)
     shape = operation.input_shape
-    return operation, list(_of_data(shape, given, "")) if shape else []
+    return operation, list(of_data(shape, given, "")) if shape else []
 
 
 def _json(body: bytes) -> Any:
@@ -121,44 +122,6 @@ def _cbor(body: bytes) -> Any:
     return RpcV2CBORParser().parse_data_item(io.BufferedReader(io.BytesIO(body))) if body else {}
 
 
-def _of_data(shape: Shape, given: object, path: str) -> Iterator[str]:
-    """Paths of what a JSON or CBOR value gives; names that the shape lacks stand as they came."""
-    kind = shape.type_name
-    if kind == "structure" and isinstance(given, Mapping):
-        names = {_as_sent(member, name): name for name, member in shape.members.items()}
-        for sent, value in given.items():
-            name = names.get(sent) or names.get(sent[:1].lower() + sent[1:])
-            if value is None:
-                continue
-            if name is None:
-                yield f"{_below(path, sent)}?"
-            else:
-                yield from _of_data(shape.members[name], value, _below(path, name))
-        if not given and path:
-            yield path
-    elif kind == "list" and isinstance(given, list) and given:
-        for value in given:
-            yield from _of_data(shape.member, value, f"{path}[]")
-    elif kind == "map" and isinstance(given, Mapping) and given:
-        for key, value in given.items():
-            yield from _of_data(shape.value, value, f"{path}{_of_key(shape, key)}")
-    elif path:
-        yield path
-
-
-def _of_key(shape: Shape, key: object) -> str:
-    """A key that the model names, as of a queue's attributes; of the others nothing."""
-    return f"{{{key}}}" if key in getattr(shape.key, "enum", ()) else "{}"
-
-
-def _as_sent(member: Shape, name: str) -> str:
-    return str(member.serialization.get("name") or name)
-
-
-def _below(path: str, name: str) -> str:
-    return f"{path}.{name}" if path else name
-
-
 def _of_form(model: ServiceModel, form: Mapping[str, str]) -> Found:
     """The Query protocol: `Parameters.member.1.ParameterKey`."""
     if form["Action"] not in model.operation_names:
@@ -166,26 +129,7 @@ def _of_form(model: ServiceModel, form: Mapping[str, str]) -> Found:
     operation = model.operation_model(form["Action"])
     shape = operation.input_shape
     names = [name for name in form if name not in ("Action", "Version")]
-    return operation, [_of_flat(shape, name.split("."), "") for name in names] if shape else []
-
-
-def _of_flat(shape: Shape, parts: list[str], path: str) -> str:
-    if not parts:
-        return path
-    if shape.type_name == "structure":
-        names = {_as_sent(member, name): name for name, member in shape.members.items()}
-        name = names.get(parts[0], parts[0])
-        if name not in shape.members:
-            return f"{_below(path, name)}?"
-        return _of_flat(shape.members[name], parts[1:], _below(path, name))
-    if shape.type_name == "list":
-        rest = parts if parts[0].isdigit() else parts[1:]
-        return _of_flat(shape.member, rest[1:], f"{path}[]")
-    if shape.type_name == "map":
-        rest = parts if parts[0].isdigit() else parts[1:]
-        value = rest[2:] if rest[1:2] != ["key"] else []
-        return _of_flat(shape.value, value, f"{path}{{}}")
-    return path
+    return operation, [of_flat(shape, name.split("."), "") for name in names] if shape else []
 
 
 @dataclass(frozen=True)
@@ -291,47 +235,18 @@ def _of_members(shape: Shape, operation: OperationModel, wire: Wire) -> Iterator
             if member.type_name in ("blob", "string"):
                 yield name
             elif is_xml:
-                yield from _of_xml(member, _xml(wire.body), name)
+                yield from of_xml(member, _xml(wire.body), name)
             else:
-                yield from _of_data(member, _json(wire.body), name)
+                yield from of_data(member, _json(wire.body), name)
     if payload is None and wire.body:
         if is_xml:
-            yield from _of_xml(shape, _xml(wire.body), "")
+            yield from of_xml(shape, _xml(wire.body), "")
         else:
-            yield from _of_data(shape, _json(wire.body), "")
+            yield from of_data(shape, _json(wire.body), "")
 
 
 def _xml(body: bytes) -> ElementTree.Element:
     try:
-        return ElementTree.fromstring(body)  # noqa: S314: of a client of this machine
+        return ElementTree.fromstring(body)  # noqa: S314 - by a client of this machine
     except ElementTree.ParseError:
         return ElementTree.Element("broken")
-
-
-def _of_xml(shape: Shape, element: ElementTree.Element, path: str) -> Iterator[str]:
-    if shape.type_name == "structure":
-        names = {_in_xml(member, name): name for name, member in shape.members.items()}
-        for child in element:
-            tag = child.tag.rpartition("}")[2]
-            name = names.get(tag)
-            if name is None:
-                yield f"{_below(path, tag)}?"
-                continue
-            member = shape.members[name]
-            if member.type_name == "list" and member.serialization.get("flattened"):
-                yield from _of_xml(member.member, child, f"{_below(path, name)}[]")
-            else:
-                yield from _of_xml(member, child, _below(path, name))
-        if not len(element) and path:
-            yield path
-    elif shape.type_name == "list" and len(element):
-        for child in element:
-            yield from _of_xml(shape.member, child, f"{path}[]")
-    elif path:
-        yield path
-
-
-def _in_xml(member: Shape, name: str) -> str:
-    if member.type_name == "list" and member.serialization.get("flattened"):
-        return str(member.serialization.get("name") or member.member.serialization.get("name") or name)
-    return str(member.serialization.get("name") or name)

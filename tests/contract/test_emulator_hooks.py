@@ -79,6 +79,20 @@ REPLACED = {
     ),
     "services.lambda_svc._emit_lambda_metrics": ("function_name duration_ms error throttle", ""),
     "services.lambda_svc._execute_function_dispatch": ("func config event request_id started", ""),
+    "services.eventbridge._disable_rule": ("data", "services.eventbridge:handle_request"),
+    "services.eventbridge._enable_rule": ("data", "services.eventbridge:handle_request"),
+    "services.eventbridge._put_events": (
+        "data allow_aws_source",
+        "services.eventbridge:handle_request",
+    ),
+    "services.s3._complete_multipart_upload": (
+        "bucket_name key body query_params headers",
+        "",
+    ),
+    "services.s3._copy_object": ("bucket_name dest_key headers", ""),
+    "services.s3._delete_objects": ("bucket_name body headers", ""),
+    "services.s3._list_objects_v2": ("bucket_name query_params", ""),
+    "services.sns._publish": ("params", "services.sns:handle_request"),
     "services.s3._get_object": ("bucket_name key headers query_params", ""),
     "services.s3._head_object": ("bucket_name key headers query_params", ""),
     "services.sqs.queue_policy_allows": (
