@@ -14,7 +14,7 @@ from constructs import Construct
 from infra.blocks.guardrails import VARIANT, guarded, unguarded
 from infra.blocks.network import of_jobs
 from infra.stage import Stage
-from lambdas.contract.live import NONE
+from lambdas.contract.live import CONTAINER_VERSION, NONE
 from lambdas.contract.names import released_prefix
 from lambdas.contract.releases import AT_ONCE, CANARY, MODEL_PACKAGE_ARN, RELEASE, ROLLOUT
 
@@ -55,12 +55,17 @@ class Endpoint(Construct):
         isolated = True if self._stage.endpoint.kind == "instances" else None
         role_arn = self._stage.role_arn("model")
         package = self._package.value_as_string
+        # Each answer names the package that gave it: while a canary shifts, two of them answer.
+        container = sagemaker.CfnModel.ContainerDefinitionProperty(
+            model_package_name=package, environment={CONTAINER_VERSION: package}
+        )
+        what_else = (role_arn, isolated, *of_jobs(self._stage).values(), CONTAINER_VERSION)
         made = sagemaker.CfnModel(
             self,
             "Model",
-            model_name=self._name(role_arn, isolated, *of_jobs(self._stage).values()),
+            model_name=self._name(*what_else),
             execution_role_arn=role_arn,
-            containers=[sagemaker.CfnModel.ContainerDefinitionProperty(model_package_name=package)],
+            containers=[container],
             enable_network_isolation=isolated,
         )
         if isolated and (network := of_jobs(self._stage)):

@@ -1,4 +1,4 @@
-"""Which package answers: the live record, remembered for a moment."""
+"""Which package is live: the record, remembered for a moment."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from reviews.errors import ModelError, NotReadyError
 
 SECONDS = 10.0
 NONE_SECONDS = 1.0  # a first release must be seen at once
-RELEASE_SECONDS = 30.0  # the endpoint serves a new model before the record names it: look often
 
 
 class EndpointMissingError(ModelError):
@@ -30,9 +29,7 @@ class Live:
         self._read = read
         self._clock = clock
         self._package = ""
-        self._served = ""
         self._until = float("-inf")
-        self._settled_at = float("-inf")
 
     def is_named(self) -> bool:
         """Whether the record names a package now, whatever it named a moment ago.
@@ -46,18 +43,13 @@ class Live:
             return False
         return True
 
-    def package(self, served: str = "") -> str:
+    def package(self) -> str:
         """The ARN of the live package.
 
-        served: what the endpoint calls its model; another one than before means a release.
         Raises NotDeployedError where nothing is released, NotReadyError where nobody knows.
         """
-        is_new = bool(served) and served != self._served
-        if is_new:
-            self._settled_at = self._clock() + RELEASE_SECONDS
-        if is_new or self._clock() >= self._until:
+        if self._clock() >= self._until:
             self._ask()
-            self._served = served or self._served
         if self._package == NONE:
             raise NotDeployedError("no model is released")
         return self._package
@@ -68,5 +60,4 @@ class Live:
         except NotReadyError:
             if not self._package:
                 raise
-        is_settled = self._package != NONE and self._clock() >= self._settled_at
-        self._until = self._clock() + (SECONDS if is_settled else NONE_SECONDS)
+        self._until = self._clock() + (NONE_SECONDS if self._package == NONE else SECONDS)

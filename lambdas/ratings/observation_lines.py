@@ -44,7 +44,6 @@ def of_ratings(
     request_id: str,
     caller: Caller,
     time: datetime,
-    package_arn: str,
     with_text: bool,
 ) -> Iterator[bytes]:
     """One JSON line a review; `monitoring.observations` reads them. with_text: title and text."""
@@ -56,8 +55,8 @@ def of_ratings(
             "time": time,
             "caller": caller.id,
             "probe": caller.is_probe,
-            "model_version": version(package_arn),
-            "model_package_arn": package_arn,
+            "model_version": version(answered.model_version),
+            "model_package_arn": answered.model_version,
         }
         if with_text:
             record |= {"title": review.title, "text": review.text}

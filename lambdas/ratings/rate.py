@@ -85,7 +85,6 @@ def rate(event: APIGatewayProxyEvent) -> Response:
     request_id = question.request_id or _request_id(event)
     body = _ask(rating.to_endpoint(question), request_id)
     answered = rating.from_endpoint(body, question)
-    package = live.package(answered.model_version)
     lines = list(
         observation_lines.of_ratings(
             question,
@@ -93,14 +92,13 @@ def rate(event: APIGatewayProxyEvent) -> Response:
             request_id=request_id,
             caller=_caller(event),
             time=datetime.now(UTC),
-            package_arn=package,
             with_text=settings.capture_words,
         )
     )
     if dropped := capture(lines):
         logger.warning("observations dropped", extra={"dropped": dropped})
     metrics.add_metric(OBSERVATIONS_DROPPED, MetricUnit.Count, dropped / len(lines))
-    return answer(rating.to_caller(question, answered, request_id, version(package)))
+    return answer(rating.to_caller(question, answered, request_id))
 
 
 def _ask(body: bytes, request_id: str) -> bytes:

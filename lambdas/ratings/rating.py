@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 from msgspec import UNSET, UnsetType
 
+from lambdas.contract.live import PACKAGE, version
 from lambdas.ratings.request import RatingsRequest
 from reviews.errors import ModelError
 
@@ -26,7 +27,7 @@ class Rated(msgspec.Struct, frozen=True):
 
 
 class Answered(msgspec.Struct, frozen=True):
-    """What the endpoint answers; model_version: what it calls its model."""
+    """What the endpoint answers; model_version: the ARN of the package that it serves."""
 
     model_version: str
     ratings: list[Rated]
@@ -41,11 +42,16 @@ def to_endpoint(question: RatingsRequest) -> bytes:
 
 
 def from_endpoint(body: bytes, question: RatingsRequest) -> Answered:
-    """Read the endpoint's answer. Raises ModelError for anything but one rating a review."""
+    """Read the endpoint's answer.
+
+    Raises ModelError for anything but one rating a review, and the package that gave them.
+    """
     try:
         found = _answered.decode(body)
     except (msgspec.MsgspecError, UnicodeDecodeError):
         raise ModelError("the model's answer cannot be read") from None
+    if PACKAGE not in found.model_version:
+        raise ModelError("the model's answer does not say which package gave it")
     if len(found.ratings) != len(question.reviews):
         raise ModelError(
             f"the model gave {len(found.ratings)} ratings for {len(question.reviews)} reviews"
@@ -53,11 +59,9 @@ def from_endpoint(body: bytes, question: RatingsRequest) -> Answered:
     return found
 
 
-def to_caller(
-    question: RatingsRequest, answered: Answered, request_id: str, model_version: str
-) -> dict[str, Any]:
+def to_caller(question: RatingsRequest, answered: Answered, request_id: str) -> dict[str, Any]:
     """The body of the answer: one rating, or all under `ratings`, in order."""
-    head = {"request_id": request_id, "model_version": model_version}
+    head = {"request_id": request_id, "model_version": version(answered.model_version)}
     ratings = [head | _shown(rated, question) for rated in answered.ratings]
     return {**head, "ratings": ratings} if question.is_batch else ratings[0]
 

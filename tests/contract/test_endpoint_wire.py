@@ -14,6 +14,7 @@ import msgspec
 import numpy as np
 import pytest
 
+from lambdas.contract.live import CONTAINER_VERSION
 from lambdas.ratings import observation_lines, rating
 from lambdas.ratings.request import RatingsRequest, RequestedReview, parse_question
 from lambdas.release import golden_set
@@ -45,7 +46,10 @@ ASKED = RatingsRequest(
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory: pytest.TempPathFactory) -> StarModel:
-    return StarModel.load(write_model(tmp_path_factory.mktemp("model"), make_parts()))
+    folder = write_model(tmp_path_factory.mktemp("model"), make_parts())
+    with pytest.MonkeyPatch.context() as container:
+        container.setenv(CONTAINER_VERSION, PACKAGE)  # as the Endpoint stack tells it
+        return StarModel.load(folder)
 
 
 @pytest.fixture(scope="module")
@@ -93,9 +97,10 @@ def test_a_field_of_the_answer_renamed_by_the_endpoint_would_be_found(
 
 def test_a_caller_is_told_what_the_contract_says(answered: bytes) -> None:
     found = rating.from_endpoint(answered, ASKED)
-    [first, *_] = msgspec.json.decode(
-        msgspec.json.encode(rating.to_caller(ASKED, found, "r-1", "7"))
-    )["ratings"]
+    [first, *_] = msgspec.json.decode(msgspec.json.encode(rating.to_caller(ASKED, found, "r-1")))[
+        "ratings"
+    ]
+    assert first["model_version"] == "7"
     assert set(first) - {"request_id", "model_version"} == set(OPENAPI["Rating"]["properties"])
     explanation = OPENAPI["Explanation"]["properties"]
     assert set(explanation) == field_names(Explanation)
@@ -139,7 +144,7 @@ def test_release_reads_the_golden_set_that_train_writes(model: StarModel, tmp_pa
         """As the API would, through the parser of its body and the endpoint."""
         question = parse_question(json.dumps({"reviews": reviews}).encode())
         body = msgspec.json.encode(serve.answer(model, serve.parse(rating.to_endpoint(question))))
-        told = rating.to_caller(question, rating.from_endpoint(body, question), "r-1", "7")
+        told = rating.to_caller(question, rating.from_endpoint(body, question), "r-1")
         found: list[dict[str, Any]] = told["ratings"]
         return found
 
@@ -168,6 +173,5 @@ def _observe(answered: bytes, *, with_text: bool) -> Iterator[bytes]:
         request_id="r-1",
         caller=observation_lines.Caller("1/me", False),
         time=NOW,
-        package_arn=PACKAGE,
         with_text=with_text,
     )

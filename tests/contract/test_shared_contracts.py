@@ -114,6 +114,9 @@ def test_a_training_job_is_given_the_provenance_that_it_takes_and_its_package_sa
     assert {packages.EVALUATION_PREFIX, packages.RUN_PREFIX} <= set(metadata)
 
 
+PACKAGE = "arn:aws:sagemaker:us-east-1:1:model-package/g/7"
+
+
 def spelled(path: str) -> set[Any]:
     """Every text in a source."""
     tree = ast.parse((shared.ROOT / path).read_text())
@@ -142,7 +145,7 @@ def rated(question_body: bytes) -> tuple[Any, wire.Answered]:
     explanation = answer.Explanation(1.0, [answer.ExplanationPart("text", "good", 1.0)])
     rating = answer.Rating(5, 4.8, [0.0, 0.0, 0.0, 0.1, 0.9], 0.9, "en", True, 7, seen, explanation)
     question = parse_question(question_body)
-    body = msgspec.json.encode(serve.Answer("version", [rating] * len(question.reviews)))
+    body = msgspec.json.encode(serve.Answer(PACKAGE, [rating] * len(question.reviews)))
     return question, wire.from_endpoint(body, question)
 
 
@@ -169,7 +172,6 @@ def test_the_monitor_reads_every_field_that_is_kept_of_a_prediction() -> None:
         request_id="r",
         caller=lines.Caller("1/client", False),
         time=datetime.now(UTC),
-        package_arn="arn:aws:sagemaker:us-east-1:1:model-package/g/7",
         with_text=False,
     )
     for line in written:

@@ -139,6 +139,15 @@ def test_replaced_models_stay_until_the_machine_has_looked(templates: Templates)
         assert body["DeletionPolicy"] == "Delete"
 
 
+def test_the_container_is_told_which_package_it_is(every_stage: dict[str, Templates]) -> None:
+    """So that its answers name it, also while two variants answer."""
+    package = {"Ref": "ModelPackageArn"}
+    for templates in every_stage.values():
+        [container] = one(templates, "AWS::SageMaker::Model")["Properties"]["Containers"]
+        told = {"MODEL_VERSION": package}
+        assert container == {"ModelPackageName": package, "Environment": told}
+
+
 def test_names_hold_version_digest_and_release(templates: Templates) -> None:
     names = {"AWS::SageMaker::Model": "ModelName"}
     names["AWS::SageMaker::EndpointConfig"] = "EndpointConfigName"

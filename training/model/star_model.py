@@ -24,6 +24,7 @@ from training.model.explain import Contribution, explain
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 
+VERSION_VARIABLE = "MODEL_VERSION"  # tells a container under which name it serves
 BATCH_ROWS = 128  # reviews counted at a time: what stays in the processor's caches
 EXPECTATION = np.arange(1.0, 6.0)
 
@@ -52,7 +53,7 @@ class StarModel:
         self.decision_rule, self.version_info = decision_rule, version_info
         self.languages: tuple[str, ...] = tuple(version_info["languages"])
         self.detector: str = version_info["detector"]
-        self.version = os.environ.get("MODEL_VERSION") or str(version_info.get("version", ""))
+        self.version = os.environ.get(VERSION_VARIABLE) or str(version_info.get("version", ""))
         self.projection = parts.projection
         self.scorer = parts.scorer()
 

@@ -59,7 +59,7 @@ class Api:
     """The handler with an endpoint, streams and a live record of its own."""
 
     def __init__(self, load: Load, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.live = PACKAGE
+        self.live = self.served = PACKAGE
         self.rating = rated()
         self.asked: list[dict[str, Any]] = []
         self.kept: list[bytes] = []
@@ -75,7 +75,7 @@ class Api:
             raise self.fails
         self.asked.append(json.loads(body))
         n = len(self.asked[-1]["reviews"])
-        return msgjson.encode({"model_version": "m1", "ratings": [self.rating] * n})
+        return msgjson.encode({"model_version": self.served, "ratings": [self.rating] * n})
 
     def _put(self, stream: str, record: bytes) -> None:
         if self.fails:
@@ -195,6 +195,15 @@ def test_what_is_kept_is_what_monitoring_reads(api: Api) -> None:
     assert b"Works great" not in api.kept[0]
 
 
+def test_an_answer_and_what_is_kept_of_it_name_the_package_that_gave_it(api: Api) -> None:
+    """While a canary shifts, the record names the package of the other variant."""
+    api.served = f"{PACKAGE}9"
+    assert api.call("POST", "/v1/ratings", ONE)[1]["model_version"] == "79"
+    [record], _ = read_records(api.kept)
+    assert (record.model_version, record.model_package_arn) == ("79", f"{PACKAGE}9")
+    assert api.call("GET", "/v1/model")[1]["model_version"] == "7"
+
+
 def test_words_are_kept_only_where_the_stage_says_so(
     api: Api, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -250,11 +259,10 @@ def test_feedback_that_cannot_be_stored_is_to_be_sent_again(api: Api) -> None:
     assert int(api.headers["Retry-After"]) > 0
 
 
-@pytest.mark.parametrize("fails", [None, NotDeployedError("no endpoint serves")])
 def test_without_a_model_the_answer_says_so_and_no_alarm_rings(
-    api: Api, fails: Exception | None, capsys: pytest.CaptureFixture[str]
+    api: Api, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    api.live, api.fails = "none", fails
+    api.live, api.fails = "none", NotDeployedError("no endpoint serves")
     status, answer = api.call("POST", "/v1/ratings", ONE)
     assert status == 503
     assert answer["type"].endswith("model_not_deployed")
@@ -310,7 +318,12 @@ def test_every_failure_has_its_status_and_counts(
 
 
 @pytest.mark.parametrize(
-    "said", [b"no json", b"{}", b'{"model_version":"m","ratings":[]}', b"\xff"]
+    "said",
+    [
+        *(b"no json", b"{}", b"\xff"),
+        b'{"model_version":"arn:aws:sagemaker:r:1:model-package/g/7","ratings":[]}',
+        msgjson.encode({"model_version": "m1", "ratings": [rated()]}),
+    ],
 )
 def test_an_answer_of_the_model_that_makes_no_sense_is_its_failure(
     api: Api, monkeypatch: pytest.MonkeyPatch, said: bytes
@@ -503,7 +516,7 @@ def test_open_routes_ask_nobody(
     assert all("ServerErrors" not in metric for metric in emitted(capsys.readouterr().out))
 
 
-def test_the_live_record_is_remembered_for_a_while_and_read_again_for_a_new_model() -> None:
+def test_the_live_record_is_remembered_for_a_while_and_where_it_cannot_be_read() -> None:
     now, asked, record = [0.0], [0], [PACKAGE]
 
     def read() -> str:
@@ -513,27 +526,11 @@ def test_the_live_record_is_remembered_for_a_while_and_read_again_for_a_new_mode
         return record[0]
 
     live = Live(read, lambda: now[0])
-    assert [live.package("m1"), live.package("m1"), asked[0]] == [PACKAGE, PACKAGE, 1]
-    live.package("m2")
-    assert asked[0] == 2
+    assert [live.package(), live.package(), asked[0]] == [PACKAGE, PACKAGE, 1]
     now[0], record[0] = 11.0, ""
-    assert live.package("m2") == PACKAGE
+    assert [live.package(), asked[0]] == [PACKAGE, 2]
     with pytest.raises(NotReadyError):
         Live(read).package()
-
-
-def test_after_a_new_model_the_record_is_looked_at_each_second_until_it_follows() -> None:
-    now, record = [0.0], [PACKAGE]
-    live = Live(lambda: record[0], lambda: now[0])
-    live.package("m1")
-    now[0] = 60.0
-    assert live.package("m2") == PACKAGE  # the endpoint is ahead of the record
-    now[0], record[0] = 61.1, f"{PACKAGE}9"
-    assert live.package("m2") == f"{PACKAGE}9"
-    now[0] = 100.0
-    live.package("m2")
-    now[0], record[0] = 105.0, PACKAGE
-    assert live.package("m2") == f"{PACKAGE}9"  # remembered again for ten seconds
 
 
 def test_a_first_release_is_seen_within_a_second() -> None:
