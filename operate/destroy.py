@@ -98,7 +98,7 @@ def _delete(name: str, role_arn: str, log: Log) -> None:
 
 def _ended(name: str) -> bool | None:
     """True once the stack is gone or its deletion has failed."""
-    return True if not stacks.exists(name) or stacks.settled(name) else None
+    return True if not stacks.status_if_there(name).endswith("_IN_PROGRESS") else None
 
 
 def _empty(name: str, log: Log) -> None:

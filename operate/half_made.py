@@ -24,7 +24,7 @@ def release(place: Place, log: Log = print) -> None:
     """Let the next deploy delete such stacks; nothing is lost, for nothing of them stands."""
     with _deploy_role(place):
         for name in map(place.name, STACKS):
-            if stacks.exists(name) and stacks.status(name) in NEVER_MADE:
+            if stacks.status_if_there(name) in NEVER_MADE:
                 stacks.lift_protection(name)
                 log(f"{name} was never made: it may be deleted, and is made anew")
 

@@ -24,23 +24,13 @@ def outputs(name: str) -> dict[str, str]:
 
 def exists(name: str) -> bool:
     """Whether there is such a stack."""
-    try:
-        client("cloudformation").describe_stacks(StackName=name)
-    except ClientError as error:
-        if "does not exist" in error.response["Error"]["Message"]:
-            return False
-        raise
-    return True
+    return bool(status_if_there(name))
 
 
 def stands(name: str) -> bool:
     """Whether there is such a stack and nobody is deleting it."""
-    try:
-        return not status(name).startswith("DELETE_")
-    except ClientError as error:
-        if "does not exist" in error.response["Error"]["Message"]:
-            return False
-        raise
+    found = status_if_there(name)
+    return bool(found) and not found.startswith("DELETE_")
 
 
 def role(name: str) -> str:
@@ -117,6 +107,16 @@ def status(name: str) -> str:
     """The status of a stack."""
     stack = client("cloudformation").describe_stacks(StackName=name)["Stacks"][0]
     return str(stack["StackStatus"])
+
+
+def status_if_there(name: str) -> str:
+    """The status of a stack; empty where there is none, which one call knows, and two do not."""
+    try:
+        return status(name)
+    except ClientError as error:
+        if "does not exist" in error.response["Error"]["Message"]:
+            return ""
+        raise
 
 
 def settled(name: str) -> str | None:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import msgspec
 import pytest
+from botocore.exceptions import ClientError
 
 from lambdas.contract.names import is_prediction_job
 from lambdas.ports import jobs, models, stacks
 from lambdas.ports.stacks import StackResource
-from operate.destroy import destroy
+from operate.destroy import _ended, destroy
 from operate.errors import InputError
 from operate.place import Place
 
@@ -27,8 +28,8 @@ class Stacks:
         self.names = list(names)
         self.protected = set(names)
 
-    def exists(self, name: str) -> bool:
-        return name in self.names
+    def status_if_there(self, name: str) -> str:
+        return "UPDATE_COMPLETE" if name in self.names else ""
 
     def lift_protection(self, name: str) -> None:
         self.protected.remove(name)
@@ -41,7 +42,7 @@ class Stacks:
 def account(monkeypatch: pytest.MonkeyPatch, *names: str) -> Stacks:
     made = Stacks(*names)
     monkeypatch.setattr(stacks, "outputs", lambda name: {})
-    monkeypatch.setattr(stacks, "exists", made.exists)
+    monkeypatch.setattr(stacks, "status_if_there", made.status_if_there)
     monkeypatch.setattr(stacks, "delete", made.delete)
     monkeypatch.setattr(stacks, "role", lambda name: "")
     monkeypatch.setattr(stacks, "going", lambda name, kind: [])
@@ -133,3 +134,13 @@ def test_where_nothing_is_deployed_nobody_is_asked(monkeypatch: pytest.MonkeyPat
 def test_a_job_is_one_of_exactly_one_stage(name: str, stage: str) -> None:
     stages = ("dev", "dev-predict", "dev-two", "de")
     assert [other for other in stages if is_prediction_job(name, other)] == [stage] * bool(stage)
+
+
+def test_a_stack_that_goes_between_two_looks_has_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    def gone(name: str) -> str:
+        message = f"Stack with id {name} does not exist"
+        raise ClientError({"Error": {"Code": "ValidationError", "Message": message}}, "Describe")
+
+    monkeypatch.setattr(stacks, "exists", lambda name: True)  # as the first look has it
+    monkeypatch.setattr(stacks, "status", gone)
+    assert _ended(STACK)
