@@ -70,6 +70,23 @@ def test_a_failure_in_each_stack_in_turn_blocks_no_second_deploy(
         assert (stack, create(cloud, stack, template)) == (stack, "CREATE_COMPLETE")
 
 
+def test_a_queue_of_another_owner_is_not_written_over(cloud: Cloud) -> None:
+    """As on AWS, and unlike a queue that the stack has made itself."""
+    url = cloud.client("sqs").create_queue(QueueName="taken")["QueueUrl"]
+    template = {
+        "Resources": {"Q": {"Type": "AWS::SQS::Queue", "Properties": {"QueueName": "taken"}}}
+    }
+    deploys = cloud.client("cloudformation")
+    deploys.create_stack(StackName="queues", TemplateBody=json.dumps(template))
+    assert settled(cloud, "queues") == "ROLLBACK_COMPLETE"
+    assert cloud.client("sqs").list_queues()["QueueUrls"] == [url]
+    cloud.client("sqs").delete_queue(QueueUrl=url)
+    deploys.delete_stack(StackName="queues")
+    assert settled(cloud, "queues") == "GONE"
+    deploys.create_stack(StackName="queues", TemplateBody=json.dumps(template))
+    assert settled(cloud, "queues") == "CREATE_COMPLETE"
+
+
 def test_a_stage_that_was_destroyed_takes_its_kept_buckets_back(
     cloud: Cloud, templates: dict[str, Json]
 ) -> None:
