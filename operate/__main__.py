@@ -335,7 +335,7 @@ def run_cdk(asked: argparse.Namespace) -> int:
     if argv[:1] != ["deploy"]:
         return cdk.run(variables, asked.stage, *argv)
     checks.check(place)
-    checks.check_quota(place)
+    checks.check_quotas(place)
     checks.looked_at("stacks that were never made", lambda: half_made.release(place), None)
     run = partial(cdk.run, variables, asked.stage)
     adopt(place, run)

@@ -8,13 +8,15 @@ from typing import TypeVar
 
 import msgspec
 
-from infra.stage import CONFIGS
-from lambdas.ports import functions
+from infra.stage import Stage
+from lambdas.ports import functions, quotas
 from lambdas.ports.failures import AWS_ERRORS, is_denied
+from lambdas.ports.quotas import Quota
 from operate.errors import InputError
 from operate.place import Place
 
 T = TypeVar("T")
+SAGEMAKER = "sagemaker"  # as Service Quotas and the services' own APIs call it
 # Domains and endings that RFC 2606 and 6761 keep for examples: nobody is there.
 NOBODY = re.compile(r"(?:^|[@./])example\.(?:com|net|org)\b|[^\s/@]+\.(?:example|invalid|test)\b")
 
@@ -32,16 +34,67 @@ def check(place: Place) -> None:
             )
 
 
-def check_quota(place: Place, log: Callable[[str], None] = print) -> None:
-    """Raise InputError where the account runs fewer functions at once than the stage counts on."""
+def check_quotas(place: Place, log: Callable[[str], None] = print) -> None:
+    """Raise InputError where the account may have less than the stage counts on.
+
+    Functions at once, and SageMaker's instances: a new account may have 0 of them.
+    """
     expected = place.settings.runtime.account_concurrency
     quota = looked_at("Lambda's quota of this account", functions.concurrency_quota, expected, log)
     if quota < expected:
         raise InputError(
-            f"this account runs {quota} functions at once, and {CONFIGS.name}/{place.stage}.yaml "
+            f"this account runs {quota} functions at once, and {place.file} "
             f"counts on {expected} (runtime.account_concurrency): ask Service Quotas for more "
             f'("Concurrent executions"), or set it to {quota}; nothing was deployed'
         )
+    _check_instances(place, log)
+
+
+def _check_instances(place: Place, log: Callable[[str], None]) -> None:
+    what = "SageMaker's quotas of this account"
+    unasked: dict[str, Quota] = {}
+    found = looked_at(what, lambda: quotas.quotas(SAGEMAKER), unasked, log)
+    if found is unasked:
+        return
+    wanted = instances(place.settings)
+    if unknown := sorted(wanted.keys() - found.keys()):
+        log(f"Service Quotas does not know {_quoted(unknown)}: look there whether they suffice")
+    short = [found[name] for name in wanted if name in found and found[name].value < wanted[name]]
+    if short:
+        few = ", ".join(
+            f'"{quota.name}" ({quota.code}) is {quota.value:g} and must be {wanted[quota.name]}'
+            for quota in short
+        )
+        ask = "; ".join(
+            f"aws service-quotas request-service-quota-increase --service-code {SAGEMAKER} "
+            f"--region {place.settings.region} --quota-code {quota.code} "
+            f"--desired-value {wanted[quota.name]}"
+            for quota in short
+        )
+        raise InputError(
+            f"this account has fewer SageMaker instances than {place.file} counts on: {few}; "
+            f"ask for more, it takes up to days ({ask}), or name other instance types there; "
+            "nothing was deployed"
+        )
+
+
+def instances(stage: Stage) -> dict[str, int]:
+    """How many instances a stage needs at once, by the names of SageMaker's quotas.
+
+    While a release shifts, the old instances and as many new ones run side by side; beside
+    the pipeline's job a batch prediction may go on.
+    """
+    jobs = stage.learning.instance_type
+    training = f"{jobs} for {'spot ' if stage.learning.spot else ''}training job usage"
+    needed = {training: 1, f"{jobs} for processing job usage": 2}
+    if stage.endpoint.kind == "instances":
+        serving = f"{stage.endpoint.instance_type} for endpoint usage"
+        needed[serving] = 2 * stage.endpoint.max_instance_count
+    return needed
+
+
+def _quoted(names: list[str]) -> str:
+    return ", ".join(f'"{name}"' for name in names)
 
 
 def looked_at(
@@ -53,7 +106,7 @@ def looked_at(
     except AWS_ERRORS as error:
         if not is_denied(error):
             raise
-        log(f"{what} was not looked at: {error}")
+        log(f"not looked at: {what}: {error}")
         return otherwise
 
 

@@ -24,6 +24,7 @@ from local_cloud.extension import (
     recording,
     refusals,
     registry,
+    service_quotas,
     signatures,
     stacks,
     state_machines,
@@ -58,6 +59,7 @@ def install() -> None:
         delivery_streams,
         budgets,
         registry,
+        service_quotas,
         stacks,
     ):
         module.install()

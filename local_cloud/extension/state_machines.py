@@ -1,11 +1,12 @@
 """Step Functions: more services, the machine's own role, metrics of executions.
 
-Gap: MiniStack calls neither CloudFormation nor SageMaker from a state, asks nothing of the role
-of a machine, and counts no executions.
+Gap: MiniStack calls neither CloudFormation nor SageMaker from a state and puts no object to S3,
+asks nothing of the role of a machine, and counts no executions.
 Delete, part by part, when it does.
 """
 
 import contextvars
+import json
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -16,7 +17,7 @@ from ministack.services import stepfunctions as states
 from local_cloud.operations import recorder, requests
 from local_cloud.permissions import roles
 from local_cloud.permissions.roles import RequiredCall
-from local_cloud.sagemaker.runtime import arns
+from local_cloud.sagemaker.runtime import arns, emulator
 
 Parameters = dict[str, Any]
 
@@ -26,6 +27,7 @@ OUTCOMES = {
     "TIMED_OUT": "ExecutionsTimedOut",
     "ABORTED": "ExecutionsAborted",
 }
+PUT_OBJECT = "arn:aws:states:::aws-sdk:s3:putObject"
 ERROR_PREFIX = {"lambda": "Lambda", "sns": "SNS", "events": "EventBridge", "s3": "S3"}
 
 _role: contextvars.ContextVar[str] = contextvars.ContextVar("machine_role", default="")
@@ -67,6 +69,8 @@ def install() -> None:
         except UnknownCallError as error:
             raise states._ExecutionError("States.Runtime", str(error)) from None
         recorder.note(lambda: usage(resource, parameters), "states")
+        if resource == PUT_OBJECT:
+            return _put_object(parameters)
         return invoke(resource, parameters)
 
     def read_map_items(reader: Parameters, effective: Any, context: Any) -> Any:
@@ -130,8 +134,24 @@ def calls(resource: str, parameters: Any) -> Iterator[RequiredCall]:
         action = parts[7][0].upper() + parts[7][1:]
         of = _cloudformation if parts[6] == "cloudformation" else _sagemaker
         yield from of(action, parameters)
+    elif resource == "arn:aws:states:::aws-sdk:ssm:getParameter":
+        name = str(parameters["Name"]).lstrip("/")
+        yield "ssm:GetParameter", _arn("ssm", f"parameter/{name}"), {}
+    elif resource == PUT_OBJECT:
+        yield "s3:PutObject", f"arn:aws:s3:::{parameters['Bucket']}/{parameters['Key']}", {}
     else:
         raise UnknownCallError(f"the local cloud has no rule for the role of {resource}")
+
+
+def _put_object(parameters: Parameters) -> Parameters:
+    """A body that is no text becomes JSON, as the SDK of a state writes it."""
+    body = parameters["Body"]
+    content = body if isinstance(body, str) else json.dumps(body)
+    try:
+        emulator.write_object(parameters["Bucket"], parameters["Key"], content.encode())
+    except emulator.MissingObjectError as error:
+        raise states._ExecutionError("S3.S3Exception", str(error)) from None
+    return {}
 
 
 def _of_event(entry: Parameters) -> dict[str, str]:

@@ -21,6 +21,7 @@ from lambdas.ports import (
     objects,
     parameters,
     queues,
+    quotas,
     stacks,
     topics,
 )
@@ -295,6 +296,30 @@ def test_a_package_says_whether_it_holds_a_card(card: dict[str, str], status: st
     with Stubber(client("sagemaker")) as stub:
         stub.add_response("describe_model_package", answer)
         assert models.describe_package(PACKAGE).card_status == status
+
+
+def test_a_quota_is_the_account_s_own_or_the_default() -> None:
+    asked = client("service-quotas")
+
+    def page(*values: tuple[str, float], token: str = "") -> dict[str, Any]:
+        found = [{"QuotaName": f"{n} usage", "QuotaCode": n, "Value": v} for n, v in values]
+        return {"Quotas": found, **({"NextToken": token} if token else {})}
+
+    with Stubber(asked) as stub:
+        wanted = {"ServiceCode": "sagemaker"}
+        stub.add_response(
+            "list_aws_default_service_quotas", page(("a", 0), ("b", 1), token="more"), wanted
+        )
+        stub.add_response(
+            "list_aws_default_service_quotas", page(("c", 2)), {**wanted, "NextToken": "more"}
+        )
+        stub.add_response("list_service_quotas", page(("a", 8)), wanted)
+        found = quotas.quotas("sagemaker")
+    assert {(q.name, q.code, q.value) for q in found.values()} == {
+        ("a usage", "a", 8),
+        ("b usage", "b", 1),
+        ("c usage", "c", 2),
+    }
 
 
 def test_outputs_and_failures_of_a_stack() -> None:

@@ -65,6 +65,16 @@ ENDPOINT = f"arn:aws:sagemaker:{HERE}:endpoint"
             {"EndpointName": "Stars"},
             [("sagemaker:DescribeEndpoint", f"{ENDPOINT}/stars", {})],
         ),
+        (
+            "arn:aws:states:::aws-sdk:ssm:getParameter",
+            {"Name": "/stars/live"},
+            [("ssm:GetParameter", f"arn:aws:ssm:{HERE}:parameter/stars/live", {})],
+        ),
+        (
+            "arn:aws:states:::aws-sdk:s3:putObject",
+            {"Bucket": "models", "Key": "releases/1.json", "Body": {}},
+            [("s3:PutObject", "arn:aws:s3:::models/releases/1.json", {})],
+        ),
     ],
 )
 def test_a_task_asks_this_of_the_machine_s_role(

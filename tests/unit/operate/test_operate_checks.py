@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Any
+
 import msgspec
 import pytest
 from botocore.exceptions import ClientError
 
-from operate.checks import check, check_quota, looked_at
+from infra.stage import CONFIGS
+from lambdas.ports.quotas import Quota
+from operate.checks import check, check_quotas, instances, looked_at
 from operate.errors import InputError
 from operate.place import Place
 
@@ -40,24 +45,87 @@ def test_an_address_that_is_somebody_s_is_taken(email: str) -> None:
     check(place(emails=[email]))
 
 
+NAMES = {
+    "ml.c7i.large for endpoint usage": 8,
+    "ml.m5.xlarge for spot training job usage": 1,
+    "ml.m5.xlarge for processing job usage": 2,
+}
+
+
+def account(monkeypatch: pytest.MonkeyPatch, *, functions: int = 1000, **few: float) -> None:
+    """An account with what prod counts on; few: the first word of a quota, and its value."""
+    listed = {
+        name: Quota(name, f"L-{n}", float(value)) for n, (name, value) in enumerate(NAMES.items())
+    }
+    for name, quota in listed.items():
+        if (word := name.split()[0].replace(".", "_")) in few:
+            listed[name] = Quota(name, quota.code, few[word])
+    monkeypatch.setattr("lambdas.ports.functions.concurrency_quota", lambda: functions)
+    monkeypatch.setattr("lambdas.ports.quotas.quotas", lambda service: listed)
+
+
 def test_an_account_that_runs_less_than_the_stage_counts_on_is_told(monkeypatch) -> None:
-    monkeypatch.setattr("lambdas.ports.functions.concurrency_quota", lambda: 10)
+    account(monkeypatch, functions=10)
     with pytest.raises(
-        InputError, match=r"runs 10 functions at once.*counts on 1000.*set it to 10"
+        InputError, match=r"runs 10 functions at once, and configs/prod\.yaml counts on 1000"
     ):
-        check_quota(place())
-    monkeypatch.setattr("lambdas.ports.functions.concurrency_quota", lambda: 1000)
-    check_quota(place())
+        check_quotas(place())
+    account(monkeypatch)
+    check_quotas(place())
 
 
-def test_who_may_not_ask_for_the_quota_deploys_all_the_same(monkeypatch) -> None:
-    def denied() -> int:
+def test_a_quota_is_said_with_the_file_that_the_stage_was_read_from(
+    monkeypatch, tmp_path: Path
+) -> None:
+    (tmp_path / "prod.yaml").write_bytes((CONFIGS / "prod.yaml").read_bytes())
+    account(monkeypatch, functions=10)
+    with pytest.raises(InputError, match=rf"and {tmp_path.name}/prod\.yaml counts on 1000"):
+        check_quotas(Place("prod", stage_files=tmp_path))
+
+
+def test_a_new_account_that_may_have_no_instance_is_told_before_anything_changes(
+    monkeypatch,
+) -> None:
+    account(monkeypatch, ml_c7i_large=0, ml_m5_xlarge=1)
+    with pytest.raises(InputError) as told:
+        check_quotas(place())
+    said = str(told.value)
+    assert '"ml.c7i.large for endpoint usage" (L-0) is 0 and must be 8' in said
+    assert '"ml.m5.xlarge for processing job usage" (L-2) is 1 and must be 2' in said
+    assert "spot training" not in said
+    assert "--region us-east-1 --quota-code L-0 --desired-value 8" in said
+    assert said.endswith("nothing was deployed")
+
+
+def test_a_quota_that_nobody_knows_by_its_name_is_said_and_stops_nothing(monkeypatch) -> None:
+    account(monkeypatch)
+    monkeypatch.setattr(
+        "lambdas.ports.quotas.quotas",
+        lambda service: {"another": Quota("another", "L-9", 0)},
+    )
+    said: list[str] = []
+    check_quotas(place(), said.append)
+    [line] = said
+    assert line.startswith('Service Quotas does not know "ml.c7i.large for endpoint usage", "ml.m5')
+
+
+def test_a_serverless_endpoint_needs_no_instance() -> None:
+    dev = Place("dev").settings
+    assert not [name for name in instances(dev) if name.endswith("endpoint usage")]
+
+
+def test_who_may_not_ask_for_a_quota_deploys_all_the_same(monkeypatch) -> None:
+    def denied(*_: str) -> Any:
         raise failing("AccessDeniedException")
 
     monkeypatch.setattr("lambdas.ports.functions.concurrency_quota", denied)
+    monkeypatch.setattr("lambdas.ports.quotas.quotas", denied)
     said: list[str] = []
-    check_quota(place(), said.append)
-    assert said[0].startswith("Lambda's quota of this account was not looked at: ")
+    check_quotas(place(), said.append)
+    assert [line.split(": ")[1] for line in said] == [
+        "Lambda's quota of this account",
+        "SageMaker's quotas of this account",
+    ]
 
 
 def failing(code: str) -> ClientError:
@@ -72,7 +140,7 @@ def test_who_may_deploy_and_may_not_look_is_told_so() -> None:
         raise failing("AccessDenied")
 
     assert looked_at("what was kept", denied, False, said.append) is False
-    assert said[0].startswith("what was kept was not looked at: ")
+    assert said[0].startswith("not looked at: what was kept: ")
 
     def broken() -> bool:
         raise failing("InternalError")
