@@ -421,6 +421,16 @@ class Stage(StagePart, frozen=True, kw_only=True):
         return tuple(self.name(alarm) for alarm in GUARDRAILS)
 
     @property
+    def builds_image(self) -> bool:
+        """Whether the training image is built here, and lies in a repository of the stage's own."""
+        return not self.learning.image_uri
+
+    @property
+    def image_repository(self) -> str:
+        """The name of the repository of the stage's images."""
+        return self.name()
+
+    @property
     def event_source(self) -> str:
         """The source of our own events on the default bus."""
         return events.source(self.label)

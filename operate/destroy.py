@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from lambdas.contract import outputs
 from lambdas.contract.names import ENDPOINT_STACK, OPERATIONS_STACK, STACKS
-from lambdas.ports import jobs, machines, models, objects, stacks
+from lambdas.ports import images, jobs, machines, models, objects, stacks
 from lambdas.ports.stacks import StackResource
 from operate import deployment, follow
 from operate.confirm import Ask, Log, confirm
@@ -19,11 +19,12 @@ ORDER = (*FIRST, *(part for part in reversed(STACKS) if part not in FIRST))
 STACK_SECONDS = 1800
 ATTEMPTS = 3  # logs of what was just deleted arrive late, in a bucket that was empty already
 BUCKET, GROUP = "AWS::S3::Bucket", "AWS::SageMaker::ModelPackageGroup"
+REPOSITORY = "AWS::ECR::Repository"
 VERSION = "AWS::Lambda::Version"
 LEFT = (
-    "left, as they are the account's: the CDK bootstrap stack and its assets (`cdk gc` deletes "
-    "unused ones), the log groups of SageMaker's jobs (/aws/sagemaker/), past jobs and metrics; "
-    "keys that were deleted wait for 30 days"
+    "left, as they are the account's: the CDK bootstrap stack and its assets (packages of "
+    "functions; `cdk gc` deletes unused ones), the log groups of SageMaker's jobs "
+    "(/aws/sagemaker/), past jobs and metrics; keys that were deleted wait for 30 days"
 )
 
 
@@ -108,6 +109,8 @@ def _empty(name: str, log: Log) -> None:
         for package in packages:
             models.delete_package(package.arn)
         log(f"deleted {len(packages)} package versions of {group.rsplit('/', 1)[-1]}")
+    for repository in stacks.going(name, REPOSITORY):
+        log(f"deleted {images.empty(repository)} images of {repository}")
     for bucket in stacks.going(name, BUCKET):
         if versions := objects.empty(bucket):
             log(f"emptied {bucket}: {versions} object versions")

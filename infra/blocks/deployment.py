@@ -31,6 +31,16 @@ def stack_properties(stage: Stage, stack: str) -> StackProperties:
     }
 
 
+def data_removal(stage: Stage) -> cdk.RemovalPolicy:
+    """What becomes of a stage's data when its stack goes.
+
+    Kept, but not by a first deploy that failed: its bucket's name would block the second.
+    """
+    if stage.data.remove_on_destroy:
+        return cdk.RemovalPolicy.DESTROY
+    return cdk.RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE
+
+
 def lambda_runtime(stage: Stage) -> lambda_.Runtime:
     """The Lambda runtime of every function."""
     return lambda_.Runtime(

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from aws_cdk import Acknowledgment, Duration, RemovalPolicy, Validations
+from aws_cdk import Acknowledgment, Duration, Validations
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
+from infra.blocks.deployment import data_removal
 from infra.stage import Stage
 from lambdas.contract.keys import WORK
 
 UNFINISHED_UPLOAD_DAYS = 7
-# Kept, but not by a first deploy that failed: its bucket's name would block the second.
-KEPT = RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE
 
 
 class Buckets(Construct):
@@ -59,7 +58,7 @@ class Buckets(Construct):
                 *(s3.LifecycleRule(prefix=prefix, expiration=days) for prefix in expiring),
                 *_end_of_life(kept_days),
             ],
-            removal_policy=removal(self._stage),
+            removal_policy=data_removal(self._stage),
         )
 
     def _access_logs(self) -> s3.Bucket:
@@ -78,7 +77,7 @@ class Buckets(Construct):
                 s3.LifecycleRule(noncurrent_version_expiration=Duration.days(1)),
                 *_end_of_life(self._stage.data.access_log_days),
             ],
-            removal_policy=removal(self._stage),
+            removal_policy=data_removal(self._stage),
         )
         Validations.of(bucket).acknowledge(
             Acknowledgment(
@@ -96,8 +95,3 @@ def _end_of_life(days: int) -> list[s3.LifecycleRule]:
         s3.LifecycleRule(expiration=Duration.days(days)),
         s3.LifecycleRule(expired_object_delete_marker=True),
     ]
-
-
-def removal(stage: Stage) -> RemovalPolicy:
-    """What becomes of a stage's data when its stack goes."""
-    return RemovalPolicy.DESTROY if stage.data.remove_on_destroy else KEPT

@@ -25,10 +25,19 @@ class CommitRecord(Construct):
     its program is committed, the commit is said.
     """
 
-    def __init__(self, scope: Construct, id: str, *, stage: Stage, source: DeployedSource) -> None:
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,
+        *,
+        stage: Stage,
+        source: DeployedSource,
+        publisher: cdk.DefaultStackSynthesizer,
+    ) -> None:
+        """publisher: the synthesizer of the stack."""
         super().__init__(scope, id)
-        stack = cdk.Stack.of(self)
-        qualifier = stack.synthesizer.bootstrap_qualifier
+        self._publisher = publisher
+        qualifier = publisher.bootstrap_qualifier
         self.bucket = f"cdk-{qualifier}-assets-{stage.account}-{stage.region}"
         committed, edited = (_name(source.program_digest, state) for state in ("", "edited"))
         self.keys = (f"{committed}.json", f"{edited}.json")
@@ -47,7 +56,7 @@ class CommitRecord(Construct):
         assert stage is not None
         file = f"commit.{name}.json"
         (Path(stage.outdir) / file).write_text(json.dumps(body))
-        cdk.Stack.of(self).synthesizer.add_file_asset(
+        self._publisher.add_file_asset(
             source_hash=name, packaging=cdk.FileAssetPackaging.FILE, file_name=file
         )
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from aws_cdk import RemovalPolicy
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from constructs import Construct
 
+from infra.blocks.deployment import data_removal
 from infra.blocks.guardrails import ENDPOINT_LOGS
 from infra.blocks.machine import MACHINE_LOGS
 from infra.stage import Stage
@@ -45,11 +45,7 @@ class Keys(Construct):
 
     def _key(self, id: str, stage: Stage) -> kms.Key:
         """Kept with what it encrypts, and its alias with it: the next deploy finds it by that."""
-        policy = (
-            RemovalPolicy.DESTROY
-            if stage.data.remove_on_destroy
-            else RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE
-        )
+        policy = data_removal(stage)
         key = kms.Key(self, id, enable_key_rotation=True, removal_policy=policy)
         alias = key.add_alias(key_alias(stage.label, id.lower()))
         alias.apply_removal_policy(policy)

@@ -1,4 +1,4 @@
-"""What everything else stands on: keys, buckets, the alert topic, the audit trail."""
+"""What everything else stands on: keys, buckets, images, the alert topic, the audit trail."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from infra.blocks.deployment import stack_properties
 from infra.constructs.alerts import Alerts
 from infra.constructs.audit import Audit
 from infra.constructs.buckets import Buckets
+from infra.constructs.image_repository import ImageRepository
 from infra.constructs.keys import Keys
 from infra.constructs.tampering import Tampering
 from infra.stage import Stage
@@ -27,7 +28,7 @@ class FoundationStack(cdk.Stack):
         super().__init__(
             scope,
             id,
-            description="Review Stars: keys, buckets, alerts, audit",
+            description="Review Stars: keys, buckets, images, alerts, audit",
             **stack_properties(stage, id),
         )
         keys = self._keys = Keys(self, "Keys", stage=stage)
@@ -45,6 +46,8 @@ class FoundationStack(cdk.Stack):
         self.data_key: kms.IKey = keys.data
         self.alerts_key: kms.IKey = keys.alerts
         self.alert_topic_arn = stage.arn("sns", stage.name("alerts"))
+        if stage.builds_image:
+            ImageRepository(self, "Images", stage=stage, key=keys.data)
         self.tampering = Tampering(
             self,
             "Tampering",

@@ -35,10 +35,18 @@ class LearningStack(cdk.Stack):
         models: s3.IBucket,
     ) -> None:
         stage = platform.stage
+        publisher = cdk.DefaultStackSynthesizer(image_assets_repository_name=stage.image_repository)
         super().__init__(
-            scope, id, description="Review Stars: datasets to models", **stack_properties(stage, id)
+            scope,
+            id,
+            description="Review Stars: datasets to models",
+            synthesizer=publisher,
+            **stack_properties(stage, id),
         )
-        image = Image(self, "Image", stage=stage)
+        # The stack has bound a copy of it, and jsii knows this one alone; both write into one
+        # manifest. Delete when `Stack.synthesizer` in Python is the bound one.
+        publisher.bind(self)
+        image = Image(self, "Image", stage=stage, publisher=publisher)
         training = Training(
             self,
             "Training",
@@ -70,7 +78,7 @@ class LearningStack(cdk.Stack):
             models=models,
             may_pull=image.may_pull(),
         )
-        commits = CommitRecord(self, "Commit", stage=stage, source=source)
+        commits = CommitRecord(self, "Commit", stage=stage, source=source, publisher=publisher)
         self.learning = Learning(
             self,
             "Learning",

@@ -34,3 +34,16 @@ def is_there(uri: str) -> bool:
     except (ecr.exceptions.ImageNotFoundException, ecr.exceptions.RepositoryNotFoundException):
         return False
     return True
+
+
+def empty(repository: str) -> int:
+    """Delete every image of a repository of this account; returns how many there were."""
+    ecr = client("ecr")
+    deleted = 0
+    for page in ecr.get_paginator("list_images").paginate(repositoryName=repository):
+        digests = {image["imageDigest"] for image in page["imageIds"]}
+        wanted = [{"imageDigest": digest} for digest in sorted(digests)]
+        if wanted:
+            ecr.batch_delete_image(repositoryName=repository, imageIds=wanted)
+        deleted += len(digests)
+    return deleted

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from lambdas.ports import jobs, machines, models, objects, stacks
+from lambdas.ports import images, jobs, machines, models, objects, stacks
 from operate import follow
 from operate.destroy import destroy
 from operate.errors import OperateError
@@ -21,7 +21,7 @@ PLACE = Place("local")
 @pytest.fixture(autouse=True)
 def ports(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
     """The ports reach the cloud of this process."""
-    for port in (jobs, machines, models, objects, stacks):
+    for port in (images, jobs, machines, models, objects, stacks):
         monkeypatch.setattr(port, "client", cloud.client)
     monkeypatch.setattr(follow, "POLL_SECONDS", 0.01)
 
@@ -53,6 +53,23 @@ def test_only_what_goes_with_its_stack_is_emptied(cloud: Cloud) -> None:
     left = cloud.client("s3").list_object_versions(Bucket="kept")
     assert len(left["Versions"]) == 2
     assert [item["Name"] for item in cloud.client("s3").list_buckets()["Buckets"]] == ["kept"]
+
+
+def test_images_go_with_their_repository_or_stay_with_it(cloud: Cloud) -> None:
+    made = {"Type": "AWS::ECR::Repository", "Properties": {"RepositoryName": "going"}}
+    kept = {**made, "Properties": {"RepositoryName": "kept"}, "DeletionPolicy": "Retain"}
+    deploy(cloud, "review-stars-local-foundation", Going=made, Kept=kept)
+    registry = cloud.client("ecr")
+    for repository in ("going", "kept"):
+        for tag in ("a", "b"):
+            registry.put_image(repositoryName=repository, imageTag=tag, imageManifest=tag)
+    said: list[str] = []
+    destroy(PLACE, log=said.append)
+    assert "deleted 2 images of going" in said
+    assert "kept: AWS::ECR::Repository kept" in said
+    [left] = registry.describe_repositories()["repositories"]
+    assert left["repositoryName"] == "kept"
+    assert len(registry.list_images(repositoryName="kept")["imageIds"]) == 2
 
 
 def test_a_stage_of_a_longer_name_keeps_what_it_serves_with(cloud: Cloud) -> None:

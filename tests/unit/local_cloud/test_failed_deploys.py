@@ -28,7 +28,8 @@ def templates(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Json]:
 
     stage = with_value("local", "data.remove_on_destroy", False)
     kept = msgspec.structs.replace(stage.protection, keep_packages=True)
-    stage = msgspec.structs.replace(stage, protection=kept)
+    built = msgspec.structs.replace(stage.learning, image_uri="")
+    stage = msgspec.structs.replace(stage, protection=kept, learning=built)
     made = synthesise("local", tmp_path_factory.mktemp("assembly"), stage)
     order = ("Foundation", "Preprocessing", "Learning", "Endpoint", "Serving", "Operations")
     return {stack: made.stacks[stack] for stack in order}
@@ -175,6 +176,7 @@ def destroyed(
     [raw] = [b for b in buckets(cloud) if "-raw-" in b]
     cloud.client("s3").put_object(Bucket=raw, Key="incoming/a", Body=b"a")
     group = place.Place("local").name()
+    cloud.client("ecr").put_image(repositoryName=group, imageTag="content", imageManifest="{}")
     cloud.client("sagemaker").create_model_package(ModelPackageGroupName=group)
     key = encryption_keys.by_alias(f"alias/{group}-data")
     assert key is not None
@@ -200,6 +202,8 @@ def test_a_stage_that_comes_back_reads_what_it_kept(
     reader = cloud.client("s3", cloud.assume(role))
     body = reader.get_object(Bucket=destroyed["raw"], Key="incoming/a")["Body"].read()
     assert body == b"a"
+    [image] = cloud.client("ecr").list_images(repositoryName=destroyed["group"])["imageIds"]
+    assert image["imageTag"] == "content"  # what a package of before names
 
 
 def test_without_its_key_a_stage_could_not_read_what_it_kept(
