@@ -27,6 +27,7 @@ from infra.stacks.learning import LearningStack
 from infra.stacks.operations import OperationsStack, Signals
 from infra.stacks.preprocessing import PreprocessingStack
 from infra.stacks.serving import ServingStack
+from infra.stacks.tracking import TrackingStack
 from infra.stage import CONFIGS, Stage, StageError
 from infra.trust import bound_roles
 from lambdas.contract.names import DELIVERY_STACK
@@ -72,7 +73,12 @@ def compose(app: cdk.App, stage: Stage, packages: Packages, source: DeployedSour
         models=foundation.models,
         observations=foundation.observations,
     )
-    in_order(foundation, preprocessing, learning, endpoint, serving, operations)
+    last = (
+        [TrackingStack(app, "Tracking", stage=stage, models=foundation.models)]
+        if stage.has_own_tracking
+        else []
+    )
+    in_order(foundation, preprocessing, learning, endpoint, serving, operations, *last)
     nodes = app.node.find_all()
     foundation.let_alarms_in(
         [stage.arn("cloudwatch", f"alarm:{name}") for name in heard_alarms(nodes)]

@@ -15,7 +15,7 @@ import aws_cdk as cdk
 from aws_cdk import aws_iam as iam
 from constructs import IConstruct
 
-from lambdas.contract.keys import CARDS, EVALUATIONS
+from lambdas.contract.keys import CARDS, EVALUATIONS, TRACKED
 
 LOG_DELIVERY = (
     "logs:CreateLogDelivery",
@@ -77,6 +77,7 @@ class Wildcard:
         return fits and (not self.actions or set(actions) <= set(self.actions))
 
 
+RUN_FILES = "|".join(map(re.escape, (CARDS, EVALUATIONS, TRACKED)))
 WILDCARDS = (
     Wildcard(
         r"\*",
@@ -103,7 +104,7 @@ WILDCARDS = (
         "one prefix of one bucket: keys are made at run time",
     ),
     Wildcard(
-        rf"arn:aws:s3:::review-stars-[^/*]+-models-[^/*]+/({re.escape(CARDS)}|{re.escape(EVALUATIONS)})",
+        rf"arn:aws:s3:::review-stars-[^/*]+-models-[^/*]+/({RUN_FILES})",
         "one file of each run: runs are named at run time",
     ),
     Wildcard(

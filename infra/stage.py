@@ -421,6 +421,16 @@ class Stage(StagePart, frozen=True, kw_only=True):
         return tuple(self.name(alarm) for alarm in GUARDRAILS)
 
     @property
+    def has_own_tracking(self) -> bool:
+        """Whether runs go to an MLflow app that the stage makes."""
+        return self.learning.tracking_uri == OWN_TRACKING
+
+    @property
+    def tracking_parameter(self) -> str:
+        """The SSM parameter that names the stage's MLflow app, once there is one."""
+        return names.tracking_parameter(self.label)
+
+    @property
     def builds_image(self) -> bool:
         """Whether the training image is built here, and lies in a repository of the stage's own."""
         return not self.learning.image_uri

@@ -79,6 +79,7 @@ class LearnSettings(Settings):
     """Prepare and conclude a run of the pipeline.
 
     commit_keys: comma-separated, where a commit that holds the program is said, if it is.
+    tracks: whether runs are to be in MLflow; tracking_parameter: that names the stage's own app.
     """
 
     curated_bucket: str
@@ -91,6 +92,8 @@ class LearnSettings(Settings):
     commit_bucket: str
     commit_keys: str
     program_digest: str
+    tracks: bool
+    tracking_parameter: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -20,7 +20,7 @@ from rich.console import Console
 from infra.stage import CONFIGS
 from lambdas.contract.keys import INCOMING, PREDICT, PREDICTIONS, REVIEWS
 from lambdas.ports.failures import AWS_ERRORS, is_unreachable
-from operate import batch, cdk, checks, deployment, half_made, releases, signals
+from operate import batch, cdk, checks, deployment, half_made, last_stack, releases, signals
 from operate.adopt import adopt
 from operate.deployment import Deployment
 from operate.errors import InputError, OperateError, describe
@@ -340,7 +340,7 @@ def run_cdk(asked: argparse.Namespace) -> int:
     run = partial(cdk.run, variables, asked.stage)
     adopt(place, run)
     with suspended(place):
-        status = run(*argv)
+        status = last_stack.deploy(place, run, argv)
     if status == 0:
         _sweep_versions(place)
     return status

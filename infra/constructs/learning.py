@@ -77,7 +77,7 @@ class Learning(Construct):
             may=[
                 may_list(curated, DATASETS),
                 may_list(models, CARDS),
-                may_read(models, CARDS, keys.EVALUATIONS),
+                may_read(models, CARDS, keys.EVALUATIONS, keys.TRACKED),
                 self._may_conclude(),
             ],
         )
@@ -110,11 +110,12 @@ class Learning(Construct):
         self._started_by()
 
     def _may_look(self) -> list[iam.PolicyStatement]:
-        """See which executions run, what is live and where its artefact lies."""
+        """See which executions run, what is live, where its artefact lies and where MLflow is."""
         stage = self._stage
+        named = [stage.live_parameter, *([stage.tracking_parameter] * stage.has_own_tracking)]
         return [
             allow(["states:ListExecutions"], machine_arn(stage, LEARN)),
-            allow(["ssm:GetParameter"], stage.arn("ssm", f"parameter{stage.live_parameter}")),
+            allow(["ssm:GetParameter"], *(stage.arn("ssm", f"parameter{n}") for n in named)),
             allow(["sagemaker:DescribeModelPackage"], self._packages()),
         ]
 

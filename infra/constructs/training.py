@@ -11,6 +11,7 @@ from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_sagemaker as sagemaker
 from constructs import Construct
 
+from infra.blocks import tracking
 from infra.blocks.network import jobs_may_join
 from infra.blocks.statements import (
     allow,
@@ -25,10 +26,10 @@ from infra.blocks.statements import (
     may_use_key,
     may_write,
 )
-from infra.blocks.tracking import Tracking
 from infra.pipeline import pipeline
 from infra.stage import Stage
 from lambdas.contract import keys
+from lambdas.contract.names import TRACK
 
 RUNS, NO_CHAMPION = keys.anything(keys.RUNS), keys.anything(keys.NO_CHAMPION)
 ROWS = (keys.anything(keys.REVIEWS), keys.anything(keys.DATASETS))
@@ -55,10 +56,11 @@ class Training(Construct):
         self._buckets = (curated, models)
         self._image_uri = image_uri
         self._may_pull = may_pull
-        self.tracking = Tracking(self, "Tracking", stage=stage, models=models)
         self.jobs = self._role("Jobs", self._jobs_may("TrainingJobs", "ProcessingJobs"))
-        self.sender = self._role(
-            "Sender", [*self._jobs_may("ProcessingJobs"), self.tracking.may_send()]
+        self.sender = self._role(  # the stack of the stage's own MLflow app knows it by its name
+            "Sender",
+            [*self._jobs_may("ProcessingJobs"), tracking.may_send_to_named(stage)],
+            name=stage.role_name(TRACK),
         )
         self.role = self._role("Steps", self._pipeline_may())
         self.group = sagemaker.CfnModelPackageGroup(
@@ -81,7 +83,7 @@ class Training(Construct):
             curated_bucket=curated.bucket_name,
             models_bucket=models.bucket_name,
             model_package_group=self._stage.name(),
-            tracking=self.tracking.environment,
+            tracking=tracking.environment(self._stage),
         )
         body = json.dumps(pipeline.definition(self._stage, resources))
         made = sagemaker.CfnPipeline(
@@ -95,8 +97,11 @@ class Training(Construct):
         made.node.add_dependency(self.group, self.role, self.jobs, self.sender)
         return made
 
-    def _role(self, id: str, may: Iterable[Iterable[iam.PolicyStatement]]) -> iam.Role:
-        role = iam.Role(self, id, assumed_by=iam.ServicePrincipal(SAGEMAKER))
+    def _role(
+        self, id: str, may: Iterable[Iterable[iam.PolicyStatement]], name: str | None = None
+    ) -> iam.Role:
+        trusted = iam.ServicePrincipal(SAGEMAKER)
+        role = iam.Role(self, id, assumed_by=trusted, role_name=name)
         for statement in (s for group in may for s in group):
             role.add_to_policy(statement)
         return role

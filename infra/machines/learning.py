@@ -128,8 +128,23 @@ def _follow(parts: LearningParts) -> dict[str, State]:
                 "dataset_id.$": "$.prepared.dataset_id",
             },
             ResultPath="$.concluded",
-            Next="CheckOutcome",
+            Next="CheckTracked",
             Catch=caught("CheckCause"),
+        ),
+        "CheckTracked": {
+            "Type": "Choice",
+            "Choices": [
+                {"Variable": "$.concluded.untracked", "StringEquals": "", "Next": "CheckOutcome"}
+            ],
+            "Default": "NotifyUntracked",
+        },
+        # What is said in vain costs no model either.
+        "NotifyUntracked": publish(
+            parts.topic_arn,
+            f"{parts.subject}: a run is not in MLflow",
+            "States.Format('dataset {}: {}', $.prepared.dataset_id, $.concluded.untracked)",
+            Next="CheckOutcome",
+            Catch=caught("CheckOutcome"),
         ),
         "CheckOutcome": {
             "Type": "Choice",

@@ -1,6 +1,6 @@
 """The training pipeline: a pure function from a stage to a SageMaker pipeline definition.
 
-Train, then Evaluate on the hold-out and against the champion, then Track, then the gate:
+Train, then Evaluate on the hold-out and against the champion, then Track beside the gate:
 Register where it is passed, Refused with its message where it is not.
 """
 
@@ -29,6 +29,7 @@ from lambdas.contract import pipeline as names
 
 MODEL = result("Train.ModelArtifacts.S3ModelArtifacts")
 CACHE_DAYS = 30
+MAX_TRACKING_SECONDS = 900  # the run is over only when Track is; it sends some hundred small calls
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,8 @@ class Resources:
     """What the steps use; strings, which may hold CDK tokens.
 
     image_uri: with its tag or digest; key_arn: encrypts volumes and outputs; tracking_role_arn:
-    of Track, the one job with a network; tracking: variables with which it finds MLflow.
+    of Track, the one job with a network; tracking: variables with which it finds the server that
+    the stage names, if it names one.
     """
 
     image_uri: str
@@ -64,11 +66,13 @@ def _parameters(stage: Stage, resources: Resources) -> list[Json]:
     approved = stage.learning.approve == "automatic"
     defaults = {
         names.CHAMPION_MODEL_URI: f"s3://{resources.models_bucket}/{keys.NO_CHAMPION}",
+        names.TRACKING_URI: names.NO_TRACKING,
         names.MODEL_APPROVAL_STATUS: packages.APPROVED if approved else packages.PENDING,
     }
     # A start of the pipeline by hand cannot approve where the stage leaves that to persons.
     statuses = [packages.PENDING, *([packages.APPROVED] if approved else [])]
-    wanted = [*names.SENT, names.MODEL_APPROVAL_STATUS]
+    own = [names.TRACKING_URI] if stage.has_own_tracking else []
+    wanted = [*names.SENT, *own, names.MODEL_APPROVAL_STATUS]
     optional: dict[str, Json] = {n: {"DefaultValue": value} for n, value in defaults.items()}
     optional[names.MODEL_APPROVAL_STATUS]["EnumValues"] = statuses
     return [{"Name": name, "Type": "String", **optional.get(name, {})} for name in wanted]
@@ -145,7 +149,10 @@ class Steps:
         }
 
     def track(self) -> Json:
-        """Send the run's files to MLflow, refused runs too; never cached, never isolated."""
+        """Send the run's files to MLflow, refused runs too; never cached, never isolated.
+
+        Nothing of a run that passed waits for it: a tracker that is down or slow costs no model.
+        """
         arguments = [
             "track",
             *("--run", folder("model")),
@@ -162,15 +169,17 @@ class Steps:
             job_input("evaluation", output_uri("Evaluate", "evaluation")),
             job_input("dataset", dataset),
         ]
+        own = {"MLFLOW_TRACKING_URI": parameter(names.TRACKING_URI)}
         environment = {
-            **self.resources.tracking,
+            **(own if self.stage.has_own_tracking else self.resources.tracking),
             "MLFLOW_EXPERIMENT_NAME": self.stage.name(),
             "PIPELINE_EXECUTION_ID": EXECUTION,
         }
-        step = self._processing("Track", arguments, inputs=inputs, output=keys.TRACKING)
+        step = self._processing(names.TRACK, arguments, inputs=inputs, output=keys.TRACKING)
         step["Arguments"] |= {
             "RoleArn": self.resources.tracking_role_arn,
             "NetworkConfig": {"EnableNetworkIsolation": False, **self._network()},
+            "StoppingCondition": {"MaxRuntimeInSeconds": MAX_TRACKING_SECONDS},
             "Environment": environment,
         }
         return step
@@ -182,12 +191,12 @@ class Steps:
         refused = {
             "Name": names.REFUSED,
             "Type": "Fail",
+            "DependsOn": [names.TRACK],  # a failure may end what still runs: refused runs are sent
             "Arguments": {"ErrorMessage": joined("Refused:", message, on=" ")},
         }
         return {
             "Name": "Gate",
             "Type": "Condition",
-            "DependsOn": ["Track"],
             "Arguments": {
                 "Conditions": [{"Type": "Equals", "LeftValue": passed, "RightValue": True}],
                 "IfSteps": [self.register()],

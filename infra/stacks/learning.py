@@ -95,6 +95,8 @@ class LearningStack(cdk.Stack):
                 commit_bucket=commits.bucket,
                 commit_keys=",".join(commits.keys),
                 program_digest=source.program_digest,
+                tracks=bool(stage.learning.tracking_uri),
+                tracking_parameter=stage.tracking_parameter if stage.has_own_tracking else "",
             ),
             may_read_commit=commits.may_read(),
             curated=curated,

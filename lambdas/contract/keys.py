@@ -44,6 +44,7 @@ MANIFEST_FILE = "manifest.json"
 PROMOTION_FILE = "promotion.json"  # of a run under PROMOTED: whence, by whom, with which digests
 CARDS = f"{RUNS}*/{EVALUATION}/{CARD}"  # of every run, as grants say it
 EVALUATIONS = f"{RUNS}*/{EVALUATION}/{EVALUATION_FILE}"
+TRACKED = f"{RUNS}*/{TRACKING}/{TRACKING_FILE}"
 
 
 def source_hash(key: str) -> str:
@@ -79,6 +80,11 @@ def dataset_id(key: str) -> str | None:
     head, _, id_and_file = key.partition(DATASETS)
     id, _, file = id_and_file.partition("/")
     return id if not head and file == DATASET_FILE else None
+
+
+def tracked(execution_id: str) -> str:
+    """What became of sending a run to MLflow, by the id of the pipeline's execution."""
+    return f"{RUNS}{execution_id}/{TRACKING}/{TRACKING_FILE}"
 
 
 def release(name: str) -> str:

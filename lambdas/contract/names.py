@@ -6,12 +6,21 @@ import re
 
 APP = "review-stars"
 # The stacks of a stage by the end of their names, in the order in which they are deployed.
-STACKS = ("foundation", "preprocessing", "learning", "endpoint", "serving", "operations")
+STACKS = (
+    "foundation",
+    "preprocessing",
+    "learning",
+    "endpoint",
+    "serving",
+    "operations",
+    "tracking",  # of stages with an MLflow app of their own; nothing waits for it
+)
 FOUNDATION_STACK, LEARNING_STACK = "foundation", "learning"
-ENDPOINT_STACK, OPERATIONS_STACK = "endpoint", "operations"
+ENDPOINT_STACK, OPERATIONS_STACK, TRACKING_STACK = "endpoint", "operations", "tracking"
 PREPROCESS, LEARN, RELEASE = "preprocess", "learn", "release"  # the state machines
 SLEEP = "sleep"  # another, of stages that sleep when they are idle
 PREDICT = "predict"  # batch jobs
+TRACK = "track"  # the role of the step that sends runs to MLflow
 DELIVERY_STACK = "delivery"  # apart from those: a person deploys it, once
 DEPLOY, SMOKE, WATCH = "deploy", "smoke", "watch"  # the roles of workflows
 ASKING = "asking"  # the role of the function that asks each minute
@@ -52,6 +61,11 @@ def is_prediction_job(job: str, stage: str) -> bool:
 def key_alias(stage: str, key: str) -> str:
     """The alias of one of the stage's keys (`data`, `alerts`), which is kept where the key is."""
     return f"alias/{name(stage, key)}"
+
+
+def tracking_parameter(stage: str) -> str:
+    """The SSM parameter that holds the ARN of the stage's MLflow app."""
+    return f"/{name(stage)}/tracking"
 
 
 def live_parameter(stage: str) -> str:

@@ -11,6 +11,7 @@ CHAMPION_MODEL_URI = "ChampionModelUri"
 CONFIGURATION_DIGEST = "ConfigurationDigest"
 GIT_COMMIT = "GitCommit"
 PROGRAM_DIGEST = "ProgramDigest"
+TRACKING_URI = "TrackingUri"  # where a stage has an MLflow app of its own
 MODEL_APPROVAL_STATUS = "ModelApprovalStatus"  # the stage's own, but for a run without champion
 
 # What every run of the Learn machine sends.
@@ -26,4 +27,6 @@ SENT = (
     PROGRAM_DIGEST,
 )
 
+NO_TRACKING = "none"  # a tracking address: there is no app, or not yet
+TRACK = "Track"  # the step that sends a run to MLflow
 REFUSED = "Refused"  # the step that ends a run whose gate refused

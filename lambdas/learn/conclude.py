@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from aws_lambda_powertools import Logger
@@ -26,11 +27,30 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
         "newer_dataset": latest is not None and latest > dataset_id,
         "pipeline_execution_arn": arn,
         "dataset_id": dataset_id,
+        "untracked": _untracked(arn, steps) if settings.tracks else "",
     }
     registered = next((step for step in steps if "RegisterModel" in step.metadata), None)
     if registered and registered.status == "Succeeded":
         return answer | _conclude_registered(registered.metadata["RegisterModel"]["Arn"])
-    return answer | _conclude_without_model(steps)
+    return answer | _conclude_without_model(arn, steps)
+
+
+def _untracked(execution_arn: str, steps: list[models.Step]) -> str:
+    """Why a run that got as far as Track is not in MLflow; empty where it is.
+
+    The run is as good without: a person is told, and nothing else happens.
+    """
+    track = next((step for step in steps if step.name == pipeline.TRACK), None)
+    if track is None:
+        return ""
+    if track.status != "Succeeded":
+        return f"step {track.name} ended {track.status}: {track.failure or 'no reason given'}"
+    key = keys.tracked(_id(execution_arn))
+    try:
+        sent = json.loads(objects.read(settings.models_bucket, key))
+    except (FileNotFoundError, PermissionError) as error:
+        return f"the run left no {key}: {error}"
+    return "" if sent["sent"] else str(sent["message"])
 
 
 def _conclude_registered(package_arn: str) -> dict[str, Any]:
@@ -43,12 +63,33 @@ def _conclude_registered(package_arn: str) -> dict[str, Any]:
     }
 
 
-def _conclude_without_model(steps: list[models.Step]) -> dict[str, Any]:
+def _conclude_without_model(execution_arn: str, steps: list[models.Step]) -> dict[str, Any]:
     reason = failed_step([(step.name, step.status, step.failure) for step in steps])
     refused = any(step.name == pipeline.REFUSED for step in steps)
+    if not refused and (unsaid := _refusal(execution_arn, steps)):
+        refused, reason = True, unsaid
     outcome = learning.REFUSED if refused else learning.FAILED
     logger.warning("no model", extra={"outcome": outcome, "reason": reason})
     return {"outcome": outcome, "reason": reason}
+
+
+def _refusal(execution_arn: str, steps: list[models.Step]) -> str:
+    """The gate's own sentence where Track failed before the step that says it; else empty.
+
+    A cached Evaluate wrote under an earlier run: then Track's failure stands for it.
+    """
+    if not any(step.name == pipeline.TRACK and step.status == "Failed" for step in steps):
+        return ""
+    place = f"{keys.RUNS}{_id(execution_arn)}/{keys.EVALUATION}/{keys.EVALUATION_FILE}"
+    try:
+        gate = json.loads(objects.read(settings.models_bucket, place))["gate"]
+    except (FileNotFoundError, PermissionError):
+        return ""
+    return "" if gate["passed"] else str(gate["message"])
+
+
+def _id(execution_arn: str) -> str:
+    return execution_arn.rsplit("/", 1)[-1]
 
 
 def _complete(package_arn: str) -> bool:

@@ -22,6 +22,7 @@ from lambdas.learn.plan import (
 from lambdas.ports import machines, models, objects
 from lambdas.ports import parameters as live
 from lambdas.settings import LearnSettings
+from reviews.errors import NotReadyError
 
 settings = LearnSettings.from_env()
 logger = Logger(service="learn")
@@ -77,6 +78,7 @@ def _parameters(
             pipeline.CONFIGURATION_DIGEST: settings.configuration_digest,
             pipeline.GIT_COMMIT: _commit(),
             pipeline.PROGRAM_DIGEST: settings.program_digest,
+            **_tracking(),
         },
         # What was not compared with the live model goes live by a person alone.
         approval=PENDING if is_unjudged else None,
@@ -95,6 +97,17 @@ def _live() -> models.Package | None:
     """The package that is live; None where nothing is."""
     arn = live.read(settings.live_parameter)
     return None if arn == NONE else models.describe_package(arn)
+
+
+def _tracking() -> dict[str, str]:
+    """Where the stage's own MLflow app is; a run without one is a run, and its end says so."""
+    if not settings.tracking_parameter:
+        return {}
+    try:
+        return {pipeline.TRACKING_URI: live.read(settings.tracking_parameter)}
+    except NotReadyError as error:
+        logger.warning("no tracking", extra={"why": str(error)})
+        return {pipeline.TRACKING_URI: pipeline.NO_TRACKING}
 
 
 def _commit() -> str:

@@ -103,10 +103,13 @@ class Maker:
         track = self._track()
         passed = self._from_evaluation("gate.passed")
         message = self._from_evaluation("gate.message")
-        refused = FailStep(name="Refused", error_message=Join(on=" ", values=["Refused:", message]))
+        refused = FailStep(
+            name="Refused",
+            depends_on=[track],
+            error_message=Join(on=" ", values=["Refused:", message]),
+        )
         gate = ConditionStep(
             name="Gate",
-            depends_on=[track],
             conditions=[ConditionEquals(left=passed, right=True)],
             if_steps=[self._register()],
             else_steps=[refused],
@@ -170,7 +173,13 @@ class Maker:
             retry_policies=RETRIES,
         )
 
-    def _processor(self, role: str, isolated: bool, env: dict[str, Any] | None = None) -> Processor:
+    def _processor(
+        self,
+        role: str,
+        isolated: bool,
+        env: dict[str, Any] | None = None,
+        longest: int | None = None,
+    ) -> Processor:
         given = self.given
         return Processor(
             role=given[role],
@@ -181,7 +190,7 @@ class Maker:
             volume_size_in_gb=given["volume"],
             volume_kms_key=given["key"],
             output_kms_key=given["key"],
-            max_runtime_in_seconds=given["longest"],
+            max_runtime_in_seconds=longest or given["longest"],
             sagemaker_session=self.session,
             env=env,
             network_config=NetworkConfig(enable_network_isolation=isolated),
@@ -214,10 +223,12 @@ class Maker:
         datasets = f"s3://{self.given['curated']}/datasets"
         dataset = Join(on="/", values=[datasets, self.parameters["DatasetId"], ""])
         environment = {
+            "MLFLOW_TRACKING_URI": self.parameters["TrackingUri"],
             "MLFLOW_EXPERIMENT_NAME": self.given["name"],
             "PIPELINE_EXECUTION_ID": ExecutionVariables.PIPELINE_EXECUTION_ID,
         }
-        args = self._processor("tracking_role", isolated=False, env=environment).run(
+        job = self._processor("tracking_role", isolated=False, env=environment, longest=900)
+        args = job.run(
             inputs=[
                 taken("model", self.model),
                 taken("evaluation", self.evaluated),

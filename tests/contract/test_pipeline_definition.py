@@ -36,8 +36,8 @@ MEMBERS = {
     "Training": {"Name", "Type", "Arguments", "RetryPolicies", "CacheConfig"},
     "Processing": {"Name", "Type", "Arguments", "RetryPolicies", "CacheConfig", "PropertyFiles"},
     "RegisterModel": {"Name", "Type", "Arguments"},
-    "Condition": {"Name", "Type", "Arguments", "DependsOn"},
-    "Fail": {"Name", "Type", "Arguments"},
+    "Condition": {"Name", "Type", "Arguments"},
+    "Fail": {"Name", "Type", "Arguments", "DependsOn"},
 }
 VARIABLES = {"Get", "Std:Join", "Std:JsonGet"}
 SAMPLES = {"integer": 1, "long": 1, "float": 1.0, "double": 1.0, "boolean": True}
@@ -236,7 +236,7 @@ def test_the_definition_has_the_form_of_pipelines(stage: str) -> None:
 def test_no_parameter_is_idle() -> None:
     body = made()
     used = {r.partition(".")[2] for r in references(body["Steps"]) if r.startswith("Parameters.")}
-    assert used == {*names.SENT, names.MODEL_APPROVAL_STATUS}
+    assert used == {*names.SENT, names.TRACKING_URI, names.MODEL_APPROVAL_STATUS}
 
 
 def step(body: Json, name: str) -> Json:
@@ -312,7 +312,7 @@ def test_a_reference_that_leads_nowhere_would_be_found(reference: str) -> None:
 @pytest.mark.parametrize(
     ("change", "found"),
     [
-        (lambda b: step(b, "Gate").update(DependsOn=["Trace"]), "Gate: after Trace"),
+        (lambda b: step(b, "Refused").update(DependsOn=["Trace"]), "Refused: after Trace"),
         (lambda b: step(b, "Train").update(CacheConfigs={}), "Train.CacheConfigs: unknown"),
         (lambda b: step(b, "Track").update(Name="Train"), "Train: twice"),
         (

@@ -10,6 +10,7 @@ from fnmatch import fnmatchcase
 from .synthesis import Json, Resource, Templates, listed, text
 
 RESOURCE_POLICIES = {
+    "AWS::ECR::Repository": "RepositoryPolicyText",
     "AWS::KMS::Key": "KeyPolicy",
     "AWS::S3::BucketPolicy": "PolicyDocument",
     "AWS::SNS::TopicPolicy": "PolicyDocument",

@@ -22,7 +22,7 @@ ACTION_WILDCARDS = {
     "kms:ReEncrypt*": "CloudWatch Logs re-encrypts from one key to another, as it documents",
 }
 # Conditions that tie a service's call to our own resources: against the confused deputy.
-SENDS_NO_SOURCE = "TrainingTracking"  # an MLflow app: no guide says what it sends
+SENDS_NO_SOURCE = "AppRole"  # of an MLflow app: no guide says what it sends
 TIES = ("aws:SourceArn", "aws:SourceAccount", "kms:EncryptionContext:")
 
 

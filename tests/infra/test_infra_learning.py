@@ -83,9 +83,10 @@ def test_the_learn_machine_passes_the_parameters_that_the_pipeline_takes(
     templates: Templates,
 ) -> None:
     parameters = {parameter["Name"]: parameter for parameter in deployed(templates)["Parameters"]}
-    assert set(parameters) == {*names.SENT, names.MODEL_APPROVAL_STATUS}
+    own = {"TrackingUri"} if templates.stage.has_own_tracking else set()
+    assert set(parameters) == {*names.SENT, *own, names.MODEL_APPROVAL_STATUS}
     optional = {name for name, body in parameters.items() if "DefaultValue" in body}
-    assert optional == {"ChampionModelUri", "ModelApprovalStatus"}
+    assert optional == {"ChampionModelUri", "ModelApprovalStatus", *own}
 
 
 def test_the_stage_names_who_approves(every_stage: dict[str, Templates]) -> None:
@@ -254,7 +255,8 @@ def test_only_the_step_that_tracks_may_reach_mlflow_and_deletes_nothing_there(
             assert not [*templates.resources("AWS::SageMaker::MlflowApp")]
             continue
         [grant] = grants
-        assert "TrainingSender" in grant.holder.id
+        assert grant.where.startswith("Tracking/AppSends")
+        assert grant.holder.properties["Roles"] == [templates.stage.role_name("track")]
         assert not [a for a in grant.actions if "*" in a or "Delete" in a or "Register" in a]
         [app] = templates.resources("AWS::SageMaker::MlflowApp")
         assert app.properties["Name"] == templates.stage.name()
@@ -263,9 +265,52 @@ def test_only_the_step_that_tracks_may_reach_mlflow_and_deletes_nothing_there(
         role = track["RoleArn"]
         assert role != step(templates, "Train")["RoleArn"] == step(templates, "Evaluate")["RoleArn"]
         assert "TrainingSender" in role
-        assert (
-            "TrainingTrackingApp" in step(templates, "Track")["Environment"]["MLFLOW_TRACKING_URI"]
-        )
+        assert track["Environment"]["MLFLOW_TRACKING_URI"] == {"Get": "Parameters.TrackingUri"}
+
+
+def waiting_for_mlflow(templates: Templates) -> list[str]:
+    """Stacks and steps that go on only once there is an MLflow app, or once it has answered."""
+    made = {r.stack for r in templates.resources("AWS::SageMaker::MlflowApp")}
+    found = [stack for stack in made if stack != "Tracking"]
+    found += [
+        stack
+        for stack, body in templates.stacks.items()
+        if stack != "Tracking" and "review-stars-prod-tracking:" in json.dumps(body)
+    ]
+    [gate] = [s for s in deployed(templates)["Steps"] if s["Name"] == "Gate"]
+    waits = [gate, *gate["Arguments"]["IfSteps"]]
+    return found + [s["Name"] for s in waits if "Track" in s.get("DependsOn", [])]
+
+
+def test_an_app_that_fails_or_is_slow_holds_up_neither_stack_nor_model(prod: Templates) -> None:
+    assert waiting_for_mlflow(prod) == []
+    app = prod.having("Learning", "App", "AWS::SageMaker::MlflowApp")
+    assert waiting_for_mlflow(app) == ["Learning"]
+
+    def wait(resources: Json) -> None:
+        for body in resources.values():
+            if body["Type"] == "AWS::SageMaker::Pipeline":
+                definition = body["Properties"]["PipelineDefinition"]
+                text = json.dumps(definition["PipelineDefinitionBody"])
+                later = text.replace(
+                    r"\"Name\": \"Gate\"", r"\"DependsOn\": [\"Track\"], \"Name\": \"Gate\""
+                )
+                definition["PipelineDefinitionBody"] = json.loads(later)
+
+    assert waiting_for_mlflow(prod.broken("Learning", wait)) == ["Gate"]
+
+
+def test_the_machine_tells_of_a_run_that_is_not_in_mlflow(prod: Templates) -> None:
+    [machine] = [
+        m for m in prod.resources("AWS::StepFunctions::StateMachine") if m.stack == "Learning"
+    ]
+    states = json.loads(text(machine.properties["DefinitionString"]))["States"]
+    assert states["ConcludeRun"]["Next"] == "CheckTracked"
+    [quiet] = states["CheckTracked"]["Choices"]
+    assert (quiet["StringEquals"], quiet["Next"]) == ("", "CheckOutcome")
+    told = states[states["CheckTracked"]["Default"]]
+    assert told["Resource"].endswith("sns:publish")
+    assert {told["Next"], told["Catch"][0]["Next"]} == {"CheckOutcome"}
 
 
 @pytest.mark.parametrize(
@@ -314,6 +359,7 @@ def test_who_concludes_a_run_reads_its_evaluation_and_card_and_no_more(
 ) -> None:
     card = "runs/*/evaluation/model_card.json"
     evaluation = "runs/*/evaluation/evaluation.json"
+    tracked = "runs/*/tracking/tracking.json"
     models = f"arn:aws:s3:::{templates.stage.bucket_name('models')}"
     grants = [
         grant
@@ -322,7 +368,7 @@ def test_who_concludes_a_run_reads_its_evaluation_and_card_and_no_more(
     ]
     assert [(grant.actions, grant.resources) for grant in grants] == [
         (["s3:ListBucket"], [models]),
-        (["s3:GetObject"], [f"{models}/{evaluation}", f"{models}/{card}"]),
+        (["s3:GetObject"], [f"{models}/{name}" for name in (evaluation, card, tracked)]),
     ]
     assert grants[0].conditions == {"StringLike": {"s3:prefix": [card]}}
     keys = [

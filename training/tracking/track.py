@@ -21,6 +21,7 @@ from training.tracking import pyfunc
 from training.tracking.finished_run import Run, describe
 
 EXPERIMENT = "review-stars"
+NOWHERE = "none"  # MLFLOW_TRACKING_URI of a stage whose MLflow app is not there
 RUN_TAG = "review_stars.digest"  # of a run's files: the same run is sent once
 PATIENCE = {  # a server that is down must not hold a pipeline for MLflow's default of minutes
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
@@ -70,8 +71,8 @@ def track(
 
 
 def _try_to_send(run: Run, folder: Path, evaluation: Path, uri: str) -> Sent:
-    if not uri:
-        return Sent(False, "", "no tracking: MLFLOW_TRACKING_URI is not set; the files stay")
+    if uri in ("", NOWHERE):
+        return Sent(False, "", "no tracking: MLFLOW_TRACKING_URI names no server; the files stay")
     with _environment(uri):
         try:
             return _send(run, folder, evaluation, uri)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from datetime import UTC, datetime, timedelta
 from types import ModuleType
@@ -10,11 +11,12 @@ from typing import Any
 import msgspec
 import pytest
 
+from lambdas.contract.live import NONE
 from lambdas.learn.plan import failed_step, is_earliest, newest, token
 from lambdas.ports.machines import Execution
 from lambdas.ports.models import Package, Step
 from lambdas.settings import LearnSettings
-from reviews.errors import ConfigurationError
+from reviews.errors import ConfigurationError, NotReadyError
 from tests.unit.lambdas.conftest import CURATED, MODELS, Context, Load
 
 ARN = "arn:aws:sagemaker:us-east-1:123456789012:model-package/review-stars-local/7"
@@ -29,6 +31,7 @@ SETTINGS = LearnSettings(
     model_package_group="review-stars-local",
     configuration_digest="digest",
     image_uri="image",
+    tracks=True,
     commit_bucket=CURATED,
     commit_keys="committed.json,edited.json",
     program_digest="program",
@@ -147,6 +150,27 @@ def test_the_live_model_is_the_champion(prepare: Prepare, s3: Any) -> None:
     assert prepare.parameters()["ChampionModelUri"] == "s3://models/m.tar.gz"
 
 
+def test_a_run_is_sent_to_the_stage_s_own_app_once_there_is_one(
+    prepare: Prepare, s3: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put_dataset(s3, NEW)
+    known = {"/stars/tracking": "arn:aws:sagemaker:us-east-1:1:mlflow-app/a"}
+
+    def read(name: str) -> str:
+        if name in known:
+            return known[name]
+        if name == SETTINGS.live_parameter:
+            return NONE
+        raise NotReadyError(f"the parameter {name} cannot be read: ParameterNotFound")
+
+    own = dataclasses.replace(SETTINGS, tracking_parameter="/stars/tracking")
+    monkeypatch.setattr(prepare.module, "settings", own)
+    monkeypatch.setattr(prepare.module.live, "read", read)
+    assert prepare.parameters()["TrackingUri"] == known["/stars/tracking"]
+    known.clear()
+    assert prepare.parameters()["TrackingUri"] == "none"
+
+
 def test_a_person_may_want_a_run_without_the_champion(prepare: Prepare, s3: Any) -> None:
     put_dataset(s3, NEW)
     prepare.live = ARN
@@ -259,6 +283,69 @@ def test_a_run_without_a_model_says_why(
     assert (answer["outcome"], answer["reason"]) == (outcome, reason)
 
 
+def sent(s3: Any, **found: object) -> None:
+    body = msgspec.json.encode({"sent": True, "run_id": "r", "message": "m", **found})
+    s3.put_object(Bucket=MODELS, Key="runs/run/tracking/tracking.json", Body=body)
+
+
+def concluded(
+    load: Load, monkeypatch: pytest.MonkeyPatch, *steps: Step, tracks: bool = True
+) -> dict[str, Any]:
+    """What conclude answers of a run with these steps."""
+    conclude = load("lambdas.learn.conclude", dataclasses.replace(SETTINGS, tracks=tracks))
+    monkeypatch.setattr(conclude.models, "pipeline_steps", lambda _: list(steps))
+    event = {"pipeline_execution_arn": "arn:pipeline/p/execution/run", "dataset_id": OLD}
+    answer: dict[str, Any] = conclude.handler(event, Context())
+    return answer
+
+
+TRACKED, FAILED = Step("Track", "Succeeded", "", {}), Step("Track", "Failed", "no machine", {})
+
+
+@pytest.mark.parametrize(
+    ("track", "found", "why"),
+    [
+        (TRACKED, {}, ""),
+        (TRACKED, {"sent": False, "message": "no tracking: none"}, "no tracking: none"),
+        (FAILED, {}, "step Track ended Failed: no machine"),
+        (Step("Track", "Stopped", "", {}), {}, "step Track ended Stopped: no reason given"),
+    ],
+)
+def test_a_run_that_is_not_in_mlflow_says_so_and_is_a_run(
+    load: Load,
+    monkeypatch: pytest.MonkeyPatch,
+    conclude: Conclude,
+    s3: Any,
+    track: Step,
+    found: dict[str, object],
+    why: str,
+) -> None:
+    sent(s3, **found)
+    monkeypatch.setattr(conclude.module.models, "pipeline_steps", lambda _: [conclude.step, track])
+    answer = conclude("arn:pipeline/p/execution/run")
+    assert (answer["outcome"], answer["untracked"]) == ("registered", why)
+
+
+def test_a_run_that_left_no_word_of_tracking_is_told(
+    load: Load, monkeypatch: pytest.MonkeyPatch, s3: Any
+) -> None:
+    answer = concluded(load, monkeypatch, TRACKED)
+    assert answer["untracked"].startswith("the run left no runs/run/tracking/tracking.json")
+    assert concluded(load, monkeypatch, TRACKED, tracks=False)["untracked"] == ""
+
+
+def test_a_refusal_stays_one_where_tracking_failed_before_it_was_said(
+    load: Load, monkeypatch: pytest.MonkeyPatch, s3: Any
+) -> None:
+    body = b'{"gate": {"passed": false, "message": "accuracy is 0.4"}}'
+    s3.put_object(Bucket=MODELS, Key="runs/run/evaluation/evaluation.json", Body=body)
+    answer = concluded(load, monkeypatch, FAILED)
+    assert (answer["outcome"], answer["reason"]) == ("refused", "accuracy is 0.4")
+    s3.delete_object(Bucket=MODELS, Key="runs/run/evaluation/evaluation.json")
+    answer = concluded(load, monkeypatch, FAILED)
+    assert (answer["outcome"], answer["reason"]) == ("failed", "step Track failed: no machine")
+
+
 class Conclude:
     """The handler after a run that registered a package; remembers what it adds to it."""
 
@@ -268,18 +355,18 @@ class Conclude:
         self.module: ModuleType = load("lambdas.learn.conclude", SETTINGS)
         self.added: dict[str, str] = {}
         self.cards: list[str] = []
-        step = Step("Register", "Succeeded", "", {"RegisterModel": {"Arn": ARN}})
+        self.step = Step("Register", "Succeeded", "", {"RegisterModel": {"Arn": ARN}})
         origin = package(evaluation_prefix=self.EVALUATION)
         models = self.module.models
         self.evaluation: bytes = msgspec.json.encode({"accuracy": 0.7, "provenance": ORIGIN})
         monkeypatch.setattr(self.module.objects, "read_uri", lambda _: self.evaluation)
-        monkeypatch.setattr(models, "pipeline_steps", lambda _: [step])
+        monkeypatch.setattr(models, "pipeline_steps", lambda _: [self.step])
         monkeypatch.setattr(models, "describe_package", lambda _: origin)
         monkeypatch.setattr(models, "add_metadata", lambda _, found: self.added.update(found))
         monkeypatch.setattr(models, "put_card", lambda _, content: self.cards.append(content))
 
-    def __call__(self) -> dict[str, Any]:
-        event = {"pipeline_execution_arn": "p", "dataset_id": OLD}
+    def __call__(self, execution_arn: str = "p") -> dict[str, Any]:
+        event = {"pipeline_execution_arn": execution_arn, "dataset_id": OLD}
         answer: dict[str, Any] = self.module.handler(event, Context())
         return answer
 
