@@ -240,14 +240,16 @@ class AuditSettings(StagePart, frozen=True, kw_only=True):
 
 
 class DeliverySettings(StagePart, frozen=True, kw_only=True):
-    """The repository on GitHub whose workflows deploy the stage, ask it and watch it."""
+    """Who deploys: persons, and the repository on GitHub whose workflows also ask and watch."""
 
+    deployer_principals: list[str]
     repository: str
     repository_ids: str
     environment: str
     provider_arn: str
 
     limits: ClassVar[Mapping[str, Limit]] = {
+        "deployer_principals": Each(Form(PRINCIPAL, "the ARN of a principal of IAM")),
         "repository": Form(r"|[A-Za-z0-9-]+/[A-Za-z0-9._-]+", "empty, or ORG/REPO"),
         "repository_ids": Form(r"|\d+/\d+", "empty, or two numbers, as 123/456"),
         "environment": Form(r"[A-Za-z0-9._-]+", "the name of an environment on GitHub"),

@@ -19,6 +19,7 @@ from rich.console import Console
 
 from infra.stage import CONFIGS
 from lambdas.contract.keys import INCOMING, PREDICT, PREDICTIONS, REVIEWS
+from lambdas.contract.names import DELIVERY_STACK
 from lambdas.ports.failures import AWS_ERRORS, is_unreachable
 from operate import batch, cdk, checks, deployment, half_made, last_stack, releases, signals
 from operate.adopt import adopt
@@ -335,6 +336,8 @@ def run_cdk(asked: argparse.Namespace) -> int:
     if argv[:1] != ["deploy"]:
         return cdk.run(variables, asked.stage, *argv)
     checks.check(place)
+    if DELIVERY_STACK.title() not in argv:  # which makes the role of who deploys
+        checks.check_deployer(place)
     checks.check_quotas(place)
     checks.looked_at("stacks that were never made", lambda: half_made.release(place), None)
     run = partial(cdk.run, variables, asked.stage)

@@ -9,9 +9,11 @@ from typing import TypeVar
 import msgspec
 
 from infra.stage import Stage
-from lambdas.ports import functions, quotas
+from lambdas.contract import names
+from lambdas.ports import functions, identity, quotas
 from lambdas.ports.failures import AWS_ERRORS, is_denied
 from lambdas.ports.quotas import Quota
+from operate.bootstrap import bootstrap_role
 from operate.errors import InputError
 from operate.place import Place
 
@@ -34,11 +36,43 @@ def check(place: Place) -> None:
             )
 
 
+def check_deployer(place: Place) -> None:
+    """Raise InputError where the stage names who deploys it, and this is somebody else.
+
+    A word before a slip: what AWS enforces is who may assume the CDK's roles.
+    """
+    stage, allowed = place.settings, place.settings.delivery.deployer_principals
+    if not allowed:
+        return
+    caller = identity.caller().arn
+    roles = (stage.role_arn(names.DEPLOYER), stage.role_arn(names.DEPLOY))
+    if _principal(caller) not in {_principal(arn) for arn in (*allowed, *roles)}:
+        raise InputError(
+            f"{place.file} names who deploys {place.stage} (delivery.deployer_principals), and "
+            f"{caller} is nobody of them: sign in as one, take the role {roles[0]}, or name it "
+            "there; nothing was deployed"
+        )
+
+
+def _principal(arn: str) -> tuple[str, str]:
+    """The account and the name of who has an ARN: of a session its role's, which has no path."""
+    *_, account, rest = arn.split(":", 5)
+    kind, _, name = rest.partition("/")
+    own = name.split("/")[0] if kind == "assumed-role" else name.rsplit("/", 1)[-1]
+    return account, f"{'role' if kind == 'assumed-role' else kind}/{own}"
+
+
 def check_quotas(place: Place, log: Callable[[str], None] = print) -> None:
     """Raise InputError where the account may have less than the stage counts on.
 
     Functions at once, and SageMaker's instances: a new account may have 0 of them.
     """
+    with bootstrap_role(place, "lookup"):  # whoever deploys may not look, and that role may
+        _check_functions(place, log)
+        _check_instances(place, log)
+
+
+def _check_functions(place: Place, log: Callable[[str], None]) -> None:
     expected = place.settings.runtime.account_concurrency
     quota = looked_at("Lambda's quota of this account", functions.concurrency_quota, expected, log)
     if quota < expected:
@@ -47,7 +81,6 @@ def check_quotas(place: Place, log: Callable[[str], None] = print) -> None:
             f"counts on {expected} (runtime.account_concurrency): ask Service Quotas for more "
             f'("Concurrent executions"), or set it to {quota}; nothing was deployed'
         )
-    _check_instances(place, log)
 
 
 def _check_instances(place: Place, log: Callable[[str], None]) -> None:

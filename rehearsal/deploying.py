@@ -6,7 +6,6 @@ import re
 
 import boto3
 
-from lambdas.contract.names import STACKS
 from lambdas.ports import stacks
 from operate import cdk
 from rehearsal.asking import as_client, as_person, ask
@@ -51,7 +50,7 @@ def first_deploy(theatre: Theatre) -> str:
     """Every stack, by somebody who may assume the CDK's roles and nothing else."""
     done = theatre.deploy()
     require(done.code == 0, f"the deploy failed: {_why(theatre, done.said)}")
-    states = {part: _status(theatre, part) for part in STACKS}
+    states = {part: _status(theatre, part) for part in theatre.parts}
     broken = [f"{part} is {state}" for part, state in states.items() if state not in SETTLED]
     require(not broken, "; ".join(broken))
     status, answer = ask(as_client(theatre))
@@ -78,11 +77,11 @@ def strangers(theatre: Theatre) -> str:
 
 def same_deploy(theatre: Theatre) -> str:
     """A second deploy of the same commit."""
-    before = {part: _changed(theatre, part) for part in STACKS}
+    before = {part: _changed(theatre, part) for part in theatre.parts}
     done = theatre.deploy()
     require(done.code == 0, f"the second deploy failed: {_why(theatre, done.said)}")
-    after = {part: _changed(theatre, part) for part in STACKS}
-    moved = [part for part in STACKS if before[part] != after[part]]
+    after = {part: _changed(theatre, part) for part in theatre.parts}
+    moved = [part for part in theatre.parts if before[part] != after[part]]
     require(not moved, f"nothing was changed, and yet {', '.join(moved)} were updated")
     return f"{len(NO_CHANGES.findall(done.said))} stacks without a change"
 

@@ -11,7 +11,6 @@ import boto3
 from botocore.exceptions import ClientError
 
 from lambdas.contract import packages as registry
-from lambdas.contract.names import STACKS
 from lambdas.ports import models, stacks
 from operate import source
 from operate.loop import Journey
@@ -40,7 +39,7 @@ def automation(theatre: Theatre) -> str:
     """Each role of the stage, taken by the administrator for a moment, tries to approve."""
     package = pending(theatre.deployment).arn
     tried, let_in = 0, []
-    for part in STACKS:
+    for part in theatre.parts:
         for role in stacks.going(theatre.place.name(part), "AWS::IAM::Role"):
             if role == theatre.stage.role_name("approver"):
                 continue

@@ -28,6 +28,7 @@ def write(label: str, folder: Path, source: Path = CONFIGS) -> list[str]:
     for part, key, person, is_wanted in (
         ("learning", "approver_principals", "approver", stage.learning.approve == "manual"),
         ("api", "client_principals", "client", True),
+        ("delivery", "deployer_principals", "deployer", True),
     ):
         if is_wanted:  # whoever stands there is nobody on this machine
             values[part][key] = [f"arn:aws:iam::{stage.account}:user/{person}"]

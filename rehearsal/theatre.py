@@ -12,6 +12,7 @@ from pathlib import Path
 
 from infra.stage import Stage
 from lambdas.contract import outputs
+from lambdas.contract.names import STACKS, TRACKING_STACK
 from operate import environment, processes
 from operate.deployment import Deployment
 from operate.deployment import read as read_deployment
@@ -55,6 +56,12 @@ class Theatre:
     packages: Path
     people: dict[str, Person] = field(default_factory=dict)
     numbers: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def parts(self) -> list[str]:
+        """The stacks of the stage, in the order in which they are deployed."""
+        without = () if self.stage.has_own_tracking else (TRACKING_STACK,)
+        return [part for part in STACKS if part not in without]
 
     @property
     def stage_files(self) -> Path:

@@ -1,4 +1,4 @@
-"""The stack by which workflows on GitHub reach a stage: deployed once, by a person."""
+"""The stack by which persons and workflows on GitHub reach a stage: deployed once, by a person."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from constructs import Construct
 
 from infra.blocks.deployment import stack_properties
 from infra.blocks.statements import allow
+from infra.constructs.deployer import Deployer
 from infra.constructs.github_role import AUDIENCE, ISSUER, GitHubRole
 from infra.constructs.ratings_api import MODEL, RATE
 from infra.stage import Stage, StageError
@@ -20,21 +21,32 @@ WATCHES = "-watch"  # behind the name of an environment: of jobs that only watch
 
 
 class DeliveryStack(cdk.Stack):
-    """Three roles: one deploys by the CDK's own roles, one asks the API, one looks."""
+    """Workflows have three roles: one deploys by the CDK's own roles, one asks the API, one looks.
+
+    Persons have one: it deploys as a workflow does.
+    """
 
     def __init__(self, scope: Construct, id: str, *, stage: Stage) -> None:
-        """Raises StageError where the stage names no repository."""
-        if not stage.delivery.repository:
+        """Raises StageError where the stage names neither a repository nor a person."""
+        wanted = stage.delivery
+        if not wanted.repository and not wanted.deployer_principals:
             raise StageError(
                 f"configs/{stage.label}.yaml: delivery.repository is empty: name the repository "
-                "whose workflows deploy this stage"
+                "whose workflows deploy this stage, or who deploys it (deployer_principals)"
             )
         super().__init__(
             scope,
             id,
-            description="Review Stars: the roles of workflows on GitHub",
+            description="Review Stars: the roles of who deploys",
             **stack_properties(stage, id),
         )
+        if wanted.deployer_principals:
+            deployer = Deployer(self, "Deployer", stage=stage, may=_may_deploy(self, stage))
+            cdk.CfnOutput(self, outputs.DEPLOYER_ROLE_ARN, value=deployer.role.role_arn)
+        if wanted.repository:
+            self._let_workflows_in(stage)
+
+    def _let_workflows_in(self, stage: Stage) -> None:
         provider = stage.delivery.provider_arn or self._provider()
         environment = stage.delivery.environment
         for name, where, output, may in (

@@ -23,6 +23,7 @@ PREDICT = "predict"  # batch jobs
 TRACK = "track"  # the role of the step that sends runs to MLflow
 DELIVERY_STACK = "delivery"  # apart from those: a person deploys it, once
 DEPLOY, SMOKE, WATCH = "deploy", "smoke", "watch"  # the roles of workflows
+DEPLOYER = "deployer"  # and of persons who deploy
 ASKING = "asking"  # the role of the function that asks each minute
 # Roles whose questions count in no window of the monitor.
 PROBES = ("golden", "probe", ASKING, SMOKE)

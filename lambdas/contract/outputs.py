@@ -32,6 +32,7 @@ PROBE_ROLE_ARN = "ProbeRoleArn"
 RELEASE_MACHINE_ARN = "ReleaseMachineArn"
 ENDPOINT_ROLE_ARN = "EndpointRoleArn"
 # delivery
+DEPLOYER_ROLE_ARN = "DeployerRoleArn"  # where the stage names who deploys by hand
 DEPLOY_ROLE_ARN = "DeployRoleArn"
 SMOKE_ROLE_ARN = "SmokeRoleArn"
 WATCH_ROLE_ARN = "WatchRoleArn"

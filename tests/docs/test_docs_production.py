@@ -32,3 +32,18 @@ def test_it_names_keys() -> None:
 @pytest.mark.parametrize("target", sorted(set(re.findall(r"make ([a-z]+)", PAGE))))
 def test_every_target_that_it_names_is_there(target: str) -> None:
     assert re.search(rf"^{target}: ", (ROOT / "Makefile").read_text(), re.MULTILINE)
+
+
+TESTS = "\n".join(path.read_text() for path in (ROOT / "tests").rglob("test_*.py"))
+FAULTS = re.findall(r"^\| (\d+)\. (.+?) \| (.+) \|$", PAGE, re.MULTILINE)
+
+
+@pytest.mark.parametrize(("number", "fault", "tests"), FAULTS)
+def test_every_fault_names_tests_that_are_there(number: str, fault: str, tests: str) -> None:
+    names = re.findall(r"`(test_\w+)`", tests)
+    assert names, fault
+    assert [name for name in names if f"def {name}(" not in TESTS] == []
+
+
+def test_all_fourteen_faults_have_a_row() -> None:
+    assert sorted({int(number) for number, _, _ in FAULTS}) == list(range(1, 15))

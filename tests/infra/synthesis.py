@@ -92,8 +92,8 @@ def synthesise(label: str, folder: Path, stage: Stage | None = None) -> Template
     return Templates(stage, dict(sorted(stacks.items())))
 
 
-def synthesise_delivery(folder: Path, **changed: str) -> Templates:
-    """The stack of workflows' roles, of prod with a repository; changed: values of `delivery`."""
+def synthesise_delivery(folder: Path, **changed: object) -> Templates:
+    """The stack of who deploys, of prod with a repository; changed: values of `delivery`."""
     values = msgspec.yaml.decode((CONFIGS / "prod.yaml").read_bytes())
     values["delivery"] |= {**REPOSITORY, **changed}
     stage = msgspec.convert({**values, "label": "prod"}, Stage)

@@ -98,6 +98,21 @@ def test_the_environment_is_that_of_the_stage(tmp_path: Path) -> None:
     ]
 
 
+def test_persons_who_deploy_do_it_by_the_cdk_s_roles_and_let_nobody_else_in(
+    made: Templates, tmp_path: Path
+) -> None:
+    persons = ["arn:aws:iam::222222222222:role/lead", "arn:aws:iam::222222222222:user/ops"]
+    alone = synthesise_delivery(
+        tmp_path, repository="", repository_ids="", deployer_principals=persons
+    )
+    [role] = alone.resources("AWS::IAM::Role")
+    assert role.properties["RoleName"] == alone.stage.role_name("deployer")
+    trusts = of(alone, "Deployer", "trust")
+    assert {arn for trust in trusts for arn in trust.principals("AWS")} == set(persons)
+    [may], [workflow] = of(alone, "Deployer", "identity"), of(made, "Deploy", "identity")
+    assert may.body == workflow.body
+
+
 def test_a_stage_without_a_repository_has_no_roles_for_one(tmp_path: Path) -> None:
     with pytest.raises(StageError, match=r"delivery\.repository is empty: name the repository"):
         synthesise_delivery(tmp_path, repository="", repository_ids="")

@@ -85,6 +85,7 @@ NOT_IN_TEMPLATES = (
     "runtime.account_concurrency",
     # Of the Delivery stack alone: tests/delivery tries them.
     *(f"delivery.{name}" for name in ("repository", "repository_ids", "environment")),
+    "delivery.deployer_principals",
     "delivery.provider_arn",
 )
 
@@ -124,7 +125,7 @@ def stack_properties(folder: Path, path: str, value: object) -> list[Any]:
     synthesise("prod", folder, with_value("prod", path, value))
     artifacts = json.loads((folder / "manifest.json").read_text())["artifacts"].values()
     stacks = [body for body in artifacts if body["type"] == "aws:cloudformation:stack"]
-    assert len(stacks) == 6
+    assert len(stacks) == 7
     return [body["properties"] for body in stacks]
 
 
@@ -138,7 +139,7 @@ def test_tags_are_those_of_every_stack(tmp_path: Path) -> None:
 @pytest.mark.parametrize("wanted", [True, False])
 def test_a_protected_stage_s_stacks_cannot_be_deleted(tmp_path: Path, wanted: bool) -> None:
     stacks = stack_properties(tmp_path, "protection.termination", wanted)
-    assert [properties.get("terminationProtection", False) for properties in stacks] == [wanted] * 6
+    assert [properties.get("terminationProtection", False) for properties in stacks] == [wanted] * 7
 
 
 def test_a_value_that_changes_nothing_would_be_found(prod: Templates, tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from lambdas.ports import functions, quotas
+from lambdas.ports import functions, quotas, roles
 from local_cloud.extension import service_quotas
 from operate.checks import check_quotas, instances
 from operate.errors import InputError
@@ -18,7 +18,8 @@ SERVING = "ml.c7i.large for endpoint usage"
 
 @pytest.fixture
 def asking(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> Cloud:
-    """Our port asks this cloud, as the account's root."""
+    """Our port asks this cloud, as the account's root; it has no roles of the CDK."""
+    monkeypatch.setattr(roles, "client", cloud.client)
     monkeypatch.setattr(quotas, "client", cloud.client)
     monkeypatch.setattr(functions, "concurrency_quota", lambda: 1000)
     return cloud

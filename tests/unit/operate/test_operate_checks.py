@@ -10,8 +10,9 @@ import pytest
 from botocore.exceptions import ClientError
 
 from infra.stage import CONFIGS
+from lambdas.ports.identity import CallerIdentity
 from lambdas.ports.quotas import Quota
-from operate.checks import check, check_quotas, instances, looked_at
+from operate.checks import check, check_deployer, check_quotas, instances, looked_at
 from operate.errors import InputError
 from operate.place import Place
 
@@ -62,6 +63,55 @@ def account(monkeypatch: pytest.MonkeyPatch, *, functions: int = 1000, **few: fl
             listed[name] = Quota(name, quota.code, few[word])
     monkeypatch.setattr("lambdas.ports.functions.concurrency_quota", lambda: functions)
     monkeypatch.setattr("lambdas.ports.quotas.quotas", lambda service: listed)
+
+
+ACCOUNT = "222222222222"
+
+
+@pytest.mark.parametrize(
+    ("caller", "is_let_in"),
+    [
+        (f"arn:aws:sts::{ACCOUNT}:assumed-role/lead/anna", True),  # her role has a path
+        (f"arn:aws:iam::{ACCOUNT}:user/ops", True),
+        (f"arn:aws:sts::{ACCOUNT}:assumed-role/review-stars-prod-deployer-us-east-1/a", True),
+        (f"arn:aws:sts::{ACCOUNT}:assumed-role/review-stars-prod-deploy-us-east-1/a", True),
+        (f"arn:aws:sts::{ACCOUNT}:assumed-role/ops/a", False),
+        ("arn:aws:sts::333333333333:assumed-role/lead/anna", False),
+        (f"arn:aws:iam::{ACCOUNT}:root", False),
+    ],
+)
+def test_who_is_not_named_does_not_deploy(monkeypatch, caller: str, is_let_in: bool) -> None:
+    monkeypatch.setattr("lambdas.ports.identity.caller", lambda: CallerIdentity(ACCOUNT, caller))
+    found = place()
+    check_deployer(found)  # the file names nobody
+    named = [f"arn:aws:iam::{ACCOUNT}:role/team/lead", f"arn:aws:iam::{ACCOUNT}:user/ops"]
+    delivery = msgspec.structs.replace(found.settings.delivery, deployer_principals=named)
+    found.__dict__["settings"] = msgspec.structs.replace(found.settings, delivery=delivery)
+    if is_let_in:
+        check_deployer(found)
+        return
+    with pytest.raises(InputError, match=r"configs/prod\.yaml names who deploys prod .*nobody of"):
+        check_deployer(found)
+
+
+@pytest.fixture(autouse=True)
+def looked_up(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The CDK's roles that were taken to look: none lets these tests in."""
+    taken: list[str] = []
+
+    def assume(arn: str, session: str) -> Any:
+        taken.append(arn)
+        raise failing("AccessDenied")
+
+    monkeypatch.setattr("operate.bootstrap.assume_role", assume)
+    return taken
+
+
+def test_quotas_are_looked_up_by_the_role_that_may(monkeypatch, looked_up: list[str]) -> None:
+    account(monkeypatch)
+    check_quotas(place())
+    [role] = looked_up
+    assert role.endswith(f":role/cdk-hnb659fds-lookup-role-{ACCOUNT}-us-east-1")
 
 
 def test_an_account_that_runs_less_than_the_stage_counts_on_is_told(monkeypatch) -> None:

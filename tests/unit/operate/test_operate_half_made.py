@@ -8,7 +8,7 @@ import pytest
 
 from lambdas.ports import stacks
 from lambdas.ports.roles import Credentials
-from operate import half_made
+from operate import bootstrap, half_made
 from operate.place import Place
 
 STATES = {"foundation": "ROLLBACK_COMPLETE", "learning": "CREATE_COMPLETE"}
@@ -40,7 +40,7 @@ def test_only_what_was_never_made_loses_its_protection(
         taken.append(arn)
         return Credentials("cdk", "secret", "token")
 
-    monkeypatch.setattr(half_made, "assume_role", assume)
+    monkeypatch.setattr(bootstrap, "assume_role", assume)
     half_made.release(Place("prod"), log=lambda line: None)
     assert lifted == [("foundation", "cdk")]
     assert taken == [
