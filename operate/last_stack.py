@@ -9,6 +9,8 @@ from operate.confirm import Log
 from operate.place import Place
 
 ALL, OUTPUTS = "--all", "--outputs-file"
+# The CDK would look for the image before Foundation has made its repository, and give up.
+LATER = "--asset-prebuild=false"
 RunCdk = Callable[..., int]
 
 
@@ -17,10 +19,11 @@ def deploy(place: Place, run: RunCdk, argv: Sequence[str], log: Log = print) -> 
 
     run: the CDK CLI, with its arguments; its exit status. Returns that of all other stacks.
     """
+    argv = [*argv, LATER]
     if ALL not in argv or not place.settings.has_own_tracking:
         return run(*argv)
     needed = [part.title() for part in STACKS if part != TRACKING_STACK]
-    at = list(argv).index(ALL)
+    at = argv.index(ALL)
     if status := run(*argv[:at], *needed, *argv[at + 1 :]):
         return status
     if run("deploy", TRACKING_STACK.title(), "--exclusively", *_flags(argv)):

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from operate.last_stack import deploy
+from operate.last_stack import LATER, deploy
 from operate.place import Place
 
 ASKED = ("deploy", "--all", "--outputs-file", "o.json", "--require-approval", "never")
@@ -28,7 +28,7 @@ class Cdk:
 def test_the_app_is_deployed_behind_everything_else() -> None:
     cdk, said = Cdk(), []
     assert deploy(Place("prod"), cdk, ASKED, said.append) == 0
-    approval = ["--require-approval", "never"]
+    approval = ["--require-approval", "never", LATER]
     assert cdk.asked == [
         ["deploy", *NEEDED, "--outputs-file", "o.json", *approval],
         ["deploy", "Tracking", "--exclusively", *approval],
@@ -58,4 +58,4 @@ def test_what_has_no_app_or_names_its_stacks_is_deployed_as_asked(
 ) -> None:
     cdk = Cdk()
     assert deploy(Place(label), cdk, argv) == 0
-    assert cdk.asked == [list(argv)]
+    assert cdk.asked == [[*argv, LATER]]
