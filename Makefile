@@ -227,6 +227,9 @@ newcomer: setup ## From a clone to a model on ten kinds of machine (20 minutes)
 image: setup ## The training image, without Docker (root, buildah, debootstrap)
 	@$(PYTHON) .ci/image.py
 
+push-image: setup # NAME= of a tag: the image that `make image` left, from a workflow
+	@$(call note,NAME) $(PYTHON) .ci/push_image.py $(call quote,NAME)
+
 bench: setup $(STAMPS)/bench-$(PY_VERSION) ## Ours against the usual ways: a table and a file (DATA=)
 	@$(call note,DATA) $(PYTHON) -m bench $(call given,DATA,--data)
 
@@ -355,4 +358,4 @@ predict: setup ## A batch job (STAGE= FILE= or IN=prefix, OUT= VERSION=)
 	@$(call operate,FILE IN OUT VERSION,predict --stage $(stage) $(call given,FILE,--file) \
 	  $(call given,IN,--in) $(call given,OUT,--out) $(call given,VERSION,--version))
 
-.PHONY: cost templates help doctor ready history ask cloud notebooks sdk site ray setup run status check test rehearse newcomer image bench diagrams lock package synth diff deploy destroy release rollback promote sleep wake remove refine learn drift lineage predict difference comment workflows delivery smoke redeploy tag bump licences sbom watch issue publish dist reproduce
+.PHONY: cost templates help doctor ready history ask cloud notebooks sdk site ray setup run status check test rehearse newcomer image bench diagrams lock package synth diff deploy destroy release rollback promote sleep wake remove refine learn drift lineage predict difference comment workflows delivery smoke redeploy tag bump licences sbom watch issue publish dist reproduce push-image

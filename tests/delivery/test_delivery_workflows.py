@@ -20,7 +20,7 @@ PINNED = re.compile(r"(\./[\w./-]+|[\w-]+/[\w./-]+@[0-9a-f]{40})")
 # All that is not make: it prepares the machine.
 PREPARES = re.compile(r"sudo apt-get update && sudo apt-get install --yes [a-z ]+")
 MAKES = re.compile(
-    r'(sudo env "PATH=\$PATH" (?:[A-Z_]+=\S+ )*)?make [a-z-]+( [A-Z_]+=("\$\w+"|\S+))*'
+    r'(sudo (?:-E )?env "PATH=\$PATH" (?:[A-Z_]+=\S+ )*)?make [a-z-]+( [A-Z_]+=("\$\w+"|\S+))*'
 )
 WRITES = {
     # What a job may do besides reading this repository, and why it has to.
@@ -28,6 +28,9 @@ WRITES = {
     ("cd", "deploy", "id-token"): "the token that AWS takes for a role",
     ("monitoring", "look", "id-token"): "the token that AWS takes for a role",
     ("monitoring", "look", "issues"): "its one issue",
+    ("release", "image", "packages"): "the image, in the repository's registry",
+    ("release", "image", "id-token"): "signs the provenance",
+    ("release", "image", "attestations"): "keeps the provenance",
     ("release", "publish", "contents"): "the release and its files",
     ("release", "publish", "id-token"): "signs the provenance",
     ("release", "publish", "attestations"): "keeps the provenance",
@@ -83,8 +86,12 @@ def test_no_deploy_is_cut_off() -> None:
 
 def test_a_token_is_handed_to_no_step_that_does_not_write() -> None:
     tokens = {"GITHUB_TOKEN", "GH_TOKEN"}
-    holders = {step.run.split()[1] for step in STEPS if tokens & set(step.environment)}
-    assert holders == {"comment", "redeploy", "issue", "publish"}
+    holders = {
+        re.findall(r"\bmake ([a-z-]+)", step.run)[0]
+        for step in STEPS
+        if tokens & set(step.environment)
+    }
+    assert holders == {"comment", "redeploy", "issue", "publish", "push-image"}
 
 
 @pytest.mark.parametrize("step", RUNS.values(), ids=RUNS)
@@ -97,7 +104,7 @@ def test_a_step_is_one_call_of_make(step: Step) -> None:
 )
 def test_make_knows_the_target_and_the_words_of_a_step(step: Step) -> None:
     """By `make -n`: an unknown target or knob is an error there, too."""
-    words = step.run.removeprefix("sudo ")
+    words = re.sub(r"^sudo (-E )?", "", step.run)
     made = Step(**{**vars(step), "run": words})
     done = workflows.execute(made, ROOT, {**workflows.shell(), "PY": "python3"}, is_dry=True)
     assert done.returncode == 0, done.stdout + done.stderr
