@@ -17,6 +17,7 @@ from typing import Any
 from lambdas.contract.names import FOUNDATION_STACK, LEARNING_STACK, key_alias
 from lambdas.ports import encryption_keys, models, stacks
 from operate.assembly import synthesise
+from operate.bootstrap import bootstrap_role
 from operate.checks import looked_at
 from operate.confirm import Log
 from operate.errors import InputError, OperateError
@@ -35,6 +36,11 @@ def adopt(place: Place, run: RunCdk, log: Log = print) -> None:
     run: the CDK CLI, with its arguments; its exit status.
     Raises InputError where a kept key is about to be deleted, OperateError where an import failed.
     """
+    with bootstrap_role(place, "lookup"):  # whoever deploys may not look, and that role may
+        _adopt(place, run, log)
+
+
+def _adopt(place: Place, run: RunCdk, log: Log) -> None:
     nothing: list[str] = []
     what = "what an earlier deployment kept"
     missing = looked_at(what, lambda: _missing(place), nothing, log)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from lambdas.ports import encryption_keys, models, stacks
+from lambdas.ports.roles import Credentials
 from operate import adopt as adopting
 from operate.adopt import adopt
 from operate.errors import OperateError
@@ -34,17 +36,28 @@ class Account:
         self.key: tuple[str, str] | None = ("1234", "Enabled")
         self.group, self.status = GROUP, 0
         self.mapped: dict[str, Any] = {}
-        monkeypatch.setattr(stacks, "exists", lambda name: name in self.stacks)
+        monkeypatch.setattr(stacks, "exists", self.exists)
         monkeypatch.setattr(models, "group_arn", lambda name: self.group)
         by_alias = {NAME: lambda: self.key}
         monkeypatch.setattr(encryption_keys, "by_alias", lambda alias: by_alias[alias]())
         monkeypatch.setattr(adopting, "synthesise", self.synthesise)
+        self.keys: list[str] = []  # with which it was looked
+        monkeypatch.setenv("AWS_ACCESS_KEY_ID", "deployer")
+        monkeypatch.setattr("operate.bootstrap.assume_role", self.assume)
+
+    def exists(self, name: str) -> bool:
+        self.keys.append(os.environ["AWS_ACCESS_KEY_ID"])
+        return name in self.stacks
 
     def synthesise(self, place: Place, out: Path) -> Path:
         made = {"Foundation": {"Key": KEY, "Alias": ALIAS}, "Learning": {"Packages": PACKAGES}}
         for stack, resources in made.items():
             (out / f"{stack}.template.json").write_text(json.dumps({"Resources": resources}))
         return out
+
+    def assume(self, arn: str, session: str) -> Credentials:
+        assert ":role/cdk-hnb659fds-lookup-role-" in arn
+        return Credentials("lookup", "secret", "token")
 
     def run(self, *arguments: str) -> int:
         command, stack, option, mapping = arguments
@@ -67,6 +80,14 @@ def test_keys_and_models_come_back_by_what_they_are_known_by(account: Account) -
         "Foundation": {"Alias": {"AliasName": NAME}, "Key": {"KeyId": "1234"}},
         "Learning": {"Packages": {"ModelPackageGroupArn": GROUP}},
     }
+
+
+def test_who_may_take_the_cdk_s_roles_and_nothing_else_takes_back_what_was_kept(
+    account: Account,
+) -> None:
+    account.adopt()
+    assert set(account.keys) == {"lookup"}
+    assert os.environ["AWS_ACCESS_KEY_ID"] == "deployer"
 
 
 def test_what_stands_or_was_not_kept_is_left_alone(account: Account) -> None:
