@@ -236,6 +236,7 @@ bench: setup $(STAMPS)/bench-$(PY_VERSION) ## Ours against the usual ways: a tab
 diagrams: setup ## Draw machines, architecture, the API's page
 	@$(PYTHON) -m infra.machines
 	@$(PYTHON) docs/api_page.py
+	@$(PYTHON) docs/operations_page.py
 	@$(MAKE) --no-print-directory synth STAGE=prod
 	@$(PYTHON) -m infra.journey cdk.out
 

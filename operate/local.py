@@ -112,6 +112,14 @@ class LocalCloud:
             process.wait()
             print("the local cloud had to be killed; see", self.log, file=sys.stderr)
 
+    def unlisted(self) -> list[str]:
+        """A sentence for each operation or parameter used here that its list of them lacks."""
+        argv = [str(EMULATOR), "-m", "local_cloud", "operations", "--home", str(self.home)]
+        done = subprocess.run(argv, capture_output=True, text=True, check=False)
+        if done.returncode not in (0, 1):
+            raise OperateError(f"the operations that were used are unknown: {done.stderr.strip()}")
+        return done.stdout.splitlines()
+
     def is_alive(self) -> bool:
         """Whether it answers; `cloud.json` goes as soon as the emulator has ended."""
         runs = self._process is not None and self._process.poll() is None

@@ -75,7 +75,11 @@ def rehearse(asked: argparse.Namespace) -> int:
         finally:
             written = page.write(home, theatre.stage, played, made_up, progress.total_seconds())
     progress.log_event(f"the page: {written}")
-    return 1 if any(one.outcome in ("failed", "not played") for one in played) else 0
+    unlisted = cloud.unlisted()
+    for sentence in unlisted:
+        print(f"rehearse: {sentence}", file=sys.stderr)
+    missed = [one for one in played if one.outcome in ("failed", "not played")]
+    return 1 if missed or unlisted else 0
 
 
 def choose(names: str) -> list[Scene]:

@@ -200,6 +200,7 @@ def delete_versions(bucket: str, prefix: str, *, exactly: bool = False) -> int:
     """Delete every version under a prefix for good and return how many there were.
 
     exactly: only of the object whose key the prefix is.
+    Raises PermissionError with the first key that may not be deleted.
     """
     s3 = client("s3")
     deleted = 0
@@ -213,7 +214,12 @@ def delete_versions(bucket: str, prefix: str, *, exactly: bool = False) -> int:
         ]
         for first in range(0, len(batch), DELETE_BATCH):
             part = batch[first : first + DELETE_BATCH]
-            s3.delete_objects(Bucket=bucket, Delete={"Objects": part, "Quiet": True})
+            answer = s3.delete_objects(Bucket=bucket, Delete={"Objects": part, "Quiet": True})
+            if kept := answer.get("Errors"):  # in an answer of status 200
+                raise PermissionError(
+                    f"s3://{bucket}/{kept[0]['Key']} could not be deleted ({kept[0]['Code']}), nor "
+                    f"{len(kept) - 1} more: see what the bucket's policy and your role allow"
+                )
         deleted += len(batch)
     return deleted
 

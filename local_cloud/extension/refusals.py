@@ -3,7 +3,7 @@
 Gap: MiniStack tells whoever may not list a bucket that a key is absent; it copies an object onto
 itself, joins small or unordered parts, deletes any number of keys at once, and lists on from any
 token; it takes subjects that SNS refuses, events that are no JSON, and rules that do not exist; a
-message that is deleted twice is an error.
+message that is deleted twice is an error, and the policy of a function without one is none.
 Delete each part when MiniStack does it. `local_cloud/operations/services` has AWS's pages.
 """
 
@@ -17,11 +17,11 @@ from xml.etree import ElementTree
 import ministack.app as ministack
 from ministack.core import iam_evaluator
 from ministack.core.responses import error_response_json, get_region
-from ministack.services import eventbridge, s3, sns, sqs
+from ministack.services import eventbridge, lambda_svc, s3, sns, sqs
 
 from local_cloud.extension import current_request
 
-Response = tuple[int, dict[str, str], bytes]
+Response = Any  # status, headers and body, as MiniStack has them
 MAX_KEYS = 1000
 MIN_PART_BYTES = 5 << 20
 MAX_SUBJECT_CHARACTERS = 100
@@ -41,6 +41,7 @@ def install() -> None:
     _judge_events()
     _miss_rules()
     _delete_twice()
+    _miss_policies()
 
 
 def _hide_absent_keys() -> None:
@@ -242,3 +243,19 @@ def _delete_twice() -> None:
         return answer
 
     sqs._HANDLERS["DeleteMessage"] = delete_message
+
+
+def _miss_policies() -> None:
+    """A function without a statement has no policy, and asking for it is an error."""
+    get: Callable[..., Response] = lambda_svc._get_policy
+
+    def get_policy(
+        func_name: str, query_params: Any = None, path_qualifier: str | None = None
+    ) -> Response:
+        record = lambda_svc._functions.get(func_name)
+        if record and not record["policy"]["Statement"]:
+            message = "The resource you requested does not exist."
+            return error_response_json("ResourceNotFoundException", message, 404)
+        return get(func_name, query_params, path_qualifier)
+
+    lambda_svc._get_policy = get_policy

@@ -1,7 +1,8 @@
 """Properties of templates that MiniStack accepts and drops, and a refusal that it leaves out.
 
-Gap: encryption, access logs and lifecycle of buckets, the key of topics, request validators; it
-deletes buckets that are not empty.
+Gap: encryption, access logs and lifecycle of buckets, the key of topics, request validators, the
+share of functions; the logging of state machines it keeps as the template spells it; it deletes
+buckets that are not empty.
 Delete each function when MiniStack applies the property itself.
 """
 
@@ -11,7 +12,7 @@ from typing import Any
 from xml.etree import ElementTree
 from xml.sax.saxutils import escape
 
-from ministack.services import apigateway_v1, s3, sns
+from ministack.services import apigateway_v1, lambda_svc, s3, sns, stepfunctions
 from ministack.services.cloudformation import provisioners
 
 from local_cloud.extension import gateway
@@ -42,8 +43,10 @@ def _after(kind: str, apply: Callable[[str, Properties], None]) -> None:
         apply(made[0], properties)
         return made
 
-    def updated(physical_id: str, old: Properties, new: Properties, stack: str) -> Created:
-        made: Created = update(physical_id, old, new, stack)
+    def updated(
+        physical_id: str, old: Properties, new: Properties, stack: str, *more: str
+    ) -> Created:  # more: the logical id, where MiniStack's handler asks for it
+        made: Created = update(physical_id, old, new, stack, *more)
         apply(made[0], new)
         return made
 
@@ -127,6 +130,23 @@ def _topic(arn: str, properties: Properties) -> None:
         sns._topics[arn]["attributes"]["KmsMasterKeyId"] = key
 
 
+def _function(name: str, properties: Properties) -> None:
+    reserved = properties.get("ReservedConcurrentExecutions")
+    lambda_svc._functions[name]["concurrency"] = None if reserved is None else int(reserved)
+
+
+def _machine(arn: str, properties: Properties) -> None:
+    if logging := properties.get("LoggingConfiguration"):
+        stepfunctions._state_machines[arn]["loggingConfiguration"] = _as_in_api(logging)
+
+
+def _as_in_api(value: Any) -> Any:
+    """The members' names as the API spells them, which begin small."""
+    if isinstance(value, Mapping):
+        return {name[:1].lower() + name[1:]: _as_in_api(inner) for name, inner in value.items()}
+    return [_as_in_api(inner) for inner in value] if isinstance(value, list) else value
+
+
 def _method(_: str, properties: Properties) -> None:
     validator = properties.get("RequestValidatorId")
     if validator:
@@ -162,6 +182,8 @@ def _is_true(value: Any) -> bool:
 APPLY = {
     "AWS::S3::Bucket": _bucket,
     "AWS::SNS::Topic": _topic,
+    "AWS::Lambda::Function": _function,
+    "AWS::StepFunctions::StateMachine": _machine,
     "AWS::ApiGateway::Method": _method,
     "AWS::ApiGateway::Stage": gateway.apply_settings,
 }

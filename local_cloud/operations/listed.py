@@ -1,4 +1,4 @@
-"""The list of operations and parameters that are used, and what of a record is not on it."""
+"""The lists of operations and of resource types that are used, and what is not on them."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -12,13 +12,14 @@ from local_cloud.operations import recorder
 from local_cloud.operations.requests import Usage
 
 FOLDER = Path(__file__).with_name("services")
+RESOURCES = Path(__file__).with_name("resources.yaml")
 _WHERE = "local_cloud/operations/services"
 TESTS = "tests"  # what the tests' own clients call themselves: they are no part of the app
 
 
 @dataclass(frozen=True)
 class Behaviour:
-    """What we rely on, and the test that holds the emulator to it: `FOLDER/FILE.py::NAME`."""
+    """What we rely on, and the test that holds the emulator to it, as pytest names it."""
 
     says: str
     test: str
@@ -63,6 +64,53 @@ def _operation(service: str, name: str, entry: Mapping[str, Any]) -> Operation:
         tuple(Behaviour(**one) for one in entry["behaviour"]),
         tuple(Difference(**one) for one in entry.get("differs") or ()),
     )
+
+
+@dataclass(frozen=True)
+class ResourceType:
+    """One type of CloudFormation. properties: the outermost names that our templates give it."""
+
+    name: str
+    source: str
+    properties: tuple[str, ...]
+    behaviour: tuple[Behaviour, ...]
+    differs: tuple[Difference, ...]
+
+
+@cache
+def read_types() -> dict[str, ResourceType]:
+    """Every resource type on the list, by its name."""
+    return {
+        name: ResourceType(
+            name,
+            entry["source"],
+            tuple(entry["properties"]),
+            tuple(Behaviour(**one) for one in entry["behaviour"]),
+            tuple(Difference(**one) for one in entry.get("differs") or ()),
+        )
+        for name, entry in yaml.safe_load(RESOURCES.read_text(encoding="utf-8")).items()
+    }
+
+
+def unlisted_properties(used: Iterable[tuple[str, str, str]]) -> list[str]:
+    """A sentence for each type or property that is used and not on the list.
+
+    used: where it stands, its type, and the name of one of its properties.
+    """
+    found = []
+    for where, kind, name in used:
+        entry, file = read_types().get(kind), "local_cloud/operations/resources.yaml"
+        if entry is None:
+            found.append(
+                f"{where} is an {kind}, which is not on the list: write it in {file}, with what "
+                "we rely on, AWS's page, and a test of it against the emulator"
+            )
+        elif name not in entry.properties:
+            found.append(
+                f"{where} gives {kind} the property {name}, which is not on the list: add it in "
+                f"{file}, with a test of what it does in the emulator"
+            )
+    return list(dict.fromkeys(found))
 
 
 def unlisted(used: Iterable[tuple[Usage, str]]) -> list[str]:

@@ -5,9 +5,10 @@ model lists its keys. A name that the shape lacks ends with `?`. No value is kep
 """
 
 from collections.abc import Iterator, Mapping
+from typing import Any
 from xml.etree import ElementTree
 
-from botocore.model import Shape
+Shape = Any  # botocore's kinds of shape have members that their base lacks
 
 
 def of_data(shape: Shape, given: object, path: str) -> Iterator[str]:

@@ -14,7 +14,7 @@ from urllib.parse import parse_qsl
 from xml.etree import ElementTree
 
 import botocore.session
-from botocore.model import OperationModel, ServiceModel, Shape
+from botocore.model import OperationModel, ServiceModel, StructureShape
 from botocore.parsers import RpcV2CBORParser
 
 from local_cloud.operations.paths import of_data, of_flat, of_xml
@@ -24,6 +24,7 @@ from local_cloud.operations.paths import of_data, of_flat, of_xml
 BY_SCOPE = {
     "states": ("stepfunctions",),
     "monitoring": ("cloudwatch",),
+    "servicequotas": ("service-quotas",),
     "sagemaker": ("sagemaker", "sagemaker-runtime"),
 }
 _CBOR = re.compile(r"/service/[^/]+/operation/(\w+)")
@@ -215,7 +216,7 @@ def _of_rest(model: ServiceModel, wire: Wire) -> Found:
     return operation, list(_of_members(shape, operation, wire)) if shape else []
 
 
-def _of_members(shape: Shape, operation: OperationModel, wire: Wire) -> Iterator[str]:
+def _of_members(shape: StructureShape, operation: OperationModel, wire: Wire) -> Iterator[str]:
     payload = shape.serialization.get("payload")
     is_xml = "rest-xml" in operation.service_model.metadata.get("protocols", ["rest-xml"])
     is_xml = operation.service_model.protocol == "rest-xml" and is_xml

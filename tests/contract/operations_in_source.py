@@ -60,8 +60,9 @@ def _named_clients(tree: ast.Module) -> dict[str, str]:
             for inner in node.body:
                 if isinstance(inner, ast.Return) and (service := _made(inner.value)):
                     found[f"{node.name}()"] = service
-        elif isinstance(node, ast.Assign):
-            targets, value = node.targets[0], node.value
+        elif isinstance(node, ast.Assign | ast.AnnAssign):
+            targets = node.targets[0] if isinstance(node, ast.Assign) else node.target
+            value = node.value
             one_by_one = isinstance(targets, ast.Tuple) and isinstance(value, ast.Tuple)
             pairs = zip(targets.elts, value.elts, strict=True) if one_by_one else [(targets, value)]
             for target, made in pairs:

@@ -85,6 +85,12 @@ REPLACED = {
         "data allow_aws_source",
         "services.eventbridge:handle_request",
     ),
+    "services.lambda_svc._get_policy": (
+        "func_name query_params path_qualifier",
+        "services.lambda_svc",
+    ),
+    "services.stepfunctions._describe_execution": ("data", "services.stepfunctions"),
+    "services.stepfunctions._start_execution": ("data", "services.stepfunctions"),
     "services.s3._complete_multipart_upload": (
         "bucket_name key body query_params headers",
         "",

@@ -15,6 +15,7 @@ from typing import Any
 
 import boto3
 import pytest
+from botocore.config import Config
 
 ROOT = Path(__file__).parents[2]
 PREFIX = "review-stars-local"
@@ -45,7 +46,12 @@ def aws(running: Running, service: str) -> Any:
     """A client of the account's root."""
     cloud = json.loads((running.home / "cloud.json").read_text())
     session = boto3.Session(cloud["account"], "local", region_name=cloud["region"])
-    return session.client(service, endpoint_url=cloud["endpoint_url"], verify=cloud["ca_bundle"])
+    return session.client(
+        service,
+        endpoint_url=cloud["endpoint_url"],
+        verify=cloud["ca_bundle"],
+        config=Config(user_agent="tests"),  # what the tests ask is no part of the app
+    )
 
 
 def our_processes(home: Path) -> list[str]:

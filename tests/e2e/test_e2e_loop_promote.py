@@ -14,6 +14,7 @@ from typing import Any
 import boto3
 import pytest
 import yaml
+from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from tests.e2e.conftest import ROOT, Running
@@ -88,6 +89,7 @@ class Twin:
             aws_access_key_id=variables["AWS_ACCESS_KEY_ID"],
             aws_secret_access_key=variables["AWS_SECRET_ACCESS_KEY"],
             aws_session_token=variables.get("AWS_SESSION_TOKEN"),
+            config=Config(user_agent="tests"),
         )
 
 

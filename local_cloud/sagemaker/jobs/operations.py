@@ -11,6 +11,7 @@ from local_cloud.sagemaker.runtime.errors import ServiceError, invalid
 from local_cloud.sagemaker.runtime.store import STORE, JsonObject, newest_first, now, page, pick
 
 JOB_PROCESSES: dict[str, JobProcess] = {}
+DEFAULT_SECONDS = 86_400  # of a training job that names no bound
 _ENDED = ("Completed", "Failed", "Stopped")
 
 
@@ -62,6 +63,7 @@ def create(kind: JobKind, request: JsonObject) -> JobProcess:
     if kind is TRAINING:
         record["ModelArtifacts"] = {"S3ModelArtifacts": spec.uploads[0].uri}
         record["SecondaryStatusTransitions"] = []
+        record.setdefault("StoppingCondition", {"MaxRuntimeInSeconds": DEFAULT_SECONDS})
     process = JOB_PROCESSES[arn] = JobProcess(
         name, spec, lambda phase, reason: _advance(kind, record, phase, reason)
     )

@@ -42,6 +42,7 @@ def create_group(request: JsonObject) -> JsonObject:
         **pick(request, "ModelPackageGroupName", "ModelPackageGroupDescription"),
         "ModelPackageGroupArn": arn,
         "ModelPackageGroupStatus": "Completed",
+        "CreatedBy": {},
         "CreationTime": now(),
     }
     tags.put(arn, request.get("Tags", []))

@@ -81,6 +81,17 @@ def test_an_object_made_again_is_a_new_version_of_the_same_content(s3: Any) -> N
     assert now["VersionId"] != first["VersionId"]
 
 
+def test_versions_that_may_not_be_deleted_are_an_error_though_the_answer_is_200(s3: Any) -> None:
+    s3.put_object(Bucket=RAW, Key="in/a", Body=b"x")
+    kept = [{"Key": "in/a", "Code": "AccessDenied"}, {"Key": "in/b", "Code": "AccessDenied"}]
+    stubber = Stubber(client("s3"))
+    versions = s3.list_object_versions(Bucket=RAW, Prefix="in/")
+    stubber.add_response("list_object_versions", {"Versions": versions["Versions"]})
+    stubber.add_response("delete_objects", {"Errors": kept})
+    with stubber, pytest.raises(PermissionError, match=r"in/a could not .*AccessDenied.* 1 more"):
+        objects.delete_versions(RAW, "in/")
+
+
 def test_an_object_is_described_and_read_by_its_version(s3: Any) -> None:
     first = s3.put_object(Bucket=RAW, Key="k", Body=b"one")["VersionId"]
     s3.put_object(Bucket=RAW, Key="k", Body=b"second")

@@ -11,6 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -28,6 +29,7 @@ from urllib3 import HTTPResponse
 from local_cloud import processes
 from local_cloud.home import RunningCloud
 from tests import emulator
+from tests.unit.local_cloud import shapes
 
 ACCOUNT, REGION = "000000000000", emulator.SETTINGS["MINISTACK_REGION"]
 IMAGE = f"{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com/review-stars:test"
@@ -144,6 +146,10 @@ class Cloud:
         content = body.encode() if isinstance(body, str) else body
         future = asyncio.run_coroutine_threadsafe(self._ask(request, content), self.loop)
         status, headers, answer = future.result(30)
+        target = request.headers.get("X-Amz-Target", "")
+        named = target.decode() if isinstance(target, bytes) else target
+        if named.startswith("SageMaker."):
+            shapes.check(named.removeprefix("SageMaker."), status, answer)
         raw = HTTPResponse(
             io.BytesIO(answer),
             headers,
@@ -266,7 +272,11 @@ def deploy(cloud: Cloud, name: str, **resources: dict[str, Any]) -> str:
     """Create a stack and return its status once it has settled."""
     found = cloud.client("cloudformation")
     template = {"Resources": resources}
-    found.create_stack(StackName=name, TemplateBody=json.dumps(template))
+    found.create_stack(
+        StackName=name,
+        TemplateBody=json.dumps(template),
+        Capabilities=["CAPABILITY_NAMED_IAM"],
+    )
     return settled(cloud, name)
 
 
@@ -288,6 +298,38 @@ def settled(cloud: Cloud, name: str) -> str:
 def only_this_machine() -> None:
     """Model servers listen on this machine; nothing else may be reached."""
     pytest_socket.socket_allow_hosts(["127.0.0.1"])
+
+
+@cache
+def wanted_operations() -> dict[str, set[tuple[str, str]]]:
+    """The operations of the list by the test that it names for them."""
+    from local_cloud.operations import listed
+
+    found: dict[str, set[tuple[str, str]]] = {}
+    for key, entry in listed.read().items():
+        for behaviour in entry.behaviour:
+            found.setdefault(behaviour.test, set()).add(key)
+    return found
+
+
+@pytest.fixture(autouse=True)
+def asks_what_the_list_says(
+    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[None]:
+    """A test that the list names for an operation asks for that operation."""
+    name = getattr(request.node, "originalname", request.node.name)
+    wanted = wanted_operations().get(f"tests/unit/local_cloud/{request.path.name}::{name}", set())
+    if not wanted:
+        yield
+        return
+    from local_cloud.operations import recorder
+
+    record = tmp_path / "record"
+    record.mkdir()
+    monkeypatch.setenv("OPERATIONS_LOG", str(record / "operations.jsonl"))
+    yield
+    found = {(usage.service, usage.operation) for usage, _ in recorder.read(record)}
+    assert wanted - found == set(), f"{name} does not ask for what it is on the list for"
 
 
 @pytest.fixture(scope="session")
