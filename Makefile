@@ -5,7 +5,7 @@
 # A knob is what stands on make's own command line: an exported STAGE=prod deletes nothing here.
 KNOBS := STAGE VERSION DATA FORCE ONCE CI ALONE FILE IN OUT PORT TRACKING_PORT \
   SCENES TEXT TITLE VERIFIED EXPLAIN CONFIRM GROUP REQUESTS REVIEWS AGAINST \
-  FROM TO PACKAGE FROM_PROFILE TO_PROFILE START PART NAME MODEL REQUEST DAY
+  FROM TO PACKAGE FROM_PROFILE TO_PROFILE START PART NAME MODEL REQUEST DAY PREVIEW
 IGNORED_KNOBS := $(strip $(foreach k,$(KNOBS),$(if $(filter environment%,$(origin $k)),$k)))
 $(foreach k,$(IGNORED_KNOBS),$(eval override $k :=))
 unexport $(KNOBS)
@@ -29,7 +29,7 @@ NO := no No NO n N false False FALSE off Off OFF 0
 # $(call yes,KNOB): not empty where it says yes; what is neither yes nor no is refused
 yes = $(if $(strip $($1)),$(if $(filter $(YES),$(subst $() $(),-,$($1))),1,$(if \
   $(filter $(NO),$(subst $() $(),-,$($1))),,$(error $1=$($1) is neither yes nor no))))
-CHECKED := $(foreach k,FORCE ONCE CI ALONE VERIFIED EXPLAIN START,$(call yes,$k))
+CHECKED := $(foreach k,FORCE ONCE CI ALONE VERIFIED EXPLAIN START PREVIEW,$(call yes,$k))
 # $(call note,KNOBS): those of them that the environment has, and that are not taken from there
 note = $(foreach k,$(filter $1,$(IGNORED_KNOBS)),echo "make: $k is not taken from the \
   environment: write make $@ $k=..." >&2;)
@@ -270,6 +270,9 @@ deploy: package ## Deploy every stack; asks before rights change (STAGE= CI=1)
 	  --outputs-file .local/outputs/$(stage).json \
 	  --import-existing-resources $(if $(call yes,CI),--require-approval never)
 
+bootstrap: package ## Once, by an administrator: the CDK's roles and bucket (STAGE=)
+	@$(PYTHON) -m operate cdk --stage $(stage) bootstrap
+
 delivery: setup ## Once: the roles by which GitHub deploys (STAGE=)
 	@$(PYTHON) -m operate cdk --stage $(stage) deploy Delivery --context delivery=yes
 
@@ -294,8 +297,9 @@ dist: sbom # NAME= of a tag: its files as an archive in dist/, with the bills of
 redeploy: setup # the commit before, by a workflow whose smoke test failed
 	@$(call operate,,redeploy --stage $(stage))
 
-bump: setup ## The next version: number, changelog, commit, tag (VERSION=)
-	@$(call operate,VERSION,bump $(call given,VERSION,--version))
+bump: setup ## The next version: changelog, commit, tag (VERSION= PREVIEW=1)
+	@$(call operate,VERSION PREVIEW,bump $(call given,VERSION,--version) \
+	  $(if $(call yes,PREVIEW),--preview))
 
 tag: setup ## Does a tag fit version, changelog and main? (NAME=)
 	@$(call operate,NAME,tag $(call quote,NAME))
@@ -359,4 +363,4 @@ predict: setup ## A batch job (STAGE= FILE= or IN=prefix, OUT= VERSION=)
 	@$(call operate,FILE IN OUT VERSION,predict --stage $(stage) $(call given,FILE,--file) \
 	  $(call given,IN,--in) $(call given,OUT,--out) $(call given,VERSION,--version))
 
-.PHONY: cost templates help doctor ready history ask cloud notebooks sdk site ray setup run status check test rehearse newcomer image bench diagrams lock package synth diff deploy destroy release rollback promote sleep wake remove refine learn drift lineage predict difference comment workflows delivery smoke redeploy tag bump licences sbom watch issue publish dist reproduce push-image
+.PHONY: cost templates help doctor ready history ask cloud notebooks sdk site ray setup run status check test rehearse newcomer image bench diagrams lock package synth diff bootstrap deploy destroy release rollback promote sleep wake remove refine learn drift lineage predict difference comment workflows delivery smoke redeploy tag bump licences sbom watch issue publish dist reproduce push-image

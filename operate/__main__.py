@@ -21,7 +21,7 @@ from infra.stage import CONFIGS
 from lambdas.contract.keys import INCOMING, PREDICT, PREDICTIONS, REVIEWS
 from lambdas.contract.names import DELIVERY_STACK
 from lambdas.ports.failures import AWS_ERRORS, is_unreachable
-from operate import batch, cdk, checks, deployment, half_made, last_stack, releases, signals
+from operate import batch, cdk, checks, deployment, half_made, last_stack, ready, releases, signals
 from operate.adopt import adopt
 from operate.deployment import Deployment
 from operate.errors import InputError, OperateError, describe
@@ -315,9 +315,14 @@ def reproduce(asked: argparse.Namespace) -> None:
 
 
 def bump(asked: argparse.Namespace) -> None:
-    """Make the next version: number, changelog, commit and tag."""
+    """Make the next version: number, changelog from the commits, commit and tag."""
     from operate.bump import bump as make_version
+    from operate.bump import prepare
 
+    if asked.preview:
+        made = prepare(asked.version)
+        print(f"{made.part.rstrip()}\n\n{made.tag} would be made; nothing was changed")
+        return
     name = make_version(asked.version)
     print(f"{name} is made here; publish it: git push --atomic origin main {name}")
 
@@ -331,11 +336,15 @@ def run_cdk(asked: argparse.Namespace) -> int:
         place.enter()
         variables = place.environment()
     argv = [*asked.argv]
+    if argv[:1] == ["bootstrap"] and not any(word.startswith("aws://") for word in argv):
+        argv.append(f"aws://{place.settings.account}/{place.settings.region}")
     if asked.stage_files != CONFIGS:
         argv += ["--context", f"stage_files={asked.stage_files.absolute()}"]
     if argv[:1] != ["deploy"]:
         return cdk.run(variables, asked.stage, *argv)
     checks.check(place)
+    checks.looked_at("the CDK's bootstrap", lambda: ready.check_bootstrap(place), None)
+    checks.looked_at("deploys that are going on", lambda: ready.check_alone(place), None)
     if DELIVERY_STACK.title() not in argv:  # which makes the role of who deploys
         checks.check_deployer(place)
     checks.check_quotas(place)
@@ -481,6 +490,7 @@ def _parser() -> argparse.ArgumentParser:
     one.add_argument("--out", type=Path, required=True, help="a new folder")
     one = command(bump)
     one.add_argument("--version", default="", metavar="1.2.3", help="else as the commits ask")
+    one.add_argument("--preview", action="store_true", help="say what would be written, no more")
     command(comment).add_argument("--file", type=Path, required=True, help="Markdown")
     one = command(cost)
     used(one)

@@ -6,10 +6,13 @@ refuses. Nothing is pushed.
 
 from __future__ import annotations
 
+import fcntl
 import re
 import subprocess
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -21,8 +24,30 @@ PROJECT, CHANGELOG = "pyproject.toml", "CHANGELOG.md"
 UNRELEASED = "## [Unreleased]"
 VERSION_LINE = re.compile(r'^version = "([^"]+)"$', re.MULTILINE)
 VERSION = re.compile(r"(\d+)\.(\d+)\.(\d+)")
-SUBJECT = re.compile(r"(?P<type>[a-z]+)(\([^)]*\))?(?P<breaks>!)?: ")
+SUBJECT = re.compile(r"(?P<type>[a-z]+)(\((?P<room>[^)]*)\))?(?P<breaks>!)?: (?P<does>.*)")
 BREAKS = re.compile(r"^BREAKING[ -]CHANGE: ", re.MULTILINE)
+# What users can see of a commit, by its type; tests, documents and chores stand in git alone.
+GROUPS = {"feat": "Added", "perf": "Changed", "refactor": "Changed", "fix": "Fixed"}
+COMMITS = "### Commits"  # the part that is made, below what was written by hand
+
+
+@dataclass(frozen=True)
+class NextVersion:
+    """What a bump would make: a number, and the changelog with its part."""
+
+    number: str
+    changelog: str
+
+    @property
+    def tag(self) -> str:
+        """Of the commit that holds it."""
+        return f"v{self.number}"
+
+    @property
+    def part(self) -> str:
+        """What the changelog says of this version alone."""
+        _, _, rest = self.changelog.partition(f"## [{self.number}]")
+        return f"## [{self.number}]" + re.split(r"^## \[", rest, maxsplit=1, flags=re.MULTILINE)[0]
 
 
 def bump(wanted: str = "", root: Path = ROOT) -> str:
@@ -30,26 +55,67 @@ def bump(wanted: str = "", root: Path = ROOT) -> str:
 
     Raises InputError, with the remedy, where the checkout is not one to release from.
     """
+    with _alone(root):
+        made = prepare(wanted, root)
+        project, changelog = root / PROJECT, root / CHANGELOG
+        text = project.read_text(encoding="utf-8")
+        line = f'version = "{made.number}"'
+        project.write_text(VERSION_LINE.sub(line, text, count=1), encoding="utf-8")
+        changelog.write_text(made.changelog, encoding="utf-8")
+        before = _git(root, "rev-parse", "HEAD")
+        try:
+            words = ("commit", "-q", "-m", f"build: release {made.number}", "--")
+            _git(root, *words, PROJECT, CHANGELOG)
+            _git(root, "tag", "-a", made.tag, "-m", f"Review Stars {made.number}")
+        except InputError:
+            # The checkout was clean: nothing but what stands above is undone.
+            _git(root, "reset", "-q", "--hard", before)
+            raise
+    return made.tag
+
+
+def prepare(wanted: str = "", root: Path = ROOT) -> NextVersion:
+    """The next version as a bump would write it; writes nothing.
+
+    Raises InputError, with the remedy, where the checkout is not one to release from.
+    """
     _check_checkout(root)
     project, changelog = root / PROJECT, root / CHANGELOG
     old = tomllib.loads(project.read_text(encoding="utf-8"))["project"]["version"]
+    _check_former_tag(f"v{old}", root)
     commits = _commits_since(old, root)
     if not commits:
         raise InputError(f"no commit since version {old}: there is nothing to release")
     new = _named(wanted, old) if wanted else next_version(old, commits)
-    tag = f"v{new}"
-    _check_tag(tag, root)
-    changes = released(changelog.read_text(encoding="utf-8"), new, f"{datetime.now(UTC):%F}")
-    text = project.read_text(encoding="utf-8")
-    project.write_text(VERSION_LINE.sub(f'version = "{new}"', text, count=1), encoding="utf-8")
-    changelog.write_text(changes, encoding="utf-8")
-    try:
-        _git(root, "commit", "-q", "-m", f"build: release {new}", "--", PROJECT, CHANGELOG)
-    except InputError:
-        _git(root, "checkout", "-q", "HEAD", "--", PROJECT, CHANGELOG)
-        raise
-    _git(root, "tag", "-a", tag, "-m", f"Review Stars {new}")
-    return tag
+    _check_tag(f"v{new}", root)
+    text = changelog.read_text(encoding="utf-8")
+    return NextVersion(new, released(text, new, f"{datetime.now(UTC):%F}", entries(commits)))
+
+
+def entries(commits: Sequence[str]) -> str:
+    """The commits' subjects as a part of the changelog, by group and room, oldest first. Pure.
+
+    commits: whole messages, newest first. Empty where none of them is for users.
+    """
+    groups: dict[str, list[str]] = {name: [] for name in dict.fromkeys(GROUPS.values())}
+    for message in reversed(commits):
+        subject = SUBJECT.match(message.split("\n")[0])
+        if subject and subject["type"] in GROUPS:
+            breaks = "**breaks**: " if subject["breaks"] or BREAKS.search(message) else ""
+            room = f"{subject['room']}: " if subject["room"] else ""
+            line = f"- {breaks}{room}{subject['does']}"
+            if line not in groups[GROUPS[subject["type"]]]:
+                groups[GROUPS[subject["type"]]].append(line)
+    parts = [
+        "\n".join([f"#### {name}", *sorted(lines, key=_room)])
+        for name, lines in groups.items()
+        if lines
+    ]
+    return "\n\n".join([COMMITS, *parts]) + "\n" if parts else ""
+
+
+def _room(line: str) -> str:
+    return line.removeprefix("- **breaks**: ").removeprefix("- ").partition(": ")[0]
 
 
 def next_version(old: str, commits: Sequence[str]) -> str:
@@ -67,17 +133,41 @@ def next_version(old: str, commits: Sequence[str]) -> str:
     return f"{major}.{minor}.{patch + 1}"
 
 
-def released(changelog: str, version: str, date: str) -> str:
-    """The changelog whose unreleased part is that of a version, below an empty one. Pure."""
+def released(changelog: str, version: str, date: str, made: str = "") -> str:
+    """The changelog whose unreleased part is that of a version, below an empty one. Pure.
+
+    made: entries from commits, which follow what was written by hand; what was made for the
+    unreleased part before is replaced.
+    """
     head, found, rest = changelog.partition(f"{UNRELEASED}\n")
     if not found:
         raise InputError(f"{CHANGELOG} has no line {UNRELEASED}: write it above the last version")
-    part = re.split(r"^## \[", rest, maxsplit=1, flags=re.MULTILINE)[0]
-    if not [line for line in part.splitlines() if line.strip() and not line.startswith("#")]:
-        raise InputError(f"{CHANGELOG}: {UNRELEASED} is empty: write what users can see first")
     if f"## [{version}]" in rest:
         raise InputError(f"{CHANGELOG} has a part of {version} already: name another version")
-    return f"{head}{found}\n## [{version}] - {date}\n{rest}"
+    part, *older = re.split(r"^(?=## \[)", rest, maxsplit=1, flags=re.MULTILINE)
+    written = part.partition(f"{COMMITS}\n")[0].strip()
+    if not [line for line in written.splitlines() if line and not line.startswith("#")]:
+        written = ""
+    whole = "\n\n".join(text for text in (written, made.strip()) if text)
+    if not whole:
+        raise InputError(
+            f"{CHANGELOG}: {UNRELEASED} is empty, and no commit since is a feat, fix, perf or "
+            "refactor: write what users can see first"
+        )
+    return f"{head}{found}\n## [{version}] - {date}\n\n{whole}\n\n{''.join(older)}"
+
+
+@contextmanager
+def _alone(root: Path) -> Iterator[None]:
+    """Keep a second bump of this repository, also in another worktree, from beginning."""
+    with (Path(root, _git(root, "rev-parse", "--git-common-dir")) / "bump.lock").open("a") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise InputError(
+                "another bump of this repository is going on: wait for it, then look at its tag"
+            ) from None
+        yield
 
 
 def _check_checkout(root: Path) -> None:
@@ -94,6 +184,29 @@ def _check_checkout(root: Path) -> None:
         behind = _git(root, "rev-list", "--count", f"HEAD..origin/{BRANCH}")
         if behind != "0":
             raise InputError(f"{BRANCH} is {behind} commits behind origin: git pull first")
+
+
+def _check_former_tag(tag: str, root: Path) -> None:
+    """The last version's tag counts the commits: one that was moved would count others."""
+    here = _git(root, "rev-parse", "--verify", "-q", f"{tag}^{{commit}}", otherwise="")
+    if not here:
+        return
+    if _git(root, "merge-base", "--is-ancestor", here, "HEAD", otherwise="no") == "no":
+        raise InputError(
+            f"{tag} is of a commit that is not on {BRANCH}, {here}: it was moved; put it back "
+            f"(git tag -f -a {tag} and the commit that raised the version)"
+        )
+    if there := _git(root, "remote") and _git(root, "ls-remote", "origin", *_tag_refs(tag)):
+        commit = there.splitlines()[-1].split()[0]  # an annotated tag's commit comes last
+        if commit != here:
+            raise InputError(
+                f"{tag} is of {here} here and of {commit} on origin: it was moved; take origin's "
+                f"(git fetch --force origin tag {tag}) or put it back there"
+            )
+
+
+def _tag_refs(tag: str) -> tuple[str, str]:
+    return f"refs/tags/{tag}", f"refs/tags/{tag}^{{}}"
 
 
 def _check_tag(tag: str, root: Path) -> None:
@@ -124,8 +237,11 @@ def _numbers(version: str) -> tuple[int, int, int]:
     return int(found[1]), int(found[2]), int(found[3])
 
 
-def _git(root: Path, *words: str) -> str:
+def _git(root: Path, *words: str, otherwise: str | None = None) -> str:
+    """What git says. otherwise: in the place of a failure, where one is an answer."""
     done = subprocess.run(["git", *words], cwd=root, capture_output=True, text=True, check=False)
+    if done.returncode and otherwise is not None:
+        return otherwise
     if done.returncode:
         last = (done.stderr.strip() or "it said nothing").splitlines()[-1]
         raise InputError(f"git {words[0]} failed: {last}")

@@ -20,6 +20,7 @@ import yaml
 import app
 from infra.packaging import build
 from infra.stage import CONFIGS, Stage, stages
+from operate import ready
 
 from .synthesis import STAGES, Json, Templates, synthesise
 
@@ -110,6 +111,16 @@ def test_prod_is_what_its_file_says_and_no_more(prod: Templates, tmp_path: Path)
     zebra = msgspec.convert({**values, "label": "zebra"}, Stage)
     made = synthesise("zebra", tmp_path, zebra)
     assert renamed(made.stacks, "zebra") == renamed(prod.stacks, "prod")
+
+
+def test_a_deploy_asks_for_the_bootstrap_that_the_templates_demand(prod: Templates) -> None:
+    ruled = [template for template in prod.stacks.values() if "Rules" in template]
+    assert len(ruled) == len(prod.stacks) - 1  # Endpoint's is left out: a release updates it
+    for template in ruled:
+        [rule] = template["Rules"]["CheckBootstrapVersion"]["Assertions"]
+        [contains] = rule["Assert"]["Fn::Not"]
+        too_old, _ = contains["Fn::Contains"]
+        assert too_old == [str(version) for version in range(1, ready.MIN_VERSION)]
 
 
 def renamed(stacks: dict[str, Json], label: str) -> Any:

@@ -1,5 +1,6 @@
 """`make bump`: the next version with its part of the changelog and a tag, or a sentence."""
 
+import fcntl
 import re
 import subprocess
 import tomllib
@@ -7,7 +8,7 @@ import tomllib
 import pytest
 
 from operate.assembly import ROOT
-from operate.bump import bump, next_version, released
+from operate.bump import bump, entries, next_version, prepare, released
 from operate.errors import InputError
 from operate.tags import notes
 
@@ -66,7 +67,8 @@ def test_version_changelog_and_tag_are_of_one_commit(clone, monkeypatch):
     assert git(clone, "status", "--porcelain") == ""
     git(clone, "push", "-q", "origin", "main")
     monkeypatch.setattr("operate.tags.ROOT", clone)
-    assert notes("v0.2.0") == "### Added\n- Something."  # what cd.yml asks of the tag
+    made = "### Commits\n\n#### Added\n- reviews: read more"
+    assert notes("v0.2.0") == f"### Added\n- Something.\n\n{made}"  # what cd.yml asks of the tag
 
 
 @pytest.mark.parametrize(
@@ -102,7 +104,10 @@ def test_a_tag_counts_from_itself_on(clone):
         (lambda root: git(root, "checkout", "-q", "--detach"), r"on no branch"),
         (lambda root: git(root, "tag", "v0.2.0"), r"the tag v0\.2\.0 exists: "),
         (lambda root: tag_origin(root), r"the tag v0\.2\.0 exists on origin"),
-        (lambda root: write(root, "## [Unreleased]\n\n### Added\n\n## [0.1.0]\n"), "is empty"),
+        (lambda root: say_nothing(root), "is empty, and no commit since is a feat, fix"),
+        (lambda root: refuse_tags(root), "git tag failed"),
+        (lambda root: move_tag(root), r"v0\.1\.0 is of a commit that is not on main"),
+        (lambda root: move_tag_of_origin(root), r"v0\.1\.0 is of \w+ here and of \w+ on origin"),
         (lambda root: write(root, "## [0.1.0]\n- x\n"), r"has no line ## \[Unreleased\]"),
         (lambda root: write(root, f"{CHANGELOG}## [0.2.0]\n- x\n"), r"a part of 0\.2\.0 already"),
         (lambda root: git(root, "tag", "v0.1.0"), r"no commit since version 0\.1\.0"),
@@ -141,6 +146,76 @@ def test_the_projects_own_changelog_is_one_that_can_be_released():
     else:  # the commit of a release
         with pytest.raises(InputError, match="is empty"):
             released(text, "9.9.9", "2027-01-01")
+
+
+def test_entries_are_grouped_by_what_they_do_and_said_once():
+    commits = [
+        "feat(reviews): read more",
+        "docs(readme): say it",
+        "fix(operate): stop",
+        "feat(infra)!: deploy otherwise",
+        "feat(reviews): read more",
+        "no type",
+        "fix: a thing\n\nBREAKING CHANGE: keys",
+    ]
+    assert entries(commits).splitlines() == [
+        "### Commits", "",
+        "#### Added", "- **breaks**: infra: deploy otherwise", "- reviews: read more", "",
+        "#### Fixed", "- **breaks**: a thing", "- operate: stop",
+    ]  # fmt: skip
+    assert entries(["docs: say", "test: try"]) == ""
+
+
+def test_what_was_written_by_hand_stays_and_what_was_made_is_made_anew():
+    first = released(CHANGELOG, "0.2.0", "2027-01-01", "### Commits\n\n#### Added\n- a\n")
+    back = first.replace("## [Unreleased]\n\n## [0.2.0] - 2027-01-01", "## [Unreleased]")
+    assert released(back, "0.2.0", "2027-01-01", "### Commits\n\n#### Added\n- a\n") == first
+    assert "### Added\n- Something.\n\n### Commits\n\n#### Added\n- a\n\n## [0.1.0]" in first
+
+
+def test_a_preview_says_what_would_be_written_and_writes_nothing(clone):
+    before = state(clone)
+    made = prepare(root=clone)
+    assert state(clone) == before
+    assert made.part.startswith("## [0.2.0] - ")
+    assert made.part.rstrip().endswith("- reviews: read more")
+    bump(root=clone)
+    assert (clone / "CHANGELOG.md").read_text() == made.changelog
+
+
+def test_two_bumps_at_once_are_one(clone):
+    before = state(clone)
+    with (clone / ".git" / "bump.lock").open("a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        with pytest.raises(InputError, match="another bump of this repository is going on"):
+            bump(root=clone)
+    assert state(clone) == before
+    assert bump(root=clone) == "v0.2.0"
+    with pytest.raises(InputError, match=r"no commit since version 0\.2\.0"):
+        bump(root=clone)
+
+
+def say_nothing(root):
+    git(root, "tag", "v0.1.0")
+    write(root, "## [Unreleased]\n\n### Added\n\n## [0.1.0]\n")
+
+
+def refuse_tags(root):
+    git(root, "config", "tag.gpgSign", "true")
+    git(root, "config", "gpg.program", "false")
+
+
+def move_tag(root):
+    git(root, "switch", "-q", "-c", "aside")
+    commit(root, "feat: aside")
+    git(root, "tag", "v0.1.0")
+    git(root, "switch", "-q", "main")
+
+
+def move_tag_of_origin(root):
+    git(root, "tag", "v0.1.0", "HEAD")
+    git(root, "push", "-q", "origin", "v0.1.0")
+    git(root, "tag", "-f", "v0.1.0", "HEAD~1")
 
 
 def tag_origin(root):
