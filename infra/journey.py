@@ -13,12 +13,14 @@ import sys
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
+from infra import loop_picture
+from infra.loop_picture import Edge, Node
 from lambdas.contract import names
 
 Json = dict[str, Any]
-OUT = Path("docs/architecture.md")
+OUT, LOOP = Path("docs/architecture.md"), Path("docs/loop.svg")
 SHAPES = {  # by type, as mermaid draws it
     "AWS::S3::Bucket": "[({})]",
     "AWS::Lambda::Function": "[{}]",
@@ -46,29 +48,9 @@ DOES = {  # what is drawn of what a role may do; reading is drawn backwards, as 
 BACKWARDS = ("s3:GetObject",)
 
 
-class Node(NamedTuple):
-    """A box. stack: whose it is. name: without the stage's prefix."""
-
-    stack: str
-    logical: str
-    kind: str
-    name: str
-    physical: str
-
-
-class Edge(NamedTuple):
-    """An arrow from one box to another."""
-
-    begin: str
-    end: str
-    says: str
-
-
 def draw(stacks: Mapping[str, Json], prefix: str) -> str:
     """The picture. stacks: templates by name. prefix: what names of the stage begin with."""
-    nodes = {node.logical: node for node in _nodes(stacks, prefix)}
-    found = (_rules(stacks, nodes), _roles(stacks, nodes), _wires(stacks, nodes))
-    edges = _folded({edge for edges in found for edge in edges}, nodes)
+    nodes, edges = graph(stacks, prefix)
     drawn = {end for edge in edges for end in (edge.begin, edge.end)}
     lines = ["flowchart LR"]
     for stack in sorted({node.stack for node in nodes.values() if node.logical in drawn}):
@@ -80,6 +62,13 @@ def draw(stacks: Mapping[str, Json], prefix: str) -> str:
         says[edge.begin, edge.end].append(edge.says)
     lines += [f'    {a} -->|"{", ".join(words)}"| {b}' for (a, b), words in says.items()]
     return "\n".join(lines)
+
+
+def graph(stacks: Mapping[str, Json], prefix: str) -> tuple[dict[str, Node], list[Edge]]:
+    """The boxes by logical id, and the arrows between them, in order."""
+    nodes = {node.logical: node for node in _nodes(stacks, prefix)}
+    found = (_rules(stacks, nodes), _roles(stacks, nodes), _wires(stacks, nodes))
+    return nodes, _folded({edge for edges in found for edge in edges}, nodes)
 
 
 def _folded(edges: set[Edge], nodes: Mapping[str, Node]) -> list[Edge]:
@@ -269,12 +258,15 @@ def main() -> int:
     parser.add_argument("folder", type=Path, help="of `make synth`: cdk.out")
     parser.add_argument("--stage", default="prod")
     parser.add_argument("--out", type=Path, default=OUT)
+    parser.add_argument("--loop", type=Path, default=LOOP, help="the picture of the README")
     asked = parser.parse_args()
     stacks = {
         path.name.partition(".")[0]: json.loads(path.read_text())
         for path in asked.folder.glob("*.template.json")
     }
-    asked.out.write_text(page(stacks, names.name(asked.stage)))
+    prefix = names.name(asked.stage)
+    asked.out.write_text(page(stacks, prefix))
+    asked.loop.write_text(loop_picture.draw(*graph(stacks, prefix)))
     return 0
 
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from infra import journey
+import pytest
+
+from infra import journey, loop_picture
 
 from .synthesis import Templates
 
@@ -14,6 +16,20 @@ PAGE = Path(__file__).parents[2] / "docs/architecture.md"
 
 def test_the_picture_is_drawn_from_todays_templates(prod: Templates) -> None:
     assert PAGE.read_text() == journey.page(prod.stacks, PREFIX), "run `make diagrams`"
+
+
+def test_the_loop_of_the_readme_is_drawn_from_todays_templates(prod: Templates) -> None:
+    drawn = loop_picture.draw(*journey.graph(prod.stacks, PREFIX))
+    assert (PAGE.parent / "loop.svg").read_text() == drawn, "run `make diagrams`"
+
+
+def test_an_arrow_that_the_templates_lack_is_not_drawn(prod: Templates) -> None:
+    nodes, edges = journey.graph(prod.stacks, PREFIX)
+    fewer = [edge for edge in edges if edge.says != "updates"]
+    with pytest.raises(ValueError, match="release machine does nothing to endpoint"):
+        loop_picture.draw(nodes, fewer)
+    with pytest.raises(ValueError, match="the loop has changed"):
+        loop_picture.draw({}, edges)
 
 
 def test_the_whole_journey_is_in_it(prod: Templates) -> None:
