@@ -37,6 +37,7 @@ class Step:
     uses: str
     condition: str
     environment: Mapping[str, str]
+    written: str = ""  # as the file has it, with GitHub's expressions
 
     @property
     def name(self) -> str:
@@ -62,11 +63,11 @@ class Context:
         return self.values[expression]
 
 
-def read() -> dict[str, dict[str, Any]]:
+def read(folder: Path = WORKFLOWS) -> dict[str, dict[str, Any]]:
     """Every workflow by the stem of its file."""
     return {
         path.stem: yaml.load(path.read_text(), Loader=yaml.BaseLoader)
-        for path in sorted(WORKFLOWS.glob("*.yml"))
+        for path in sorted(folder.glob("*.yml"))
     }
 
 
@@ -81,20 +82,29 @@ def steps(context: Context) -> Iterator[Step]:
     """Every step of every job, once for each cell of its matrix."""
     documents = read()
     for workflow, job, body in jobs():
-        outer = {**documents[workflow].get("env", {}), **body.get("env", {})}
         for cell in cells(body):
             known = Context({**context.values, **cell}, context.is_tag)
-            for number, step in enumerate(body["steps"], start=1):
-                variables = {**outer, **step.get("env", {})}
-                yield Step(
-                    workflow,
-                    job,
-                    number,
-                    known.fill(step.get("run", "")),
-                    step.get("uses", ""),
-                    step.get("if", ""),
-                    {name: known.fill(text) for name, text in variables.items()},
-                )
+            yield from steps_of(workflow, job, documents[workflow], known)
+
+
+def steps_of(
+    workflow: str, job: str, document: Mapping[str, Any], known: Context
+) -> Iterator[Step]:
+    """The steps of one cell of one job."""
+    body = document["jobs"][job]
+    outer = {**document.get("env", {}), **body.get("env", {})}
+    for number, step in enumerate(body["steps"], start=1):
+        variables = {**outer, **step.get("env", {})}
+        yield Step(
+            workflow,
+            job,
+            number,
+            known.fill(step.get("run", "")),
+            step.get("uses", ""),
+            step.get("if", ""),
+            {name: known.fill(text) for name, text in variables.items()},
+            step.get("run", ""),
+        )
 
 
 def cells(job: Mapping[str, Any]) -> Iterator[dict[str, str]]:
