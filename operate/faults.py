@@ -27,6 +27,7 @@ from reviews.golden import GOLDEN_FILE
 
 SERVER = b"SAGEMAKER_BIND_TO_PORT="  # in the environment of a model server, and of nothing else
 WAIT_SECONDS = 60.0
+OLD_PYTHON = "3.10"  # of which AWS takes no more care
 ANSWER, PROBE = "lambdas.ratings.rate.handler", "lambdas.probe.ask.handler"
 
 
@@ -210,6 +211,16 @@ def probe_silent(stage: Broken) -> Iterator[None]:
         yield
     finally:
         client("events").enable_rule(Name=rule)
+
+
+@contextmanager
+def runtime_near_its_end(stage: Broken) -> Iterator[None]:
+    """The probe is told that the functions run on a Python that AWS has given up."""
+    name = stage.function(PROBE)
+    found = client("lambda").get_function_configuration(FunctionName=name)
+    variables = {**found["Environment"]["Variables"], "RUNTIME": OLD_PYTHON}
+    with stage.configured(PROBE, Environment={"Variables": variables}):
+        yield
 
 
 @contextmanager

@@ -20,7 +20,7 @@ RUNBOOKS = "docs/runbooks.md"
 # What clients feel, whatever the cause: these alarms tell nobody by themselves. One composite alarm
 # looks at all of them, so that one cause is one message.
 FELT = (
-    *("probe-failed", "probe-slow", "probe-dead-letters"),
+    *("probe-failed", "probe-silent", "probe-slow", "probe-dead-letters"),
     *("api-errors", "gateway-errors"),
     *("ratings-crashed", "ratings-throttled", "ratings-slow"),
     *("endpoint-errors", "endpoint-latency", "model-errors", "invocation-errors"),
@@ -67,7 +67,7 @@ class Alarms(Construct):
         alarms: Iterable[Alarm],
     ) -> None:
         super().__init__(scope, id)
-        notify = actions.SnsAction(sns.Topic.from_topic_arn(self, "Topic", alert_topic_arn))
+        notify = _notify(self, alert_topic_arn)
         for alarm in alarms:
             made = self._add(stage, alarm)
             if alarm.slug not in FELT:
@@ -111,7 +111,7 @@ class FeltAlarm(Construct):
     ) -> None:
         """without: alarms of FELT that the stage does not have."""
         super().__init__(scope, id)
-        notify = actions.SnsAction(sns.Topic.from_topic_arn(self, "Topic", alert_topic_arn))
+        notify = _notify(self, alert_topic_arn)
         children = (stage.name(slug) for slug in FELT if slug not in without)
         made = cloudwatch.CompositeAlarm(
             self,
@@ -136,6 +136,10 @@ def own_metric(stage: Stage, name: str, statistic: str) -> cloudwatch.Metric:
         dimensions_map={STAGE: stage.label},
         statistic=statistic,
     )
+
+
+def _notify(scope: Construct, alert_topic_arn: str) -> actions.SnsAction:
+    return actions.SnsAction(sns.Topic.from_topic_arn(scope, "Topic", alert_topic_arn))
 
 
 def _described(message: str, slug: str) -> str:

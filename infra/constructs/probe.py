@@ -86,10 +86,20 @@ class Probe(Construct):
     def alarms(self) -> list[Alarm]:
         """What it sees. No data is bad of the first: then nobody knows whether the API answers."""
         minutes = self._stage.monitoring.probe_minutes
+        # Where the last periods hold nothing, CloudWatch looks at periods farther back first, so
+        # that "missing is bad" rings after four. Of FILL no period is missing: it rings after two,
+        # and one that comes late is not enough.
+        asked = cloudwatch.MathExpression(
+            expression="FILL(asked, 0)",
+            using_metrics={"asked": own_metric(self._stage, metrics.PROBE_SUCCESS, "SampleCount")},
+            label="how often the probe was heard of",
+        )
         # fmt: off
         return [
             Alarm("ProbeFailed", self._metric(metrics.PROBE_SUCCESS), minutes=minutes, under=1,
                   missing="bad", message="The API does not answer the probe, or wrongly."),
+            Alarm("ProbeSilent", asked, minutes=minutes, under=1, times=2, missing="bad",
+                  message="Nothing is heard of the probe."),
             Alarm("ProbeSlow", self._metric(metrics.PROBE_MILLISECONDS), minutes=minutes,
                   over=SLOW_MILLISECONDS, message="The API takes seconds to answer the probe."),
             self.dead_letters.alarm("ProbeDeadLetters", "The schedule cannot call the probe."),

@@ -88,26 +88,9 @@ class ServingStack(cdk.Stack):
             may_ask=api.may_call(RATE),
         )
         self.probe = self._probe(platform, models, api) if stage.monitoring.probe_minutes else None
-        Alarms(
-            self,
-            "Guardrail",
-            stage=stage,
-            alert_topic_arn=platform.alerts.arn,
-            alarms=[api_alarm(self.ratings.server_error_share())],
-        )
-        self._watch_idleness(platform, models)
-        Alarms(
-            self,
-            "Outages",
-            stage=stage,
-            alert_topic_arn=platform.alerts.arn,
-            alarms=outage_alarms(
-                stage,
-                function=self.ratings.answer.function,
-                timeout_seconds=TIMEOUT_SECONDS,
-                not_deployed=self.ratings.not_deployed(),
-            ),
-        )
+        for group, alarms in self._alarms(platform, models).items():
+            topic = platform.alerts.arn
+            Alarms(self, group, stage=stage, alert_topic_arn=topic, alarms=alarms)
         for key, value in (
             (outputs.API_ID, api.rest.rest_api_id),
             (outputs.API_STAGE, stage.label),
@@ -138,7 +121,21 @@ class ServingStack(cdk.Stack):
             may_ask=api.may_call(RATE),
         )
 
-    def _watch_idleness(self, platform: Platform, models: s3.IBucket) -> None:
+    def _alarms(self, platform: Platform, models: s3.IBucket) -> dict[str, list[Alarm]]:
+        """By what they are for; a release waits for the guardrail."""
+        outages = outage_alarms(
+            platform.stage,
+            function=self.ratings.answer.function,
+            timeout_seconds=TIMEOUT_SECONDS,
+            not_deployed=self.ratings.not_deployed(),
+        )
+        return {
+            "Guardrail": [api_alarm(self.ratings.server_error_share())],
+            "Idleness": self._idle_alarms(platform, models),
+            "Outages": outages,
+        }
+
+    def _idle_alarms(self, platform: Platform, models: s3.IBucket) -> list[Alarm]:
         """An alarm where the stage wants one; and a machine that it starts."""
         stage = platform.stage
         alarms: list[Alarm] = []
@@ -156,11 +153,4 @@ class ServingStack(cdk.Stack):
                 sleep_alarm(idle.failed()),
                 idle.dead_letters.alarm("SleepDeadLetters", "The idle alarm started nothing."),
             ]
-        if alarms:
-            Alarms(
-                self,
-                "Idleness",
-                stage=stage,
-                alert_topic_arn=platform.alerts.arn,
-                alarms=alarms,
-            )
+        return alarms

@@ -43,6 +43,9 @@ def state(alarm: AlarmRecord, read: Read, *, since: float, now: float) -> str:
     back = wanted + (FARTHER_BACK if rule == "breaching" else 0)
     starts = [now - (i + 1) * period for i in range(back)]
     values = [_value(alarm, read, start, start + period) for start in starts]
+    for i, start in enumerate(starts):
+        if start < since and not _holds_data(alarm, read, start, start + period):
+            values[i] = None
     known = [_breaches(alarm, value) for value in values if value is not None]
     if rule == "breaching":
         verdicts: list[bool | None] = [*known[:wanted]]
@@ -72,6 +75,13 @@ def _period(alarm: AlarmRecord) -> float:
 
 def _breaches(alarm: AlarmRecord, value: float) -> bool:
     return COMPARE[alarm["ComparisonOperator"]](value, float(alarm["Threshold"]))
+
+
+def _holds_data(alarm: AlarmRecord, read: Read, start: float, end: float) -> bool:
+    """Whether any metric of an alarm has a point in one period: FILL answers for none, too."""
+    stats = [q["MetricStat"]["Metric"] for q in alarm.get("Metrics") or [] if "MetricStat" in q]
+    points = (point for metric in stats or [alarm] for point in read(metric))
+    return any(start <= point["Timestamp"] < end for point in points)
 
 
 def _value(alarm: AlarmRecord, read: Read, start: float, end: float) -> Value:

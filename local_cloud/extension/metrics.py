@@ -1,7 +1,7 @@
 """Metrics that AWS makes by itself: from log lines in embedded format, of queues and functions.
 
-Gap: MiniStack reads no embedded metric format, measures no queue, and counts only those calls of
-functions that come through Invoke.
+Gap: MiniStack reads no embedded metric format, measures no queue, counts only those calls of
+functions that come through Invoke, and writes a function's log whatever its role may do.
 Delete when it does.
 """
 
@@ -11,9 +11,13 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from ministack.core.responses import get_account_id, get_region
 from ministack.services import cloudwatch, lambda_svc, sqs
 
+from local_cloud.permissions import roles
+
 logger = logging.getLogger(__name__)
+ACTIONS = ("logs:CreateLogStream", "logs:PutLogEvents")
 Point = tuple[str, str, float, str, dict[str, str]]  # namespace, name, value, unit, dimensions
 
 
@@ -24,6 +28,8 @@ def install() -> None:
     def emit_lambda_logs(
         function: dict[str, Any], request: str, text: str, *more: Any, **named: Any
     ) -> None:
+        if not _may_log(function.get("config") or function):
+            return  # as on AWS: no log, and no metric that stands in it; the call goes on
         for line in (text or "").splitlines():
             if '"_aws"' in line:
                 _record(line)
@@ -48,6 +54,27 @@ def install() -> None:
     lambda_svc._emit_lambda_logs = emit_lambda_logs
     lambda_svc._execute_function_dispatch = execute_function_dispatch
     lambda_svc._emit_lambda_metrics = emit_lambda_metrics
+
+
+def _may_log(config: dict[str, Any]) -> bool:
+    """Whether the function's role may write into its log group."""
+    name = config["FunctionName"]
+    group = (config.get("LoggingConfig") or {}).get("LogGroup") or f"/aws/lambda/{name}"
+    arn = f"arn:aws:logs:{get_region()}:{get_account_id()}:log-group:{group}:log-stream:any"
+    try:
+        for action in ACTIONS:
+            roles.require(
+                config.get("Role", ""),
+                action,
+                arn,
+                service="lambda",
+                session=name,
+                source_arn=config.get("FunctionArn", ""),
+            )
+    except roles.DeniedError as error:
+        logger.warning("%s writes no log: %s", name, error)
+        return False
+    return True
 
 
 def _count_call(name: str, milliseconds: float, *, has_failed: bool) -> None:

@@ -64,7 +64,8 @@ def test_every_alarm_says_what_no_data_means(templates: Templates) -> None:
         alarm.properties["AlarmName"]: alarm.properties["TreatMissingData"]
         for alarm in templates.resources("AWS::CloudWatch::Alarm")
     }
-    silent = {templates.stage.name(name) for name in ("monitor-silent", "probe-failed")}
+    bad = ("monitor-silent", "probe-failed", "probe-silent")
+    silent = {templates.stage.name(name) for name in bad}
     if templates.stage.cost.idle_hours:  # an endpoint that nobody asks writes nothing
         silent.add(templates.stage.name("idle"))
     assert {name for name, missing in missing_data.items() if missing == "breaching"} == silent

@@ -138,11 +138,25 @@ def test_a_quiet_day_rings_nothing(prod: Templates) -> None:
     assert rung(found, quiet(), BEGIN, BEGIN + DAY) == {}
 
 
+def test_a_probe_that_comes_late_once_rings_nothing(prod: Templates) -> None:
+    """Its schedule may lie near the end of a minute: one holds two questions, the next none."""
+    world = quiet()
+    asked = [(t + 50 if i % 7 else t + 70, v) for i, (t, v) in enumerate(asked_by_probe(world))]
+    world.set("ReviewStars", "ProbeSuccess", asked)
+    found = {slug: alarms(prod)[slug] for slug in ("probe-silent", "probe-failed")}
+    assert rung(found, world, BEGIN, BEGIN + 3 * HOUR) == {}
+
+
+def asked_by_probe(world: World) -> list[Point]:
+    return world.points["ReviewStars", "ProbeSuccess"]
+
+
 @pytest.mark.parametrize(
     ("slug", "change", "within"),
     [
         ("probe-failed", lambda w: w.become("ReviewStars", "ProbeSuccess", 0, NOON), 3 * MINUTE),
         ("probe-failed", lambda w: w.end("ReviewStars", "ProbeSuccess", NOON), 5 * MINUTE),
+        ("probe-silent", lambda w: w.end("ReviewStars", "ProbeSuccess", NOON), 3 * MINUTE),
         (
             "probe-slow",
             lambda w: w.become("ReviewStars", "ProbeMilliseconds", 4_000, NOON),

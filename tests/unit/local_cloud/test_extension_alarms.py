@@ -7,9 +7,10 @@ import time
 from typing import Any
 
 import pytest
+from ministack.services import lambda_svc
 
 from local_cloud.extension import alarms, judgement, metrics
-from tests.unit.local_cloud.conftest import ACCOUNT, Cloud, deploy, document, until
+from tests.unit.local_cloud.conftest import ACCOUNT, REGION, Cloud, deploy, document, may, until
 
 NOW = 10_000.0
 OLD = 0.0  # the alarm is older than everything that it looks at
@@ -258,6 +259,19 @@ def test_a_good_line_in_a_log_becomes_a_metric(cloud: Cloud) -> None:
     assert [point["Sum"] for point in found["Datapoints"]] == [3.0]
 
 
+@pytest.mark.parametrize(("end", "wanted"), [("", False), (":*", True)])
+def test_a_function_that_may_not_log_has_no_metrics_either(
+    cloud: Cloud, end: str, wanted: bool
+) -> None:
+    """AWS asks about `...:log-group:NAME:log-stream:STREAM`: the group's own ARN is too short."""
+    group = f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:stars{end}"
+    role = cloud.role("speaks", "lambda", may(*metrics.ACTIONS, on=group))
+    config = {"FunctionName": "f", "Role": role, "LoggingConfig": {"LogGroup": "stars"}}
+    lambda_svc._emit_lambda_logs(config, "id", json.dumps(EMF), False, 1)
+    found = cloud.client("cloudwatch").list_metrics(Namespace="Stars")["Metrics"]
+    assert bool(found) == wanted
+
+
 def math(expression: str, **values: float | None) -> str:
     """The state of an alarm over 1 on an expression of metrics that hold so much now."""
     queries: list[dict[str, Any]] = [{"Id": "judged", "Expression": expression}]
@@ -292,6 +306,28 @@ def test_metric_math_is_computed_for_each_period(
     expression: str, values: dict[str, float | None], state: str
 ) -> None:
     assert math(expression, **values) == state
+
+
+def test_what_was_before_an_alarm_is_not_filled() -> None:
+    """FILL answers for a period without data: also where nobody was to write any yet."""
+    stat = {"Metric": {"Namespace": "n", "MetricName": "asked"}, "Period": 60, "Stat": "Sum"}
+    silent = {
+        "Metrics": [
+            {"Id": "judged", "Expression": "FILL(asked, 0)"},
+            {"Id": "asked", "MetricStat": stat, "ReturnData": False},
+        ],
+        "EvaluationPeriods": 2,
+        "Threshold": 1,
+        "ComparisonOperator": "LessThanThreshold",
+        "TreatMissingData": "breaching",
+    }
+
+    def state(since: float, *values: float | None) -> str:
+        return judgement.state(silent, lambda _: points(*values), since=since, now=NOW)
+
+    assert state(NOW - 10, None) == "INSUFFICIENT_DATA"
+    assert state(OLD, None, None) == "ALARM"
+    assert state(OLD, None, 1) == "OK"
 
 
 def test_metric_math_that_is_not_known_is_refused() -> None:
