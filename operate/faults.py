@@ -55,6 +55,11 @@ class Broken:
                 return str(function["FunctionName"])
         raise OperateError(f"the stage has no function {handler}: deploy it first")
 
+    def variables(self, handler: str) -> dict[str, str]:
+        """The environment of the function with this handler."""
+        found = client("lambda").get_function_configuration(FunctionName=self.function(handler))
+        return dict(found.get("Environment", {}).get("Variables", {}))
+
     @contextmanager
     def configured(self, handler: str, **changes: Any) -> Iterator[None]:
         """A function with other settings."""
@@ -216,9 +221,7 @@ def probe_silent(stage: Broken) -> Iterator[None]:
 @contextmanager
 def runtime_near_its_end(stage: Broken) -> Iterator[None]:
     """The probe is told that the functions run on a Python that AWS has given up."""
-    name = stage.function(PROBE)
-    found = client("lambda").get_function_configuration(FunctionName=name)
-    variables = {**found["Environment"]["Variables"], "RUNTIME": OLD_PYTHON}
+    variables = stage.variables(PROBE) | {"RUNTIME": OLD_PYTHON}
     with stage.configured(PROBE, Environment={"Variables": variables}):
         yield
 

@@ -22,6 +22,7 @@ from operate.errors import OperateError
 from operate.faults import Broken
 
 FELT = "customers-feel-it"
+CALLS = ("DisableKey", "StopLogging")  # of AWS, which an event tells of
 WITHIN_SECONDS = 180  # of AWS
 POLL_SECONDS = 0.3
 HEAD = "| outage | a client sees | rings | after, of AWS | proof |"
@@ -188,8 +189,14 @@ def told(result: RowResult) -> str:
 
 
 def _line(row: Row, *more: str) -> str:
-    rings = ", ".join(f"`{name}`" for name in dict.fromkeys((row.told, *row.rings)))
+    rings = ", ".join(map(_linked, dict.fromkeys((row.told, *row.rings))))
     return f"| {' | '.join((row.fault, row.sees, rings, *more))} |"
+
+
+def _linked(name: str) -> str:
+    """An alarm with its section of the runbooks; both calls of AWS share one."""
+    section = "tampering" if name in CALLS else name
+    return f"[`{name}`](runbooks.md#{section})"
 
 
 def _caused(row: Row, cause: Cause, stage: Broken, ear: Ear, pace: float) -> RowResult:

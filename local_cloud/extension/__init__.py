@@ -25,6 +25,7 @@ from local_cloud.extension import (
     recording,
     refusals,
     registry,
+    reserved_concurrency,
     service_quotas,
     signatures,
     stacks,
@@ -61,6 +62,7 @@ def install() -> None:
         delivery_streams,
         budgets,
         registry,
+        reserved_concurrency,
         service_quotas,
         stacks,
     ):
