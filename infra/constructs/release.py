@@ -65,7 +65,7 @@ class Release(Construct):
             [
                 may_write(models, keys.anything(keys.RELEASES)),
                 may_read(models, keys.DECISION),
-                self._may_sweep(),
+                [*self._may_sweep(), self._may_describe_stack()],
             ],
         )
         self.role = NarrowRole(self, "Endpoint", stage=stage).role
@@ -125,7 +125,7 @@ class Release(Construct):
         narrow = {"StringEquals": {"cloudformation:RoleArn": self.role.role_arn}}
         return [
             allow(["cloudformation:UpdateStack"], self._stack(), conditions=narrow),
-            allow(["cloudformation:DescribeStacks"], self._stack()),
+            self._may_describe_stack(),
             *may_pass(self.role.role_arn, CLOUDFORMATION),
         ]
 
@@ -137,8 +137,12 @@ class Release(Construct):
             self._may_see_package(),
             allow(["ssm:GetParameter"], stage.arn("ssm", f"parameter{stage.live_parameter}")),
             allow(["cloudwatch:DescribeAlarms"], *alarms),
-            allow(["cloudformation:DescribeStacks"], self._stack()),
+            self._may_describe_stack(),
         ]
+
+    def _may_describe_stack(self) -> iam.PolicyStatement:
+        """Its status, and which package it asks for."""
+        return allow(["cloudformation:DescribeStacks"], self._stack())
 
     def _may_see_stack(self) -> list[iam.PolicyStatement]:
         """Why an update went back."""

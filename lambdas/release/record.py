@@ -14,8 +14,8 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from lambdas.contract import keys
 from lambdas.contract.live import version
 from lambdas.contract.metrics import NAMESPACE, STAGE, release
-from lambdas.contract.releases import RELEASED
-from lambdas.ports import models, objects
+from lambdas.contract.releases import MODEL_PACKAGE_ARN, RELEASED
+from lambdas.ports import models, objects, stacks
 from lambdas.release.decide import stale
 from lambdas.release.undone import PersonDecision, undone
 from lambdas.settings import ReleaseSettings
@@ -70,11 +70,13 @@ def _undone(arn: str, now: datetime) -> str:
 
 
 def _sweep(live: str, previous: str) -> str:
-    """Delete what belongs neither to the live nor to the previous package; says how much."""
-    keep = [version(arn) for arn in (live, previous) if arn]
+    """Delete what belongs to no package that is live, previous or on its way; says how much."""
     prefix = settings.name_prefix
-    configs = stale(models.names_of("endpoint_config", prefix), prefix, keep)
-    found = stale(models.names_of("model", prefix), prefix, keep)
+    made = [models.names_of(kind, prefix) for kind in ("endpoint_config", "model")]
+    # Asked after the names: what a later release has made by now is what the stack asks for.
+    wanted = stacks.parameters(settings.endpoint_stack).get(MODEL_PACKAGE_ARN, "")
+    keep = [version(arn) for arn in (live, previous, wanted) if arn]
+    configs, found = (stale(names, prefix, keep) for names in made)
     for name in configs:
         models.delete_endpoint_config(name)
     for name in found:

@@ -278,15 +278,19 @@ def test_a_wedged_stack_is_recognised_before_anything_is_touched(
         assert "cdk rollback Endpoint" in answer["reason"]
 
 
-@pytest.mark.parametrize("outcome", ["released", "failed"])
-def test_a_release_is_recorded_and_only_a_success_sweeps(
+@pytest.mark.parametrize(("outcome", "wanted"), [("released", 3), ("released", 1), ("failed", 3)])
+def test_a_release_is_recorded_and_only_a_success_sweeps_what_nobody_wants(
     load: Load,
     monkeypatch: pytest.MonkeyPatch,
     s3: Any,
     capsys: pytest.CaptureFixture[str],
     outcome: str,
+    wanted: int,
 ) -> None:
+    """wanted: what the stack asks for, which is a later release's where two meet."""
     module = load("lambdas.release.record", SETTINGS)
+    asked = {"ModelPackageArn": f"{ARN}/{wanted}"}
+    monkeypatch.setattr(module.stacks, "parameters", lambda stack: asked)
     deleted: list[str] = []
     names = [f"{GROUP}--{v}-a1b2c3-aaaa" for v in (1, 2, 3)]
     monkeypatch.setattr(module.models, "names_of", lambda kind, prefix: names)
@@ -300,7 +304,7 @@ def test_a_release_is_recorded_and_only_a_success_sweeps(
         "execution": "arn:aws:states:us-east-1:1:execution:release:abc",
     }
     answer = module.handler(event, Context())
-    assert deleted == ([names[0], names[0]] if outcome == "released" else [])
+    assert deleted == ([names[0], names[0]] if (outcome, wanted) == ("released", 3) else [])
     record = json.loads(s3.get_object(Bucket=MODELS, Key=answer["record"])["Body"].read())
     assert record["outcome"] == outcome
     assert record["model_package_arn"] == f"{ARN}/3"
@@ -331,6 +335,7 @@ def test_a_person_s_decision_is_undone_once_and_never_in_silence(
 ) -> None:
     module = load("lambdas.release.record", SETTINGS)
     monkeypatch.setattr(module.models, "names_of", lambda kind, prefix: [])
+    monkeypatch.setattr(module.stacks, "parameters", lambda stack: {})
     decision = {"command": command, "model_package_arn": f"{ARN}/{decided}"}
     body = json.dumps({**decision, "by": "ann", "time": "noon", "outcome": "asked"})
     s3.put_object(Bucket=MODELS, Key="releases/decision.json", Body=body)
