@@ -169,8 +169,9 @@ def promote(asked: argparse.Namespace) -> None:
     from operate.promote import describe_promotion
     from operate.promote import promote as take_over
 
-    source = Place(asked.stage, asked.home, profile=asked.from_profile)
-    target = Place(asked.to, asked.home, profile=asked.to_profile)
+    files = asked.stage_files
+    source = Place(asked.stage, asked.home, profile=asked.from_profile, stage_files=files)
+    target = Place(asked.to, asked.home, profile=asked.to_profile, stage_files=files)
     print(describe_promotion(take_over(source, target, asked.package), source, target))
 
 
@@ -458,6 +459,7 @@ def _parser() -> argparse.ArgumentParser:
     one.add_argument("--from-profile", default="", metavar="NAME", help="of the AWS configuration")
     one.add_argument("--to-profile", default="", metavar="NAME", help="default: the shell's own")
     one.add_argument("--home", type=Path, default=HOME, help="folder of the local cloud")
+    one.add_argument("--stage-files", type=Path, default=CONFIGS, metavar="DIR")
     one.set_defaults(
         run=promote, when_stopped="no half package is left; the same command ends what it began"
     )

@@ -28,6 +28,7 @@ POLL_SECONDS = 0.3
 HEAD = "| outage | a client sees | rings | after, of AWS | proof |"
 RULE = "|---|---|---|---:|---|"
 Cause = Callable[[Broken], AbstractContextManager[None]]
+Ask = Callable[[Deployment], int]
 
 
 @dataclass(frozen=True)
@@ -143,12 +144,22 @@ class Ear:
         return self.heard
 
 
+def ask_as_probe(deployment: Deployment) -> int:
+    """The status that the probe's role gets, which the local stage lets its owner take."""
+    return api_client.probe_as(deployment).status
+
+
 def outages(
-    deployment: Deployment, *, minute_seconds: float, rows: Sequence[Row] = MATRIX
+    deployment: Deployment,
+    *,
+    minute_seconds: float,
+    rows: Sequence[Row] = MATRIX,
+    ask: Ask = ask_as_probe,
 ) -> Iterator[RowResult]:
     """Cause each row in a local cloud that serves a released model, and tell how it rang.
 
-    minute_seconds: what the local cloud was started with, LOCAL_CLOUD_MINUTE_SECONDS. A row begins
+    minute_seconds: what the local cloud was started with, LOCAL_CLOUD_MINUTE_SECONDS; ask: asks the
+    API once, as somebody who may, and returns the status. A row begins
     where its alarms are quiet, and leaves the stage whole. Raises OperateError where they do not
     become quiet.
     """
@@ -161,7 +172,7 @@ def outages(
                 yield RowResult(row, is_proven=False)
                 continue
             _await_quiet(deployment, row.alarms, 900 * pace)
-            yield _caused(row, row.cause, stage, ear, pace)
+            yield _caused(row, row.cause, stage, ear, pace, ask)
         for row in rows:
             _await_quiet(deployment, row.alarms, 900 * pace)
 
@@ -199,13 +210,13 @@ def _linked(name: str) -> str:
     return f"[`{name}`](runbooks.md#{section})"
 
 
-def _caused(row: Row, cause: Cause, stage: Broken, ear: Ear, pace: float) -> RowResult:
+def _caused(row: Row, cause: Cause, stage: Broken, ear: Ear, pace: float, ask: Ask) -> RowResult:
     before = len(ear.listen())
     began = time.monotonic()
     heard_after: float | None = None
     rung: set[str] = set()
     with cause(stage):
-        seen = _seen(stage.deployment) if row.told == FELT else ""
+        seen = _seen(stage.deployment, ask) if row.told == FELT else ""
         deadline = began + 2 * row.within_seconds * pace
         while time.monotonic() < deadline:
             rung |= alarming(stage.deployment)
@@ -223,10 +234,10 @@ def _names(heard: Sequence[str], told: str) -> bool:
     return any(told in message and not message.startswith("OK:") for message in heard)
 
 
-def _seen(deployment: Deployment) -> str:
+def _seen(deployment: Deployment, ask: Ask) -> str:
     """What a client gets now: a status, or what kept it from one."""
     try:
-        return str(api_client.probe_as(deployment).status)
+        return str(ask(deployment))
     except OSError as error:
         return type(error).__name__
 

@@ -64,10 +64,9 @@ def caused(monkeypatch: pytest.MonkeyPatch, stage: Stage, row: Row) -> RowResult
     monkeypatch.setattr(outages.time, "monotonic", lambda: float(next(now)))
     monkeypatch.setattr(outages.time, "sleep", lambda _: None)
     monkeypatch.setattr(outages, "alarming", stage.alarming)
-    monkeypatch.setattr(outages, "_seen", lambda _: "503")
     broken: Any = SimpleNamespace(deployment=None)
     ear: Any = stage
-    return outages._caused(row, stage.cause, broken, ear, pace=1)
+    return outages._caused(row, stage.cause, broken, ear, pace=1, ask=lambda _: 503)
 
 
 ROW = Row("x", "503", FELT, ("probe-failed",))
