@@ -59,21 +59,26 @@ def rehearse(asked: argparse.Namespace) -> int:
     )
     cloud.port, cloud.tracking_port = asked.port or PORT, asked.tracking_port or TRACKING_PORT
     packages = Path(".build/lambdas") / f"{stage.label}-here"
-    theatre = Theatre(stage, home, cloud, dict(os.environ), packages)
+    theatre = Theatre(stage, home, cloud, dict(os.environ), packages, log=progress.log)
     played: list[Played] = []
     with theatre.open():
         made_up = stage_files.write(stage.label, theatre.stage_files, asked.stage_files)
         for line in made_up:
             progress.log(f"made up: {line}")
-        theatre = Theatre(
-            Stage.read(stage.label, theatre.stage_files), home, cloud, theatre.shell, packages
-        )
+        theatre.stage = Stage.read(stage.label, theatre.stage_files)
         build_packages(theatre)
         try:
             for scene in chosen:
                 played.append(play(scene, theatre, played, progress))
         finally:
-            written = page.write(home, theatre.stage, played, made_up, progress.total_seconds())
+            written = page.write(
+                home,
+                theatre.stage,
+                played,
+                matrix=theatre.matrix,
+                made_up=made_up,
+                seconds=progress.total_seconds(),
+            )
     progress.log_event(f"the page: {written}")
     unlisted = cloud.unlisted()
     for sentence in unlisted:

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from http.client import HTTPException
 from typing import Any
 
 from lambdas.contract import outputs
@@ -19,26 +20,53 @@ from rehearsal.theatre import Theatre
 
 REVIEW = {"title": "Broke", "text": "It stopped charging on the second day. Waste of money."}
 EVERY_SECONDS = 0.05
+LATE_SECONDS = 1.0  # what the endpoint's guardrail calls slow
+CLIENTS = 8  # requests of it that are under way; it waits where so many are
 
 
 @dataclass
 class Answers:
-    """What came back. statuses: by status, 0 where nothing came; versions: of the good ones."""
+    """What came back. statuses: by status, 0 where nothing came; versions: of the good ones.
+
+    bad: when failures and late answers came, in seconds of a clock that never goes back.
+    """
 
     statuses: Counter[int] = field(default_factory=Counter)
     versions: Counter[str] = field(default_factory=Counter)
     reasons: Counter[str] = field(default_factory=Counter)
+    late: int = 0
+    bad: list[float] = field(default_factory=list)
 
     @property
     def failed(self) -> int:
         """Requests that were not answered 200."""
         return self.statuses.total() - self.statuses[200]
 
+    @property
+    def felt_seconds(self) -> float:
+        """From the first bad answer to the last one."""
+        return max(self.bad) - min(self.bad) if self.bad else 0.0
+
+    def count(self, status: int, answer: dict[str, Any], seconds: float) -> None:
+        """Add an answer, or the problem that came in its place."""
+        self.statuses[status] += 1
+        is_late = seconds > LATE_SECONDS
+        if status == 200:
+            self.versions[str(answer["model_version"])] += 1
+            self.late += is_late
+        else:
+            self.reasons[f"{status} {answer.get('title', '')}"] += 1
+        if is_late or status != 200:
+            self.bad.append(time.monotonic())
+
     def __str__(self) -> str:
         by_version = ", ".join(f"{n:,} by version {v}" for v, n in sorted(self.versions.items()))
         said = f"{self.statuses.total():,} requests: {self.statuses[200]:,} answered ({by_version})"
         failures = [f"{n:,} × {why}" for why, n in self.reasons.most_common()]
-        return f"{said}, {self.failed:,} failed{': ' if failures else ''}{', '.join(failures)}"
+        late = f", {self.late:,} late" if self.late else ""
+        return (
+            f"{said}{late}, {self.failed:,} failed{': ' if failures else ''}{', '.join(failures)}"
+        )
 
 
 def as_client(theatre: Theatre) -> SignedApi:
@@ -72,25 +100,29 @@ def ask(api: SignedApi) -> tuple[int, dict[str, Any]]:
 
 @contextmanager
 def asking(api: SignedApi) -> Iterator[Answers]:
-    """Ask every 50 ms until the block ends, whatever comes back; the answers are counted."""
+    """Ask every 50 ms until the block ends, whatever comes back; the answers are counted.
+
+    A machine that is slower than that is asked as often as it answers.
+    """
     found, lock, stop = Answers(), threading.Lock(), threading.Event()
+    free = threading.Semaphore(CLIENTS)
 
     def once() -> None:
+        began = time.monotonic()
         try:
             status, answer = ask(api)
-        except OSError as error:
+        except (OSError, HTTPException) as error:
             status, answer = 0, {"title": type(error).__name__}
+        finally:
+            free.release()
         with lock:
-            found.statuses[status] += 1
-            if status == 200:
-                found.versions[str(answer["model_version"])] += 1
-            else:
-                found.reasons[f"{status} {answer.get('title', '')}"] += 1
+            found.count(status, answer, time.monotonic() - began)
 
     def go() -> None:
-        with ThreadPoolExecutor(8) as pool:
+        with ThreadPoolExecutor(CLIENTS) as pool:
             due = time.monotonic()
             while not stop.is_set():
+                free.acquire()
                 pool.submit(once)
                 due = max(due + EVERY_SECONDS, time.monotonic() - 1)
                 stop.wait(max(0.0, due - time.monotonic()))

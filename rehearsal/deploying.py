@@ -3,9 +3,18 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import boto3
 
+from lambdas.contract.names import (
+    ENDPOINT_STACK,
+    FOUNDATION_STACK,
+    TRACKING_STACK,
+    live_parameter,
+    tracking_parameter,
+)
 from lambdas.ports import stacks
 from operate import cdk
 from rehearsal.asking import as_client, as_person, ask
@@ -13,6 +22,13 @@ from rehearsal.theatre import ADMINISTRATOR, Theatre, require
 
 POLICY = "arn:aws:iam::aws:policy/AdministratorAccess"
 SETTLED = ("CREATE_COMPLETE", "UPDATE_COMPLETE", "IMPORT_COMPLETE")
+QUEUES = {  # of a stack: what its dead letters would have started
+    "preprocessing": "preprocess",
+    "learning": "learn",
+    "serving": "release",
+    "operations": "monitor",
+}
+PARAMETERS = {ENDPOINT_STACK: live_parameter, TRACKING_STACK: tracking_parameter}
 NO_CHANGES = re.compile(r"\(no changes\)")
 
 
@@ -27,23 +43,43 @@ def bootstrap(theatre: Theatre) -> str:
 
 
 def failed_deploy(theatre: Theatre) -> str:
-    """Something of another owner is in the way of Foundation, so it cannot be made."""
-    name = theatre.stage.name()
-    alias = f"alias/{theatre.place.name('data')}"
-    foundation = theatre.place.name("foundation")
-    trails, buckets = boto3.client("cloudtrail"), boto3.client("s3")
-    buckets.create_bucket(Bucket=f"{name}-of-another")
-    trails.create_trail(Name=name, S3BucketName=f"{name}-of-another")
-    try:
-        done = theatre.deploy()
-    finally:
-        trails.delete_trail(Name=name)
-        buckets.delete_bucket(Bucket=f"{name}-of-another")
-    require(done.code != 0, f"the deploy went through although the trail {name} was in the way")
-    reasons = stacks.refusals(foundation) if stacks.exists(foundation) else []
-    left = [b["Name"] for b in buckets.list_buckets()["Buckets"] if b["Name"].startswith(name)]
-    require(not left, f"the first deploy failed and left {', '.join(left)}: the next one stumbles")
-    return f"Foundation was rolled back, nothing stayed ({len(reasons)} refusals; {alias} free)"
+    """Something of another owner is in the way of each stack in turn; the others go through."""
+    buckets = boto3.client("s3")
+    for part in theatre.parts:
+        with _in_the_way(theatre, part):
+            done = theatre.deploy()
+        require(done.code != 0, f"the deploy went through although something was in {part}'s way")
+        said = _status(theatre, part) if stacks.exists(theatre.place.name(part)) else "not there"
+        require(said not in SETTLED, f"{part} is {said} although something was in its way")
+        if part == FOUNDATION_STACK:
+            name = theatre.stage.name()
+            left = [b["Name"] for b in buckets.list_buckets()["Buckets"] if name in b["Name"]]
+            require(not left, f"{part} failed and left {', '.join(left)}: the next one stumbles")
+    count = len(theatre.parts)
+    return f"each of {count} stacks failed once, and the deploy after it went on from there"
+
+
+@contextmanager
+def _in_the_way(theatre: Theatre, part: str) -> Iterator[None]:
+    """A resource of a name that the stack wants, which is gone again afterwards."""
+    name = theatre.place.name
+    if part == FOUNDATION_STACK:
+        trails, buckets, bucket = boto3.client("cloudtrail"), boto3.client("s3"), "of-another-owner"
+        buckets.create_bucket(Bucket=bucket)
+        trails.create_trail(Name=name(), S3BucketName=bucket)
+        yield
+        trails.delete_trail(Name=name())
+        buckets.delete_bucket(Bucket=bucket)
+    elif part in PARAMETERS:
+        taken, parameters = PARAMETERS[part](theatre.stage.label), boto3.client("ssm")
+        parameters.put_parameter(Name=taken, Type="String", Value="of another owner")
+        yield
+        parameters.delete_parameter(Name=taken)
+    else:
+        queues = boto3.client("sqs")
+        url = queues.create_queue(QueueName=name(f"{QUEUES[part]}-dead-letters"))["QueueUrl"]
+        yield
+        queues.delete_queue(QueueUrl=url)
 
 
 def first_deploy(theatre: Theatre) -> str:

@@ -8,8 +8,10 @@ from html import escape
 from pathlib import Path
 
 from infra.stage import Stage
+from operate.outages import RowResult
 from rehearsal.scene import Played
 
+RESULT = "rehearsal.json"
 MARKS = {"passed": "✓ passed", "failed": "✗ failed", "not played": "– not played"}
 STYLE = """
 :root { color-scheme: light dark; font: 16px/1.5 system-ui, sans-serif; }
@@ -25,25 +27,53 @@ td:nth-child(3) { font-variant-numeric: tabular-nums; text-align: right; white-s
 
 
 def write(
-    home: Path, stage: Stage, played: Sequence[Played], made_up: Sequence[str], seconds: float
+    home: Path,
+    stage: Stage,
+    played: Sequence[Played],
+    *,
+    matrix: Sequence[RowResult],
+    made_up: Sequence[str],
+    seconds: float,
 ) -> Path:
-    """Write index.html, and scenes.json with the same; returns the page's path."""
+    """Write index.html, and rehearsal.json with the same; returns the page's path.
+
+    matrix: the outages that were played; made_up: values that the stage's file leaves open.
+    """
     path = home / "index.html"
-    path.write_text(_html(stage, played, made_up, seconds))
-    rows = [
-        {
-            "scene": one.scene.name,
-            "outcome": one.outcome,
-            "found": one.found,
-            "seconds": round(one.seconds, 1),
-        }
-        for one in played
-    ]
-    (home / "scenes.json").write_text(json.dumps(rows, indent=2, ensure_ascii=False) + "\n")
+    path.write_text(_html(stage, played, matrix, made_up, seconds))
+    result = {
+        "stage": stage.label,
+        "seconds": round(seconds),
+        "scenes": [
+            {
+                "scene": one.scene.name,
+                "outcome": one.outcome,
+                "found": one.found,
+                "seconds": round(one.seconds),
+            }
+            for one in played
+        ],
+        "outages": [
+            {
+                "outage": one.row.fault,
+                "is_caused": one.is_proven,
+                "has_rung": one.is_proven and one.passed,
+                "aws_seconds": None if one.seconds is None else round(one.seconds),
+            }
+            for one in matrix
+        ],
+    }
+    (home / RESULT).write_text(json.dumps(result, indent=1, ensure_ascii=False) + "\n")
     return path
 
 
-def _html(stage: Stage, played: Sequence[Played], made_up: Sequence[str], seconds: float) -> str:
+def _html(
+    stage: Stage,
+    played: Sequence[Played],
+    matrix: Sequence[RowResult],
+    made_up: Sequence[str],
+    seconds: float,
+) -> str:
     passed = sum(one.outcome == "passed" for one in played)
     failed = sum(one.outcome in ("failed", "not played") for one in played)
     rest = len(played) - passed - failed
@@ -58,13 +88,37 @@ def _html(stage: Stage, played: Sequence[Played], made_up: Sequence[str], second
 <table><thead><tr><th>Scene</th><th>Outcome</th><th>Seconds</th><th>What was seen</th>
 <th>Proves</th><th>Only AWS can prove</th></tr></thead>
 <tbody>{"".join(map(_row, played))}</tbody></table>
-<h2>Otherwise than on AWS</h2>
+{_outages(matrix)}<h2>Otherwise than on AWS</h2>
 <p class="small">The templates are the stage's own. Functions run on this machine's interpreter,
 with packages built for it; the image's manifest is pushed, its content is the training program of
 this folder. Values that the stage's file leaves to its owner were made up:</p>
 <ul class="small">{values}</ul>
 </html>
 """
+
+
+def _outages(matrix: Sequence[RowResult]) -> str:
+    if not matrix:
+        return ""
+    return f"""<h2>Outages</h2>
+<table><thead><tr><th>Outage</th><th>Outcome</th><th>Seconds of AWS</th><th>A client sees</th>
+<th>Rings</th><th>Only AWS, or a test, can prove</th></tr></thead>
+<tbody>{"".join(map(_outage, matrix))}</tbody></table>
+"""
+
+
+def _outage(one: RowResult) -> str:
+    row, kind = one.row, "other"
+    mark = "only AWS"
+    if one.is_proven:
+        kind, mark = ("passed", "✓ rang") if one.passed else ("failed", "✗ silent")
+    after = "" if one.seconds is None else f"{one.seconds:.0f}"
+    rings = ", ".join(dict.fromkeys((row.told, *row.rings)))
+    return (
+        f'<tr><td>{escape(row.fault)}</td><td class="outcome {kind}">{mark}</td><td>{after}</td>'
+        f"<td>{escape(row.sees)}</td><td class=small>{escape(rings)}</td>"
+        f"<td class=small>{escape(row.proof)}</td></tr>\n"
+    )
 
 
 def _row(one: Played) -> str:

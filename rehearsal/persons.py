@@ -69,8 +69,11 @@ def _rights(stage: Stage) -> dict[str, list[Json]]:
     def assume(resource: str) -> list[Json]:
         return [{"Effect": "Allow", "Action": "sts:AssumeRole", "Resource": resource}]
 
+    promoters = f"arn:aws:iam::*:role/*-promoter-{stage.region}"  # of both accounts
+
     return {
         "deployer": assume(f"{roles}/cdk-hnb659fds-*-role-*"),
         "approver": assume(f"{roles}/{stage.role_name('approver')}"),
+        "promoter": assume(promoters),
         "client": assume(f"{roles}/*"),
     }

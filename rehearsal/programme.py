@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from rehearsal import deploying, learning, leaving, releasing
+from rehearsal import deploying, learning, leaving, promoting, releasing, ringing, undoing
 from rehearsal.scene import Scene
 
 NEVER_HERE = "that CloudFormation and the services take each property"
+MINUTES = "the minutes that CloudWatch takes, how its periods begin"
 
 SCENES = (
     Scene(
@@ -81,11 +82,27 @@ SCENES = (
     ),
     Scene(
         "bad-canary",
-        "A canary is rolled back by an alarm",
-        "a variant that fails is taken back by itself; what served goes on serving",
-        "the minutes that CloudWatch takes",
+        "A canary whose servers die",
+        "a variant that dies is taken back by an alarm; what served goes on serving",
+        MINUTES,
         needs=("first-release",),
-        play=releasing.bad_canary,
+        play=undoing.bad_canary,
+    ),
+    Scene(
+        "nonsense-canary",
+        "A canary that answers nonsense",
+        "a variant whose answers nobody can read is taken back by an alarm",
+        f"{MINUTES}; stars that are wrong and well-formed ring no guardrail: golden-mismatch",
+        needs=("first-release",),
+        play=undoing.nonsense_canary,
+    ),
+    Scene(
+        "slow-canary",
+        "A canary that is slow",
+        "a variant that takes more than a second is taken back, and no request fails",
+        MINUTES,
+        needs=("first-release",),
+        play=undoing.slow_canary,
     ),
     Scene(
         "golden-mismatch",
@@ -93,7 +110,7 @@ SCENES = (
         "a model that answers otherwise than it was judged does not stay",
         "nothing more",
         needs=("first-release",),
-        play=releasing.golden_mismatch,
+        play=undoing.golden_mismatch,
     ),
     Scene(
         "rollback",
@@ -101,14 +118,14 @@ SCENES = (
         "one command of the approver goes to the version before",
         "nothing more",
         needs=("release-under-load",),
-        play=releasing.rollback,
+        play=undoing.rollback,
     ),
     Scene(
         "two-releases",
         "Two releases at once",
-        "both come to an end, one of them is live, and no request fails",
+        "both come to an end, each person is told which, and no request fails",
         "the order in which AWS starts them",
-        needs=("release-under-load",),
+        needs=("release-under-load", "bad-canary"),
         play=releasing.two_at_once,
     ),
     Scene(
@@ -128,6 +145,22 @@ SCENES = (
         play=releasing.sleep_and_wake,
     ),
     Scene(
+        "outages",
+        "The outage matrix",
+        "every way to stop answering that can be caused here is heard by a subscriber",
+        "rows without a cause; CloudTrail's and CloudWatch's delays",
+        needs=("first-release",),
+        play=ringing.matrix,
+    ),
+    Scene(
+        "promotion",
+        "A model goes to another account",
+        "a promoter takes a package over, cannot approve it, and a person there releases it",
+        "the other organisation's guard rails",
+        needs=("first-release",),
+        play=promoting.promotion,
+    ),
+    Scene(
         "destroy",
         "Destroy",
         "it asks for the stage's name, deletes every stack, and says what stays",
@@ -142,3 +175,25 @@ SCENES = (
         "endpoint and job quotas, cold starts, SageMaker's containers, the API's domain name",
     ),
 )
+
+CHAPTERS = {  # of the front pages: scenes, and what only AWS can prove
+    "deploys": (
+        ("bootstrap", "failed-deploy", "first-deploy", "strangers", "same-deploy"),
+        "properties, quotas, the image's build",
+    ),
+    "data and approval": (
+        ("data", "automation", "first-release"),
+        "SageMaker's containers and instances",
+    ),
+    "releases": (
+        ("release-under-load", "two-releases", "deploy-meanwhile", "sleep-wake"),
+        "how load balancers drain, how long instances take",
+    ),
+    "what is undone": (
+        ("bad-canary", "nonsense-canary", "slow-canary", "golden-mismatch", "rollback"),
+        "the minutes that CloudWatch takes",
+    ),
+    "outages": (("outages",), "delays of CloudTrail and CloudWatch"),
+    "two accounts": (("promotion",), "the organisation's guard rails"),
+    "the end": (("destroy", "quotas"), "keys that wait, cold starts, certificates, DNS"),
+}

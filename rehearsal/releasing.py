@@ -1,34 +1,22 @@
-"""Scenes of the approver: releases that go through, and those that are undone."""
+"""Scenes of the approver: releases that go through, sleep and wake."""
 
 from __future__ import annotations
 
-import hashlib
-import io
-import json
-import os
-import signal
-import tarfile
-import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from pathlib import Path
+from concurrent.futures import ThreadPoolExecutor
 
 from lambdas.contract import outputs
-from lambdas.contract import packages as registry
 from lambdas.contract.live import NONE, version
-from lambdas.ports import models, objects, parameters
+from lambdas.ports import parameters
 from lambdas.ports.api import SignedApi
-from operate import follow
-from operate.packages import find, pending
+from operate.packages import pending
 from rehearsal.asking import as_client, ask, asking
-from rehearsal.theatre import ADMINISTRATOR, Theatre, require
-from reviews.digest import digest_manifest
-from reviews.golden import GOLDEN_FILE
+from rehearsal.copies import sound
+from rehearsal.theatre import ADMINISTRATOR, Done, Theatre, require
 
-MANIFEST = "model.json"
 AFTER_SECONDS = 12  # the function remembers the live record for ten
-KILL_SECONDS = 0.2
+APART_SECONDS = 0.5  # between two persons: their releases meet, and their logs have two names
+RELEASED, OVERTAKEN = " released", "overtaken by a later release"
 
 
 def live(theatre: Theatre) -> str:
@@ -83,95 +71,50 @@ def under_load(theatre: Theatre) -> str:
     return str(answers)
 
 
-def bad_canary(theatre: Theatre) -> str:
-    """The new variant's servers die again and again; the alarm brings the old one back."""
-    before = live(theatre)
-    wanted = copy(theatre, before)
-    api = as_client(theatre)
-    began = time.monotonic()
-    with asking(api) as answers, dying_newcomers(theatre.home):
-        done = theatre.operate(
-            theatre.approver(), "release", "--confirm", theatre.stage.label, "--version", wanted
-        )
-    took = time.monotonic() - began
-    require(done.code != 0, f"a variant that dies was released: {answers}")
-    require(live(theatre) == before, f"after the rollback {live(theatre)} is live")
-    require(answers.failed > 0, f"the bad variant was never asked: {answers}")
-    with asking(api) as after:
-        time.sleep(2)
-    require(after.failed == 0, f"after the rollback clients still see errors: {after}")
-    settle(theatre)
-    return f"rolled back after {took:.0f} s; {answers}; afterwards {after}"
-
-
-def golden_mismatch(theatre: Theatre) -> str:
-    """A model whose golden answers are not those that it gives."""
-    before = live(theatre)
-    wanted = copy(theatre, before, spoil=True)
-    done = theatre.operate(
-        theatre.approver(), "release", "--confirm", theatre.stage.label, "--version", wanted
-    )
-    require(done.code != 0, "a model that answers otherwise than it was judged was released")
-    require(
-        "golden answers match" in done.said,
-        f"it was not the golden set: {done.said.strip()[-400:]}",
-    )
-    found = serves(as_client(theatre), before)
-    require(found == before, f"the golden set differed, and the API answers {found}")
-    return f"version {wanted} was undone, version {before} answers"
-
-
-def rollback(theatre: Theatre) -> str:
-    """`make rollback` goes to the version before."""
-    before = live(theatre)
-    theatre.must(theatre.approver(), "rollback", "--confirm", theatre.stage.label, "--force")
-    found = live(theatre)
-    require(found not in (before, NONE), f"after the rollback {found} is live")
-    answered = serves(as_client(theatre), found)
-    require(answered == found, f"version {found} is live, and the API answers {answered}")
-    return f"from version {before} to version {found}"
-
-
 def two_at_once(theatre: Theatre) -> str:
-    """Two persons release two versions in the same second."""
+    """Two persons release two versions in the same second; each is told how theirs ended."""
     now = live(theatre)
-    deployed = theatre.deployment
-    others = [
-        str(p.version)
-        for p in models.packages(deployed[outputs.MODEL_PACKAGE_GROUP])
-        if p.approval == registry.APPROVED and "rehearsal" not in p.metadata
-    ]
-    wanted = [*[number for number in others if number != now][:1], now]
+    wanted = [number for number in sound(theatre) if number != now][:2]
+    require(len(wanted) == 2, f"there are no two versions to release beside version {now}")
     name, label = theatre.approver(), theatre.stage.label
-    ended: dict[str, int] = {}
 
-    def one(number: str) -> None:
-        words = ("release", "--confirm", label, "--version", number, "--force")
-        ended[number] = theatre.operate(name, *words).code
+    def one(number: str) -> Done:
+        time.sleep(APART_SECONDS * wanted.index(number))
+        return theatre.operate(name, "release", "--confirm", label, "--version", number, "--force")
 
-    threads = [threading.Thread(target=one, args=(number,)) for number in wanted]
-    with asking(as_client(theatre)) as answers:
-        for thread in threads:
-            thread.start()
-            time.sleep(0.5)
-        for thread in threads:
-            thread.join()
-    require(len(ended) == len(wanted), f"not both came to an end: {ended}")
-    require(live(theatre) in wanted, f"{live(theatre)} is live, which nobody asked for")
+    with asking(as_client(theatre)) as answers, ThreadPoolExecutor(2) as persons:
+        ended = dict(zip(wanted, persons.map(one, wanted), strict=True))
+    told = {number: _ending(number, done) for number, done in ended.items()}
+    found = live(theatre)
+    require(found in wanted, f"{found} is live, which nobody asked for")
+    require(told[found] == "released", f"version {found} is live, and its person was told: {told}")
     require(answers.failed == 0, f"two releases cost requests: {answers}")
-    return f"both ended ({ended}), version {live(theatre)} is live; {answers}"
+    both = ", ".join(f"version {number} {ending}" for number, ending in told.items())
+    return f"told: {both}; version {found} is live; {answers}"
+
+
+def _ending(number: str, done: Done) -> str:
+    """How a person was told that their release ended. Raises SceneError where they were not."""
+    require(done.code == 0, f"the release of version {number} failed: {done.said.strip()[-400:]}")
+    if OVERTAKEN in done.said:
+        return "overtaken"
+    require(RELEASED in done.said, f"nothing was said of version {number}: {done.said[-400:]}")
+    return "released"
 
 
 def deploy_meanwhile(theatre: Theatre) -> str:
     """A deploy by the deployer while a person releases and clients ask."""
-    with asking(as_client(theatre)) as answers:
-        thread = threading.Thread(target=rollback, args=(theatre,))
-        thread.start()
+    now, label = live(theatre), theatre.stage.label
+    wanted = next(number for number in sound(theatre) if number != now)
+    words = ("release", "--confirm", label, "--version", wanted, "--force")
+    with asking(as_client(theatre)) as answers, ThreadPoolExecutor(1) as person:
+        released = person.submit(theatre.must, theatre.approver(), *words)
         done = theatre.deploy()
-        thread.join()
+        released.result()
     require(done.code == 0, f"the deploy failed: {done.said.strip()[-400:]}")
+    require(live(theatre) == wanted, f"{wanted} was released, and {live(theatre)} is live")
     require(answers.failed == 0, f"the deploy cost requests: {answers}")
-    return f"version {live(theatre)} is live; {answers}"
+    return f"version {wanted} is live; {answers}"
 
 
 def sleep_and_wake(theatre: Theatre) -> str:
@@ -184,102 +127,3 @@ def sleep_and_wake(theatre: Theatre) -> str:
     found = serves(api, before)
     require(found == before, f"version {before} slept, and {found} woke")
     return f"503 while asleep, then version {before} again"
-
-
-def copy(theatre: Theatre, number: str, *, spoil: bool = False) -> str:
-    """Register a version once more, as if it were a new one; returns the new one's version.
-
-    spoil: with golden answers that are not the model's.
-    """
-    deployed = theatre.deployment
-    package = find(deployed, number)
-    bucket, key = objects.split_uri(package.model_data_url)
-    stamp = f"{time.time_ns()}"
-    target = f"{key.rpartition('/')[0]}/rehearsal-{stamp}.tar.gz"
-    body = objects.read_uri(package.model_data_url)
-    data = spoiled(body) if spoil else body
-    objects.put_bytes(bucket, target, data, "application/gzip")
-    arn = models.register(
-        models.NewPackage(
-            group=deployed[outputs.MODEL_PACKAGE_GROUP],
-            description="a copy of the rehearsal",
-            image_uri=package.metadata[registry.IMAGE_URI],
-            model_data_url=f"s3://{bucket}/{target}",
-            evaluation_uri=package.metadata[registry.EVALUATION_URI],
-            instance_type=theatre.stage.endpoint.instance_type,
-            metadata={**package.metadata, "rehearsal": stamp},
-            card="",
-            token=f"rehearsal-{stamp}",
-        )
-    )
-    return version(arn)
-
-
-def spoiled(archive: bytes) -> bytes:
-    """A model.tar.gz whose golden set says other stars than the model; its digests are right.
-
-    With wrong digests the model would not even start, and nobody would ask the golden set.
-    """
-    files: dict[str, bytes] = {}
-    with tarfile.open(fileobj=io.BytesIO(archive), mode="r:gz") as old:
-        for member in old:
-            if found := old.extractfile(member):
-                files[member.name] = found.read()
-    golden = next(name for name in files if Path(name).name == GOLDEN_FILE)
-    lines = [json.loads(line) for line in files[golden].splitlines()]
-    wrong = [{**line, "stars": line["stars"] % 5 + 1} for line in lines]
-    files[golden] = body = b"".join(json.dumps(line).encode() + b"\n" for line in wrong)
-    manifest = next(name for name in files if Path(name).name == MANIFEST)
-    content = json.loads(files[manifest])
-    digest = hashlib.sha256(body).hexdigest()
-    content["files"][GOLDEN_FILE] = {"bytes": len(body), "sha256": digest}
-    content["sha256"] = digest_manifest(content)
-    files[manifest] = json.dumps(content).encode()
-    made = io.BytesIO()
-    with tarfile.open(fileobj=made, mode="w:gz") as new:
-        for name, data in files.items():
-            member = tarfile.TarInfo(name)
-            member.size = len(data)
-            new.addfile(member, io.BytesIO(data))
-    return made.getvalue()
-
-
-@contextmanager
-def dying_newcomers(home: Path) -> Iterator[None]:
-    """Kill each model server that starts from now on, again and again, once it answers."""
-    known, stop = set(_servers(home)), threading.Event()
-
-    def kill() -> None:
-        born: dict[int, float] = {}
-        while not stop.wait(KILL_SECONDS):
-            now = time.monotonic()
-            for pid in set(_servers(home)) - known:
-                if now - born.setdefault(pid, now) > 4:
-                    with suppress(ProcessLookupError):
-                        os.kill(pid, signal.SIGKILL)
-
-    thread = threading.Thread(target=kill, daemon=True, name="killer")
-    thread.start()
-    try:
-        yield
-    finally:
-        stop.set()
-        thread.join()
-
-
-def _servers(home: Path) -> Iterator[int]:
-    mark = f"{home}/".encode()
-    for entry in Path("/proc").glob("[0-9]*/cmdline"):
-        with suppress(OSError):
-            words = entry.read_bytes().split(b"\0")
-            is_ours = mark in entry.with_name("environ").read_bytes()
-            if is_ours and words[1:4] == [b"-m", b"training", b"serve"]:
-                yield int(entry.parent.name)
-
-
-def settle(theatre: Theatre) -> None:
-    """Wait until no guardrail is in ALARM any more, as a person would before the next release."""
-    from lambdas.ports import alarms
-
-    names = list(theatre.stage.guardrails)
-    follow.until("the end of the alarms", lambda: not alarms.in_alarm(names) or None, 150)

@@ -27,13 +27,28 @@ def write(label: str, folder: Path, source: Path = CONFIGS) -> list[str]:
         made_up.append(f"alerts.emails: {', '.join(addresses)}")
     for part, key, person, is_wanted in (
         ("learning", "approver_principals", "approver", stage.learning.approve == "manual"),
+        ("learning", "promoter_principals", "promoter", True),
         ("api", "client_principals", "client", True),
         ("delivery", "deployer_principals", "deployer", True),
     ):
         if is_wanted:  # whoever stands there is nobody on this machine
             values[part][key] = [f"arn:aws:iam::{stage.account}:user/{person}"]
             made_up.append(f"{part}.{key}: {values[part][key][0]}")
+    _write(folder, label, values)
+    return made_up
+
+
+def write_twin(label: str, twin: str, account: str, folder: Path) -> Stage:
+    """The same stage in another account, under another name; of its persons only the promoter."""
+    values = msgspec.yaml.decode((folder / f"{label}.yaml").read_bytes(), type=dict[str, Any])
+    values["account"] = account
+    values["learning"]["approver_principals"] = []
+    values["api"]["client_principals"] = []
+    values["delivery"]["deployer_principals"] = []
+    return _write(folder, twin, values)
+
+
+def _write(folder: Path, label: str, values: dict[str, Any]) -> Stage:
     folder.mkdir(parents=True, exist_ok=True)
     (folder / f"{label}.yaml").write_bytes(msgspec.yaml.encode(values))
-    Stage.read(label, folder)
-    return made_up
+    return Stage.read(label, folder)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 import shutil
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,13 +17,15 @@ from operate import environment, processes
 from operate.deployment import Deployment
 from operate.deployment import read as read_deployment
 from operate.local import LocalCloud
+from operate.outages import RowResult
 from operate.place import Place
 from rehearsal import docker, persons
 from rehearsal.persons import Person
 
 ADMINISTRATOR = "administrator"
 PORT, TRACKING_PORT = 4666, 5666  # beside those of `make run`
-ROLLOUT_SCALE = "0.02"  # of a canary's waits: 600 s are 12
+ROLLOUT_SCALE = "0.04"  # of a canary's waits: 600 s are 24
+MINUTE_SECONDS = 15  # of a minute of alarms and schedules; three are less than such a canary
 FAILED_CHARACTERS = 700
 
 
@@ -47,7 +49,10 @@ class Done:
 
 @dataclass
 class Theatre:
-    """What every scene has at hand. packages: of the functions, built for this interpreter."""
+    """What every scene has at hand.
+
+    packages: of the functions, built for this interpreter; log: tells what happens in a scene.
+    """
 
     stage: Stage
     home: Path
@@ -56,6 +61,8 @@ class Theatre:
     packages: Path
     people: dict[str, Person] = field(default_factory=dict)
     numbers: dict[str, int] = field(default_factory=dict)
+    matrix: list[RowResult] = field(default_factory=list)
+    log: Callable[[str], None] = print
 
     @property
     def parts(self) -> list[str]:
@@ -99,7 +106,8 @@ class Theatre:
         version = self.stage.runtime.python
         runtime = "" if version == "same" else version
         interpreter = getattr(sys, "_base_executable", sys.executable)
-        found = {"ROLLOUT_SCALE": ROLLOUT_SCALE}
+        minute = {"LOCAL_CLOUD_MINUTE_SECONDS": str(MINUTE_SECONDS)}
+        found = {"ROLLOUT_SCALE": ROLLOUT_SCALE, **minute}
         if runtime:
             found[f"LAMBDA_PYTHON{runtime.replace('.', '_')}"] = interpreter
         return found
@@ -119,6 +127,8 @@ class Theatre:
         """The environment of a person's shell; no key but theirs is in it."""
         kept = environment.local(self.shell, self.home)
         kept |= {"CDK_DOCKER": str(self.shim), "REHEARSAL_IMAGES": str(self.home / "images")}
+        # The root's key is the account's number here.
+        kept |= dict.fromkeys(("AWS_ACCESS_KEY_ID", "CDK_DEFAULT_ACCOUNT"), self.stage.account)
         if name == ADMINISTRATOR:
             return kept
         return {**kept, **self.person(name).keys}
@@ -143,12 +153,16 @@ class Theatre:
         return "approver"
 
     def operate(self, name: str, *words: str) -> Done:
-        """Run one command of ours as a person, in their shell."""
-        argv = [sys.executable, "-m", "operate", words[0], "--stage", self.stage.label]
-        argv += ["--home", str(self.home), "--stage-files", str(self.stage_files), *words[1:]]
+        """Run one command of ours for the stage as a person, in their shell."""
+        return self.run((words[0], "--stage", self.stage.label, *words[1:]), self.variables(name))
+
+    def run(self, words: Sequence[str], variables: Mapping[str, str]) -> Done:
+        """Run one command of ours in a shell with these variables; what it said is kept."""
+        argv = [sys.executable, "-m", "operate", words[0], "--home", str(self.home)]
+        argv += ["--stage-files", str(self.stage_files), *words[1:]]
         self.numbers[words[0]] = self.numbers.get(words[0], 0) + 1
         log = self.home / "said" / f"{words[0]}-{self.numbers[words[0]]}.log"
-        code = processes.run_logged(argv, env=self.variables(name), log=log)
+        code = processes.run_logged(argv, env=variables, log=log)
         return Done(code, log.read_text(errors="replace"))
 
     def must(self, name: str, *words: str) -> str:
@@ -163,7 +177,7 @@ class Theatre:
         packages = f"packages={self.packages.absolute()}"
         return self.operate(name, "cdk", *words, "--context", packages)
 
-    def deploy(self, name: str = "deployer") -> Done:
+    def deploy(self, name: str = "deployer", *more: str) -> Done:
         """`make deploy CI=1`."""
         words = ("--all", "--import-existing-resources", "--require-approval", "never")
-        return self.cdk(name, "deploy", *words)
+        return self.cdk(name, "deploy", *words, *more)

@@ -13,10 +13,11 @@ import pytest
 
 from infra.stage import CONFIGS, Stage
 from operate.errors import InputError
-from rehearsal import docker, page, stage_files
+from operate.outages import MATRIX, RowResult
+from rehearsal import docker, page, stage_files, tables
 from rehearsal.__main__ import choose, main
-from rehearsal.programme import SCENES
-from rehearsal.releasing import spoiled
+from rehearsal.copies import spoiled
+from rehearsal.programme import CHAPTERS, SCENES
 from rehearsal.scene import Played
 from reviews.digest import digest_manifest
 
@@ -27,6 +28,7 @@ def test_only_what_the_file_leaves_to_its_owner_is_made_up(tmp_path: Path) -> No
     assert {line.partition(":")[0] for line in made_up} == {
         "alerts.emails",
         "learning.approver_principals",
+        "learning.promoter_principals",
         "api.client_principals",
         "delivery.deployer_principals",
     }
@@ -76,10 +78,22 @@ def test_every_need_is_a_scene_before() -> None:
 def test_what_only_aws_can_prove_is_no_green_tick(tmp_path: Path) -> None:
     quotas = next(scene for scene in SCENES if scene.play is None)
     played = [Played(quotas, "only AWS", "cannot be played on this machine", 0.0)]
-    text = page.write(tmp_path, Stage.read("prod"), played, [], 1.0).read_text()
+    [hangs] = [row for row in MATRIX if row.fault == "the pipeline hangs"]
+    matrix = [RowResult(hangs, is_proven=False)]
+    written = page.write(
+        tmp_path, Stage.read("prod"), played, matrix=matrix, made_up=[], seconds=1.0
+    )
+    text = written.read_text()
     assert "✓" not in text
     assert "0 scenes passed, 0 did not, 1 can be played on AWS alone" in text
-    assert json.loads((tmp_path / "scenes.json").read_text())[0]["outcome"] == "only AWS"
+    result = json.loads((tmp_path / page.RESULT).read_text())
+    assert result["scenes"][0]["outcome"] == "only AWS"
+    assert result["outages"][0] == {
+        "outage": "the pipeline hangs",
+        "is_caused": False,
+        "has_rung": False,
+        "aws_seconds": None,
+    }
 
 
 @pytest.mark.parametrize(
@@ -109,6 +123,19 @@ def test_a_spoiled_model_differs_in_its_golden_answers_alone() -> None:
     assert content["sha256"] == digest_manifest(content)  # or the model would not start
 
 
-def test_every_scene_stands_in_the_documents() -> None:
-    text = (CONFIGS.parent / "docs" / "rehearsal.md").read_text()
-    assert [scene.name for scene in SCENES if f"| `{scene.name}` |" not in text] == []
+def test_the_documents_hold_the_figures_of_the_rehearsal_that_is_kept() -> None:
+    result = json.loads(tables.KEPT.read_text())
+    for path, blocks in tables.blocks(result).items():
+        for name, wanted in blocks.items():
+            assert tables.within(path.read_text(), name) == wanted, path.name
+
+
+def test_the_rehearsal_that_is_kept_was_a_whole_one() -> None:
+    result = json.loads(tables.KEPT.read_text())
+    assert [one["scene"] for one in result["scenes"]] == [scene.name for scene in SCENES]
+    assert [one["outage"] for one in result["outages"]] == [row.fault for row in MATRIX]
+
+
+def test_every_scene_stands_in_one_chapter() -> None:
+    found = [name for members, _ in CHAPTERS.values() for name in members]
+    assert sorted(found) == sorted(scene.name for scene in SCENES)
