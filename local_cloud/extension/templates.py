@@ -1,8 +1,7 @@
 """Properties of templates that MiniStack accepts and drops, and a refusal that it leaves out.
 
-Gap: encryption, access logs and lifecycle of buckets, the key of topics, request validators, the
-share of functions; the logging of state machines it keeps as the template spells it; it deletes
-buckets that are not empty.
+Gap: encryption, access logs and lifecycle of buckets, the key of topics, request validators; the
+logging of state machines it keeps as the template spells it; it deletes buckets that are not empty.
 Delete each function when MiniStack applies the property itself.
 """
 
@@ -12,7 +11,7 @@ from typing import Any
 from xml.etree import ElementTree
 from xml.sax.saxutils import escape
 
-from ministack.services import apigateway_v1, lambda_svc, s3, sns, stepfunctions
+from ministack.services import apigateway_v1, s3, sns, stepfunctions
 from ministack.services.cloudformation import provisioners
 
 from local_cloud.extension import gateway
@@ -130,11 +129,6 @@ def _topic(arn: str, properties: Properties) -> None:
         sns._topics[arn]["attributes"]["KmsMasterKeyId"] = key
 
 
-def _function(name: str, properties: Properties) -> None:
-    reserved = properties.get("ReservedConcurrentExecutions")
-    lambda_svc._functions[name]["concurrency"] = None if reserved is None else int(reserved)
-
-
 def _machine(arn: str, properties: Properties) -> None:
     if logging := properties.get("LoggingConfiguration"):
         stepfunctions._state_machines[arn]["loggingConfiguration"] = _as_in_api(logging)
@@ -182,7 +176,6 @@ def _is_true(value: Any) -> bool:
 APPLY = {
     "AWS::S3::Bucket": _bucket,
     "AWS::SNS::Topic": _topic,
-    "AWS::Lambda::Function": _function,
     "AWS::StepFunctions::StateMachine": _machine,
     "AWS::ApiGateway::Method": _method,
     "AWS::ApiGateway::Stage": gateway.apply_settings,
