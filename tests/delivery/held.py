@@ -14,11 +14,14 @@ from tests.delivery.workflows import ROOT, Context
 
 PAGE = ROOT / "docs/delivery.md"
 BEGIN, END = "<!-- steps: begin -->", "<!-- steps: end -->"
-STAGE = "tests/e2e/test_e2e_loop_promote.py"
+CD = "tests/delivery/test_delivery_cd.py"
 RELEASE = "tests/delivery/test_delivery_release.py"
 RUN = "tests/delivery/test_delivery_run.py"
 # By what a step calls: the test that runs the step as it is written, in a clone.
 RUN_BY = {
+    ("cd", "make deploy"): CD,
+    ("cd", "make smoke"): CD,
+    ("cd", "make redeploy"): CD,
     ("release", "make tag"): RELEASE,
     ("release", "make dist"): RELEASE,
     ("release", "make publish"): RELEASE,
@@ -38,10 +41,7 @@ BY_HAND = {
     ("ci", "make image"): "root, buildah and debootstrap",
     ("ci", "make newcomer"): "20 minutes",
     ("ci", "sudo apt-get"): "a runner's packages",
-    ("cd", "make deploy"): f"its program runs in {STAGE}",
-    ("cd", "make smoke"): f"its program runs in {STAGE}",
-    ("cd", "make redeploy"): "its parts: tests/unit/operate/test_operate_redeploy.py",
-    ("monitoring", "make watch"): f"its program runs in {STAGE}",
+    ("monitoring", "make watch"): "its program runs in tests/e2e/test_e2e_loop_promote.py",
     ("monitoring", "make issue"): "its program: tests/unit/operate/test_operate_github.py",
     ("cd", "make tag"): f"as in release: {RELEASE}",
     ("release", "make image"): "as in ci",
@@ -53,7 +53,7 @@ ACTIONS = {
     "actions/setup-python": ("the interpreter that is here", "the interpreter"),
     "./.github/actions/python": ("the interpreter and caches that are here", "caches"),
     "aws-actions/configure-aws-credentials": (
-        "the trust policy, asked by 57 tokens: tests/unit/local_cloud",
+        "the local cloud's STS by the template's trust policy",
         "the token's signature",
     ),
     "actions/attest-build-provenance": ("nothing", "the signature"),
