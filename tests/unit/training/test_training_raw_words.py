@@ -21,6 +21,7 @@ from training.serving.predict import predict
 from training.tracking.pyfunc import PyfuncModel, _load_pyfunc
 from training.tracking.track import _save_model
 
+PACKAGE = "arn:aws:sagemaker:us-east-1:111122223333:model-package/g/7"  # as its stack tells it
 RAW = [
     ("<b>good</b>", "<b>Great</b> &amp; cheap<br/>it is good"),
     ("good &amp;#34;bad&amp;#34;", "very bad &lt;br /&gt; not good"),
@@ -66,8 +67,9 @@ def by_api(model: StarModel, reviews: list[tuple[str | None, str]]) -> list[dict
     }
     question = parse_question(json.dumps(body).encode())
     answer = serve.answer(model, serve.parse(rating.to_endpoint(question)))
-    found = rating.from_endpoint(msgspec.json.encode(answer), question)
-    ratings: list[dict[str, Any]] = rating.to_caller(question, found, "r", "7")["ratings"]
+    from_package = msgspec.structs.replace(answer, model_version=PACKAGE)
+    found = rating.from_endpoint(msgspec.json.encode(from_package), question)
+    ratings: list[dict[str, Any]] = rating.to_caller(question, found, "r")["ratings"]
     return ratings
 
 
