@@ -14,8 +14,7 @@ def flags(verified: ArrayLike | None, n: int) -> FloatArray:
     """(n, 2) one column for yes, one for no. verified: (n,) 1, 0, -1; None: none says it."""
     if verified is None:
         return np.zeros((n, len(VERIFIED)))
-    codes = np.asarray(verified)
-    said: FloatArray = np.stack((codes == YES, codes == NO), axis=1).astype(np.float64)
+    said: FloatArray = (np.asarray(verified)[:, None] == (YES, NO)).astype(np.float64)
     return said
 
 

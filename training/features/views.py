@@ -144,7 +144,7 @@ def count(
     segment, place = occurrences(tokens, views, edge_tokens)  # (o,) each
     ngram = number.take(place)
     cell = (segment * size + ngram)[ngram >= 0]  # one number for segment and n-gram
-    cell.sort(kind="stable")  # two runs that ascend by segment: a third faster than the default
+    cell.sort()  # vectorised: half of the time of a stable one, and equal cells are the same
     edges = run_edges(cell)  # (m + 1,)
     cell = cell.take(edges[:-1])  # (m,)
     segments = cell // size
@@ -185,31 +185,39 @@ def _spans(
     """(s,) first token, number of tokens and segment of every stretch, view by view."""
     n = len(tokens.counts)
     offsets = tokens.offsets
-    length = offsets[1:] - offsets[:-1]
-    title, text = (offsets[:n], length[:n]), (offsets[n:-1], length[n:])
+    start, length = offsets[:-1], offsets[1:] - offsets[:-1]  # (2n,) all titles, then all texts
+    text = start[n:], length[n:]
+    first, last = _edges(tokens, *text, edge_tokens)
     # Two stretches of each segment, title and text: no bigram crosses from one to the other.
-    start, tokens_in = (np.stack(pair, axis=1).ravel() for pair in zip(title, text, strict=True))
-    # A field that has no view was never learned from, so nothing may come of it in service either.
-    read = np.tile(np.isin(("title", "text"), views), (n, 1)) * np.stack(
-        (title[1], text[1]), axis=1
-    )
-    short = read * (read.sum(axis=1, keepdims=True) <= SHORT_TOKENS)  # (n, 2) tokens of each field
+    starts, lengths = (column.reshape(2, n).T.ravel() for column in (start, length))  # (2n,)
     stretches = {
-        "title": title,
+        "title": (start[:n], length[:n]),
         "text": text,
-        **_edges(tokens, *text, edge_tokens),
-        "both": (start, tokens_in),
-        "short": (start, short.ravel()),
+        "first": first,
+        "last": last,
+        "both": (starts, lengths),
     }
-    start, tokens_in = (np.concatenate([stretches[view][i] for view in views]) for i in range(2))
-    times = np.repeat([len(stretches[view][0]) // max(n, 1) for view in views], n)
-    return start, tokens_in, np.arange(n * len(views)).repeat(times)
+    if "short" in views:
+        # A field that has no view was never learned from, so nothing may come of it in service.
+        read = lengths.reshape(n, 2) * [field in views for field in ("title", "text")]
+        read *= read.sum(axis=1, keepdims=True) <= SHORT_TOKENS
+        stretches["short"] = starts, read.ravel()
+    start, length = (np.concatenate([stretches[view][i] for view in views]) for i in range(2))
+    segments = np.arange(len(views) * n).reshape(len(views), n)  # view * n + row
+    segment = [
+        row.repeat(2) if len(stretches[view][0]) > n else row
+        for view, row in zip(views, segments, strict=True)
+    ]
+    return start, length, np.concatenate(segment)
 
 
 def _edges(
     tokens: Tokens, start: IntArray, length: IntArray, edge_tokens: int
-) -> dict[str, tuple[IntArray, IntArray]]:
-    """First and last sentence of each text, each at least four tokens where the text has them."""
+) -> tuple[tuple[IntArray, IntArray], tuple[IntArray, IntArray]]:
+    """Start and length of each text's first sentence, and of its last.
+
+    Each has at least four tokens where the text has them.
+    """
     stops = tokens.ends_sentence.nonzero()[0]
     border = np.empty(len(stops) + 2, np.int64)  # the stops, and one on either side of all
     border[0], border[1:-1], border[-1] = -1, stops, len(tokens.hash)
@@ -221,7 +229,7 @@ def _edges(
     first = np.minimum(after + 1 - start, near)
     before = border.take(stops.searchsorted(start + length - 5, side="right"))
     last = np.minimum(start + length - (before + 1), near)
-    return {"first": (start, first), "last": (start + length - last, last)}
+    return (start, first), (start + length - last, last)
 
 
 def _ranges(start: IntArray, length: IntArray) -> IntArray:
