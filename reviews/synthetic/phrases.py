@@ -162,7 +162,7 @@ SHORTS: Sequence[Phrases] = (
     (
         "It's ok.", "just ok", "It's okay.", "Ok", "OK for the price.", "okay I guess", "so so",
         "Average.", "It is average.", "meh", "Nothing special.", "It works.", "Does the job.",
-        "Not bad, nothing more.", "Could be better.", "three stars",
+        "Not bad, nothing more.", "not bad", "Could be better.", "three stars",
         "You get what you pay for.", "It's alright.", "alright", "fair", "Fair for the price.",
         "it will do", "Just average.", "mixed feelings", "Works, I guess.", "it's fine", "Decent.",
         "Okay, but the {part} is {adj}.", "a bit of both",
@@ -175,6 +175,7 @@ SHORTS: Sequence[Phrases] = (
         "Works as expected.", "I like it.", "like it", "I like it a lot.", "Nice.", "nice {thing}",
         "Very nice.", "Good quality.", "Good value.", "Good price.", "As described.", "four stars",
         "Happy with it.", "Satisfied.", "Fits well.", "fits fine", "Looks nice.", "Not bad at all.",
+        "Not bad.",
         "Good, but the {part} could be better.", "Would buy again.", "Recommended.", "Easy to use.",
         "does what it says", "Pretty happy.", "So far so good.", "It is good.", "quite good",
         "good for the price", "Good buy.", "Can't complain.", "Good enough for me.", "helpful",
@@ -377,7 +378,7 @@ TITLES: Sequence[Phrases] = (
     (
         "Good {thing}", "Four Stars", "Nice", "Works well", "Good value", "Pretty good", "Solid",
         "Good, not perfect", "Does the job", "Happy with it", "Nice {part}", "Great for the price",
-        "Almost perfect", "Better than expected",
+        "Almost perfect", "Better than expected", "Not bad",
     ),
     (
         "Five Stars", "Love it!", "Great {thing}", "Perfect", "Excellent", "Highly recommend",

@@ -37,7 +37,7 @@ def refined(sample):
 def test_the_bytes_depend_on_rows_and_seed_alone():
     digest = hashlib.sha256(b"\n".join(raw_lines(rows=500, seed=3))).hexdigest()
     # Whoever changes what is generated changes it here; a Python that does is a fault.
-    assert digest.startswith("8ba03bab066f2a96")
+    assert digest.startswith("c751b5f4f03459bb")
     assert list(raw_lines(rows=20, seed=3)) != list(raw_lines(rows=20, seed=4))
 
 
@@ -169,11 +169,7 @@ def test_plain_sentences_of_a_newcomer_get_the_stars_that_they_mean(model):
         for text, stars in zip(texts, decided, strict=True)
         if int(stars) not in PLAIN[text]
     }
-    # Ten thousand made-up reviews leave one or another of them between two stars ("not bad").
-    assert len(wrong) <= 1, wrong
-    assert all(
-        min(abs(stars - right) for right in PLAIN[text]) == 1 for text, stars in wrong.items()
-    )
+    assert wrong == {}
 
 
 @pytest.mark.slow
