@@ -33,10 +33,10 @@ SPREAD_METHOD = "standard error, jackknife over the user buckets of the scored r
 
 @dataclass(frozen=True)
 class Sample:
-    """Rows to judge by, drawn from `total`. scope: `hold-out` or `all rows`."""
+    """Rows to judge by. drawn_from: see `dataset.sample`. scope: `hold-out` or `all rows`."""
 
     rows: Rows
-    total: int
+    drawn_from: int
     scope: str
 
 
@@ -74,7 +74,8 @@ def evaluate(
     with archive.opened(model) as folder:
         judged = StarModel.load(folder)
         _check_detector(judged, dataset.detector(data))
-        log(f"scoring {len(sample.rows):,} of {sample.total:,} rows")
+        drawn = f", drawn from {sample.drawn_from:,}" if sample.drawn_from else ""
+        log(f"scoring {len(sample.rows):,} rows{drawn}")
         everything = score(judged, sample.rows, log)
         scored = everything.take(sample.rows.in_languages(judged.languages))
         if not len(scored.rows):
@@ -110,7 +111,7 @@ def _conclude(
         **structs.asdict(figures),
         **describe_rows(scored),
         scope=sample.scope,
-        drawn_from=sample.total if sample.total > len(sample.rows) else 0,
+        drawn_from=sample.drawn_from,
         other_languages=len(others.rows),
         slices=slices.with_other_languages(of_slices, others, learned),
         slice_method=slices.METHOD,
@@ -125,8 +126,9 @@ def _conclude(
 
 
 def _read_sample(data: Path, max_rows: int, all_rows: bool) -> Sample:
-    rows, total = dataset.sample(data, max_rows, None if all_rows else range(HOLD_OUT_BUCKETS))
-    return Sample(rows, total, "all rows" if all_rows else "hold-out")
+    buckets = None if all_rows else range(HOLD_OUT_BUCKETS)
+    rows, drawn_from = dataset.sample(data, max_rows, buckets)
+    return Sample(rows, drawn_from, "all rows" if all_rows else "hold-out")
 
 
 def _check_detector(model: StarModel, detector: str) -> None:

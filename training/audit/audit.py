@@ -56,7 +56,7 @@ def audit(
     found = {"doubtful_stars": doubtful, **findings}
     summary = AuditSummary(
         rows=len(rows),
-        drawn_from=total if total > max_rows else 0,
+        drawn_from=total if len(rows) == max_rows < total else 0,  # copies alone are no sample
         findings={kind: finding.summary() for kind, finding in found.items()},
         label_table=table,
     )

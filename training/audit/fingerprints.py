@@ -87,7 +87,9 @@ def read(
             count += len(rows)
             if count > 2 * max_rows:
                 held = [_once_each(held, max_rows)]
-                count, limit = max_rows, held[0].review_key[-1]
+                count = len(held[0].review_key)
+                # Copies may leave fewer: then none is left out yet.
+                limit = held[0].review_key[-1] if count == max_rows else None
             if total % 100_000 < batch.num_rows:
                 log(f"read {total:,} rows")
     if not held:

@@ -102,10 +102,11 @@ def read(
 
 
 def sample(folder: Path, max_rows: int, buckets: Collection[int] | None = None) -> tuple[Rows, int]:
-    """Some rows, in memory for no more than three times as many, and how many there are.
+    """Some rows, in memory for no more than three times as many, and of how many they were drawn.
 
     Keys are hashes, so the rows with the lowest ones are a random sample, and always the same.
-    buckets: only these; None: all. Counted are rows as they stand in the files, copies too.
+    buckets: only these; None: all. Counted are rows as they stand in the files, copies too; 0 where
+    every review was taken.
     Raises DatasetError as `read` does.
     """
     held: list[Rows] = []
@@ -118,12 +119,17 @@ def sample(folder: Path, max_rows: int, buckets: Collection[int] | None = None) 
         held.append(rows)
         count += len(rows)
         if count > 2 * max_rows:
-            held = [once_each(join(held)).take(np.arange(max_rows))]
-            count, limit = max_rows, held[0].review_key[-1]
+            lowest = once_each(join(held))
+            if len(lowest) > max_rows:
+                lowest = lowest.take(np.arange(max_rows))
+                limit = lowest.review_key[-1]
+            held, count = [lowest], len(lowest)
     if not held:
         raise DatasetError(f"no row in the Parquet files below {folder}")
     rows = once_each(join(held))
-    return rows.take(np.arange(min(max_rows, len(rows)))), total
+    if limit is None and len(rows) <= max_rows:
+        return rows, 0
+    return rows.take(np.arange(max_rows)), total
 
 
 def _chosen(rows: Rows, languages: Collection[str] | None, buckets: Collection[int] | None) -> Rows:

@@ -36,6 +36,7 @@ THEME = {
     STAR: "var(--star)",
 }
 STARS = ("1", "2", "3", "4", "5")
+MAX_NAME = 34  # characters of an n-gram with its field that are drawn
 MAX_SLICES = 6  # of one grouping that are drawn
 STYLE = {
     "svg.fonttype": "none",  # words stay words: small, sharp, searchable
@@ -206,21 +207,31 @@ def champion(differences: Mapping[str, Difference], margin: float) -> str:
 
 def top_words(found: Mapping[str, Sequence[TopWord]]) -> Mapping[str, str]:
     """For each star the n-grams that spoke for it most, over the reviews that were so answered."""
+    every = [_name(entry) for entries in found.values() for entry in entries]
+    share = max(0.36, 0.0175 * max(map(len, every), default=0))  # of the width, for the longest
 
     def drawing(star: str, entries: Sequence[TopWord]) -> str:
         def draw(axes: Any) -> None:
             for place, entry in enumerate(entries):
                 colour = STAR if entry.field == "title" else NOW
                 axes.barh(place, entry.weight, 0.72, color=colour)
-            names = [f"{entry.ngram} ({entry.field})" for entry in entries]
-            axes.set_yticks(range(len(entries)), names)
+            axes.set_yticks(range(len(entries)), [_name(entry) for entry in entries])
             axes.set(ylim=(len(entries) - 0.4, -0.6))
             axes.set_xlabel("pull towards the answer (logit)")
             axes.grid(visible=False, axis="y")
 
-        return _svg(f"words_{star}", draw, (4.6, 0.8 + 0.27 * len(entries)), names=0.36)
+        return _svg(f"words_{star}", draw, (4.6, 0.8 + 0.27 * len(entries)), names=share)
 
     return {f"words_{star}": drawing(star, entries) for star, entries in found.items() if entries}
+
+
+def _name(entry: TopWord) -> str:
+    """An n-gram and where it stands; a long one is cut in its middle."""
+    field = f" ({entry.field})"
+    room = (MAX_NAME - len(field) - 1) // 2
+    ngram = entry.ngram
+    short = ngram if len(ngram) <= 2 * room + 1 else f"{ngram[:room]}…{ngram[-room:]}"
+    return short + field
 
 
 def learning_curve(points: Sequence[Mapping[str, float]]) -> str:

@@ -2,8 +2,10 @@
 
 import csv
 import json
+import shutil
 from collections import defaultdict
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 
 import msgspec
@@ -13,10 +15,11 @@ import pytest
 from reviews.files import refine_files
 from training import config
 from training.__main__ import main
-from training.audit import copies, crowds, labels
+from training.audit import copies, crowds, fingerprints, labels
 from training.audit.audit import audit
 from training.audit.finding import AuditSummary
 from training.config import ModelConfig
+from training.data import dataset
 from training.progress import TrainingProgress
 
 QUIET = TrainingProgress(quiet=True)
@@ -131,6 +134,28 @@ def test_of_many_rows_a_sample_is_audited_and_it_is_said(tmp_path: Path) -> None
     again = audit(tmp_path / "again", config.load(), data=whole, max_rows=10, progress=QUIET)
     assert again == found
     assert "drawn at random" in (tmp_path / "out" / "report.html").read_text()
+
+
+def test_files_that_stand_several_times_do_not_crowd_out_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fingerprints, "BATCH_ROWS", 32)
+    some, others = (islice(planted(), begin, begin + 15) for begin in (0, 15))
+    for name, records in {"a": some, "b": others}.items():
+        refine_files([write(tmp_path / f"{name}.jsonl", records)], tmp_path / name)
+    data = tmp_path / "data"
+    data.mkdir()
+    for number in range(5):  # 75 rows, more than twice 30
+        shutil.copy(only_file(tmp_path / "b"), data / f"{number}.parquet")
+    shutil.copy(only_file(tmp_path / "a"), data / "last.parquet")  # it has the highest key
+    rows, total, _ = fingerprints.read(data, 30, lambda _: None)
+    assert total == 90
+    assert rows.review_key.tolist() == dataset.read(data).review_key[:30].tolist()
+
+
+def only_file(folder: Path) -> Path:
+    (path,) = (folder / "reviews").rglob("*.parquet")
+    return path
 
 
 def test_candidates_that_were_not_compared_are_said(

@@ -185,9 +185,19 @@ def test_a_sample_is_the_rows_with_the_lowest_keys(tmp_path: Path, most, batch_r
     write(tmp_path / "0.parquet", table(range(60)))
     write(tmp_path / "1.parquet", table(range(50, 100)))
     whole = dataset.read(tmp_path)
-    rows, total = dataset.sample(tmp_path, most)
-    assert total == 110  # copies too
+    rows, drawn_from = dataset.sample(tmp_path, most)
+    assert drawn_from == (110 if most < 100 else 0)  # copies too; nothing drawn where all are taken
     assert rows.text == whole.text[:most]
     held_out, of = dataset.sample(tmp_path, most, range(20))
-    assert of == 20
+    assert of == (20 if most < 20 else 0)
     assert held_out.text == dataset.read(tmp_path, None, range(20)).text[:most]
+
+
+@pytest.mark.parametrize("most", [5, 20, 21])
+def test_copies_alone_are_no_sample(tmp_path: Path, most, monkeypatch):
+    monkeypatch.setattr(dataset.batches, "__defaults__", (8,))
+    for name in range(4):
+        write(tmp_path / f"{name}.parquet", table(range(20)))
+    rows, drawn_from = dataset.sample(tmp_path, most)
+    assert rows.text == dataset.read(tmp_path).text[:most]
+    assert drawn_from == (80 if most < 20 else 0)
