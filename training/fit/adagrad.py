@@ -69,11 +69,11 @@ class Learner:
         self.folds, self.rate = config.folds, np.float32(config.streaming.learning_rate)
         width = L * (1 + config.folds)
         self.weights = np.zeros((self.ends[-1], width), np.float32)
-        self.squares = np.full((self.ends[-1], L), FIRST_SQUARES, np.float32)
+        self.squares = np.full((self.ends[-1], width), FIRST_SQUARES, np.float32)
         above = by_star[::-1].cumsum()[::-1][1:]  # (L,) weight of the stars above each level
         odds = np.log((above + 1) / (by_star.sum() - above + 1)).astype(np.float32)
         self.bias = np.tile(odds, (self.views, 1 + config.folds))  # (views, width)
-        self.bias_squares = np.ones((self.views, L), np.float32)
+        self.bias_squares = np.ones((self.views, width), np.float32)
         self.scale = scale
         # (width,) the fold that a column never sees; -1: it sees all.
         self.excluded_fold = np.repeat(np.arange(-1, config.folds), L)
@@ -89,8 +89,8 @@ class Learner:
         error *= _has_ngrams(x, n)
         self._step(x, error.reshape(views * n, -1))
         slope = error.sum(axis=1)  # (v, width)
-        self.bias_squares += slope[:, :L] ** 2
-        self.bias -= self._rates(self.bias_squares) * slope
+        self.bias_squares += slope**2
+        self.bias -= self.rate / np.sqrt(self.bias_squares) * slope
 
     def _step(self, x: Matrix, error: Float32Array) -> None:
         """Move the weights of the k n-grams that occur, and of no others.
@@ -106,15 +106,11 @@ class Learner:
             (turned.data, turned.indices, ends), shape=(len(columns), x.shape[0])
         )
         slope = occurring @ error  # (k, width)
-        # Squares of the columns of all rows set the rates of every fold's columns too.
-        squares = self.squares[columns] + slope[:, :L] ** 2  # (k, L)
+        # Squares of each column's own: those of all rows would tell a fold's columns which n-grams
+        # mislead in the fold's rows, for these learned at a lower rate.
+        squares = self.squares[columns] + slope**2  # (k, width)
         self.squares[columns] = squares
-        self.weights[columns] -= self._rates(squares) * self.scale[columns] * slope
-
-    def _rates(self, squares: Float32Array) -> Float32Array:
-        """(k, width) step sizes from (k, L) sums of squared slopes."""
-        rates: Float32Array = np.tile(self.rate / np.sqrt(squares), 1 + self.folds)
-        return rates
+        self.weights[columns] -= self.rate / np.sqrt(squares) * self.scale[columns] * slope
 
     def scores(self, batch: FeatureBatch, folds: IntArray) -> FloatArray:
         """(n, views * L) scores of rows by the classifiers that never saw their fold."""

@@ -1,5 +1,8 @@
 """Classifiers that learn from a stream, against the same arithmetic written plainly."""
 
+import copy
+import dataclasses
+
 import msgspec
 import numpy as np
 import pytest
@@ -69,13 +72,32 @@ def test_a_step_is_adagrad_on_the_log_loss(learner: Learner):
         columns = slice(learner.ends[view], learner.ends[view + 1])
         p = 1 / (1 + np.exp(-bias[view, :4]))  # no weight is there yet
         whole = (p - above) * weights[:, None]
-        rates = 0.5 / np.sqrt(FIRST_SQUARES + (x[view].T @ whole)[columns] ** 2)
         for model in range(1 + FOLDS):
             error = whole * (folds != model - 1)[:, None]
-            expected = -rates * (x[view].T @ error)[columns]
+            slope = (x[view].T @ error)[columns]
+            expected = -0.5 / np.sqrt(FIRST_SQUARES + slope**2) * slope
             expected *= learner.scale[columns, 4 * model : 4 * model + 4]
             found = learner.weights[columns, 4 * model : 4 * model + 4]
             assert found == pytest.approx(expected, abs=1e-5)
+
+
+@pytest.mark.parametrize("fold", range(FOLDS))
+def test_the_stars_of_a_fold_change_nothing_that_answers_for_it(learner: Learner, fold: int):
+    other = copy.deepcopy(learner)
+    for step in range(4):
+        rows, weights = make_rows(30, step), np.ones(30)
+        own = rows.folds(FOLDS) == fold
+        assert own.any()
+        learn(learner, rows, weights)
+        learn(
+            other,
+            dataclasses.replace(rows, rating=np.where(own, 6 - rows.rating, rows.rating)),
+            weights,
+        )
+    columns = slice(4 * (1 + fold), 4 * (2 + fold))
+    assert (learner.weights[:, columns] == other.weights[:, columns]).all()
+    assert (learner.bias[:, columns] == other.bias[:, columns]).all()
+    assert (learner.weights[:, :4] != other.weights[:, :4]).any()
 
 
 def test_rates_follow_the_rows_that_a_column_may_learn_from():
