@@ -41,6 +41,7 @@ def test_what_is_absent_is_said_by_the_code_of_each_operation(sagemaker: Any) ->
     ):
         assert refusal(call, **{name: value}) == invalid, call
     for call, name, value in (
+        (sagemaker.describe_pipeline, "PipelineName", "none"),
         (sagemaker.describe_pipeline_execution, "PipelineExecutionArn", execution),
         (sagemaker.list_pipeline_execution_steps, "PipelineExecutionArn", execution),
         (sagemaker.list_pipeline_executions, "PipelineName", "none"),
@@ -132,7 +133,7 @@ def test_jobs_are_listed_by_name_and_status_and_stopped(cloud: Cloud, sagemaker:
         sagemaker.create_processing_job(
             ProcessingJobName=name,
             RoleArn=role,
-            AppSpecification={"ImageUri": IMAGE, "ContainerEntrypoint": ["python", "-m", "wait"]},
+            AppSpecification={"ImageUri": IMAGE, "ContainerArguments": ["wait"]},
             ProcessingResources={"ClusterConfig": resources},
         )
     running = {"NameContains": "stars", "StatusEquals": "InProgress"}
