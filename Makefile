@@ -204,15 +204,15 @@ templates: setup ## Every stage: cdk-nag, cfn-lint, Validate, policies
 
 ray: $(STAMPS)/ray-$(PY_VERSION) # for examples/ray_refine.py and its test, which skips without
 
-PARTS := unit infra contract model docs delivery e2e
+PARTS := unit infra contract model docs delivery faults e2e
 test: setup sdk ## Every test, or some of them (PART="unit contract")
 	@$(call note,PART) $(MAKE) --no-print-directory ray || echo "test: no Ray for this Python, its test is skipped"
 ifneq ($(filter-out $(PARTS),$(PART)),)
 	$(error no part $(filter-out $(PARTS),$(PART)): known are $(PARTS))
 else ifneq ($(strip $(PART)),)
-	@$(PYTHON) -m pytest -n 2 --dist loadfile -m "not newcomer" $(addprefix tests/,$(PART))
+	@$(PYTHON) -m pytest -n 2 --dist loadfile -m "not newcomer and not faults" $(addprefix tests/,$(PART))
 else
-	@$(PYTHON) -m pytest -n 2 --dist loadfile -m "not e2e and not newcomer" --cov --cov-report=
+	@$(PYTHON) -m pytest -n 2 --dist loadfile -m "not e2e and not newcomer and not faults" --cov --cov-report=
 	@$(PYTHON) .ci/covered.py
 	@$(PYTHON) -m pytest -m e2e
 endif
@@ -220,6 +220,9 @@ endif
 rehearse: setup cloud ## A stage, scene by scene (STAGE=prod SCENES=)
 	@$(call note,STAGE SCENES) exec $(PYTHON) -m rehearsal \
 	  $(call given,STAGE,--stage) $(call given,SCENES,--scenes)
+
+faults: setup cloud ## Put ten faults back: a rehearsal must fail (20 minutes)
+	@$(PYTHON) -m pytest -m faults tests/faults
 
 newcomer: setup ## From a clone to a model on ten kinds of machine (20 minutes)
 	@$(PYTHON) -m pytest -m newcomer -rs tests/newcomer
@@ -363,4 +366,4 @@ predict: setup ## A batch job (STAGE= FILE= or IN=prefix, OUT= VERSION=)
 	@$(call operate,FILE IN OUT VERSION,predict --stage $(stage) $(call given,FILE,--file) \
 	  $(call given,IN,--in) $(call given,OUT,--out) $(call given,VERSION,--version))
 
-.PHONY: cost templates help doctor ready history ask cloud notebooks sdk site ray setup run status check test rehearse newcomer image bench diagrams lock package synth diff bootstrap deploy destroy release rollback promote sleep wake remove refine learn drift lineage predict difference comment workflows delivery smoke redeploy tag bump licences sbom watch issue publish dist reproduce push-image
+.PHONY: cost templates help doctor ready history ask cloud notebooks sdk site ray setup run status check test rehearse faults newcomer image bench diagrams lock package synth diff bootstrap deploy destroy release rollback promote sleep wake remove refine learn drift lineage predict difference comment workflows delivery smoke redeploy tag bump licences sbom watch issue publish dist reproduce push-image

@@ -19,15 +19,19 @@ _lock = threading.Lock()
 _is_closed = False
 
 
-def run_logged(argv: Sequence[str], *, env: Mapping[str, str], log: Path) -> int:
+def run_logged(
+    argv: Sequence[str], *, env: Mapping[str, str], log: Path, folder: Path | None = None
+) -> int:
     """Run a program with its output in a file; it ends, with all that it started, when we do.
+
+    folder: where it starts; None: where we are.
 
     Returns its exit status. Raises OperateError once `stop_all` was called.
     """
     log.parent.mkdir(parents=True, exist_ok=True)
     is_main = threading.current_thread() is threading.main_thread()
     with log.open("wb") as sink, signals.deferred() if is_main else nullcontext():
-        process = _start(argv, env, sink.fileno())
+        process = _start(argv, env, sink.fileno(), folder)
     try:
         return process.wait()
     finally:
@@ -60,13 +64,16 @@ def stop_all() -> None:
         _stop(process)
 
 
-def _start(argv: Sequence[str], env: Mapping[str, str], sink: int) -> subprocess.Popen[bytes]:
+def _start(
+    argv: Sequence[str], env: Mapping[str, str], sink: int, folder: Path | None
+) -> subprocess.Popen[bytes]:
     with _lock:
         if _is_closed:
             raise OperateError(f"{Path(argv[0]).name} was not started: the run is being stopped")
         process = subprocess.Popen(
             argv,
             env=dict(env),
+            cwd=folder,
             stdout=sink,
             stderr=subprocess.STDOUT,
             stdin=subprocess.DEVNULL,

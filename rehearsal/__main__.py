@@ -8,22 +8,27 @@ from __future__ import annotations
 
 import argparse
 import os
+import signal
 import sys
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from http.client import HTTPException
 from pathlib import Path
 
 from infra.stage import CONFIGS, Stage, StageError
+from lambdas.ports import stacks
 from lambdas.ports.failures import AWS_ERRORS
 from operate import cdk, environment, processes, signals
 from operate.errors import InputError, OperateError, describe
 from operate.local import EMULATOR, LocalCloud
+from operate.outages import MATRIX, Row
 from operate.progress import RunProgress
 from rehearsal import page, stage_files
+from rehearsal.deploying import reason
 from rehearsal.programme import SCENES
 from rehearsal.scene import Outcome, Played, Scene
-from rehearsal.theatre import PORT, TRACKING_PORT, SceneError, Theatre
+from rehearsal.theatre import PORT, TRACKING_PORT, SceneError, Theatre, require
 from reviews.errors import ReviewStarsError
 
 FAILURES = (SceneError, ReviewStarsError, *AWS_ERRORS, HTTPException, OSError)
@@ -49,7 +54,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def rehearse(asked: argparse.Namespace) -> int:
     """Check what was asked, then start the cloud, play, and write the page."""
     home = asked.home.resolve()
-    chosen = choose(asked.scenes)
+    chosen = choose(asked.scenes, alone=asked.onto)
     stage = Stage.read(asked.stage, asked.stage_files)
     if not EMULATOR.exists():
         raise InputError("nothing is installed here yet: run `make setup`, or `make rehearse`")
@@ -60,13 +65,17 @@ def rehearse(asked: argparse.Namespace) -> int:
     cloud.port, cloud.tracking_port = asked.port or PORT, asked.tracking_port or TRACKING_PORT
     packages = Path(".build/lambdas") / f"{stage.label}-here"
     theatre = Theatre(stage, home, cloud, dict(os.environ), packages, log=progress.log)
+    theatre.rows = choose_rows(asked.outage)
     played: list[Played] = []
-    with theatre.open():
+    with theatre.join() if asked.onto else theatre.open():
         made_up = stage_files.write(stage.label, theatre.stage_files, asked.stage_files)
         for line in made_up:
             progress.log(f"made up: {line}")
         theatre.stage = Stage.read(stage.label, theatre.stage_files)
         build_packages(theatre)
+        if asked.onto and stacks.exists(theatre.place.name(theatre.parts[0])):
+            done = theatre.deploy()
+            require(done.code == 0, f"this folder could not be deployed: {reason(done.said)}")
         try:
             for scene in chosen:
                 played.append(play(scene, theatre, played, progress))
@@ -79,7 +88,10 @@ def rehearse(asked: argparse.Namespace) -> int:
                 made_up=made_up,
                 seconds=progress.total_seconds(),
             )
-    progress.log_event(f"the page: {written}")
+        progress.log_event(f"the page: {written}")
+        if asked.hold:
+            progress.log_event("the cloud is held: `--onto` plays in it, Ctrl-C ends it")
+            signal.pause()
     unlisted = cloud.unlisted()
     for sentence in unlisted:
         print(f"rehearse: {sentence}", file=sys.stderr)
@@ -87,9 +99,10 @@ def rehearse(asked: argparse.Namespace) -> int:
     return 1 if missed or unlisted else 0
 
 
-def choose(names: str) -> list[Scene]:
+def choose(names: str, *, alone: bool = False) -> list[Scene]:
     """The scenes that were named, with all that they need, in the programme's order.
 
+    alone: without what they need, which was played before.
     Raises InputError, with the names that there are, for one that there is not.
     """
     by_name = {scene.name: scene for scene in SCENES}
@@ -100,8 +113,17 @@ def choose(names: str) -> list[Scene]:
     while wanted:
         name = wanted.pop()
         found.add(name)
-        wanted += [need for need in by_name[name].needs if need not in found]
-    return [scene for scene in SCENES if scene.name in found]
+        wanted += [] if alone else [need for need in by_name[name].needs if need not in found]
+    chosen = [scene for scene in SCENES if scene.name in found]
+    return [replace(scene, needs=()) for scene in chosen] if alone else chosen
+
+
+def choose_rows(name: str) -> Sequence[Row]:
+    """The row of the outage matrix of this name, or all. Raises InputError, with the names."""
+    found = [row for row in MATRIX if name in ("", row.fault)]
+    if not found:
+        raise InputError(f"no outage {name}: known are {', '.join(row.fault for row in MATRIX)}")
+    return found
 
 
 def build_packages(theatre: Theatre) -> None:
@@ -140,8 +162,15 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m rehearsal", description=__doc__)
     parser.add_argument("--stage", default="prod", help="default: %(default)s")
     parser.add_argument("--scenes", default="", help="names, apart by commas; default: all")
+    parser.add_argument("--outage", default="", help="the one row that the scene outages causes")
     parser.add_argument("--home", type=Path, default=Path(".local/rehearsal"))
     parser.add_argument("--stage-files", type=Path, default=CONFIGS, metavar="DIR")
+    parser.add_argument("--hold", action="store_true", help="keep the cloud until Ctrl-C")
+    parser.add_argument(
+        "--onto",
+        action="store_true",
+        help="deploy this folder to the cloud that is held in --home, then play the scenes alone",
+    )
     parser.add_argument("--port", type=int)
     parser.add_argument("--tracking-port", type=int)
     return parser

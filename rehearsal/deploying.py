@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import re
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import boto3
 
+from lambdas.contract.firewall import FILTERED
 from lambdas.contract.names import (
     ENDPOINT_STACK,
     FOUNDATION_STACK,
@@ -17,6 +22,7 @@ from lambdas.contract.names import (
 )
 from lambdas.ports import stacks
 from operate import cdk
+from rehearsal import trees
 from rehearsal.asking import as_client, as_person, ask
 from rehearsal.theatre import ADMINISTRATOR, Theatre, require
 
@@ -29,6 +35,7 @@ QUEUES = {  # of a stack: what its dead letters would have started
     "operations": "monitor",
 }
 PARAMETERS = {ENDPOINT_STACK: live_parameter, TRACKING_STACK: tracking_parameter}
+ANOTHER_COMMIT = "5" * 40
 NO_CHANGES = re.compile(r"\(no changes\)")
 
 
@@ -38,7 +45,7 @@ def bootstrap(theatre: Theatre) -> str:
     # What AWS's CLI takes by itself where nobody is trusted; the emulator resolves no such default.
     policies = ("--cloudformation-execution-policies", POLICY)
     done = theatre.cdk(ADMINISTRATOR, "bootstrap", account, *policies)
-    require(done.code == 0, f"the bootstrap failed: {_why(theatre, done.said)}")
+    require(done.code == 0, f"the bootstrap failed: {reason(done.said)}")
     return "the CDK's bucket, repository and roles stand"
 
 
@@ -85,7 +92,7 @@ def _in_the_way(theatre: Theatre, part: str) -> Iterator[None]:
 def first_deploy(theatre: Theatre) -> str:
     """Every stack, by somebody who may assume the CDK's roles and nothing else."""
     done = theatre.deploy()
-    require(done.code == 0, f"the deploy failed: {_why(theatre, done.said)}")
+    require(done.code == 0, f"the deploy failed: {reason(done.said)}")
     states = {part: _status(theatre, part) for part in theatre.parts}
     broken = [f"{part} is {state}" for part, state in states.items() if state not in SETTLED]
     require(not broken, "; ".join(broken))
@@ -99,6 +106,9 @@ def first_deploy(theatre: Theatre) -> str:
 
 def strangers(theatre: Theatre) -> str:
     """Whoever has no right gets nothing, whoever names no program is turned away before."""
+    _, answer = ask(as_client(theatre))
+    why = "the firewall refuses our own client, as it does each that names no User-Agent"
+    require(answer.get("detail") != FILTERED, why)
     status, _ = ask(as_person(theatre, "stranger"))
     require(status == 403, f"a stranger was answered {status}")
     for command in (["release"], ["status"]):
@@ -106,28 +116,33 @@ def strangers(theatre: Theatre) -> str:
         require(done.code != 0, f"a stranger could `operate {command[0]}`")
     if not theatre.stage.api.waf:
         return "403; this stage has no firewall"
-    status = _without_user_agent(theatre)
-    require(status == 403, f"the firewall let a request without User-Agent through: {status}")
+    status, answer = _without_user_agent(theatre)
+    why = f"the firewall did not refuse a request without User-Agent: {status} {answer}"
+    require(status == 403 and answer.get("detail") == FILTERED, why)
     return "403 for the stranger, and for a client that names no User-Agent"
 
 
 def same_deploy(theatre: Theatre) -> str:
-    """A second deploy of the same commit."""
+    """A second deploy of the same files, which another commit holds."""
     before = {part: _changed(theatre, part) for part in theatre.parts}
-    done = theatre.deploy()
-    require(done.code == 0, f"the second deploy failed: {_why(theatre, done.said)}")
+    with tempfile.TemporaryDirectory(dir=theatre.home) as place:
+        tree = trees.copy(Path(place) / "tree")
+        shell = {**theatre.shell, "GIT_COMMIT": ANOTHER_COMMIT}
+        done = replace(theatre, tree=tree, shell=shell).deploy()
+    require(done.code == 0, f"the second deploy failed: {reason(done.said)}")
     after = {part: _changed(theatre, part) for part in theatre.parts}
     moved = [part for part in theatre.parts if before[part] != after[part]]
-    require(not moved, f"nothing was changed, and yet {', '.join(moved)} were updated")
+    why = f"only the commit differs, and yet {', '.join(moved)} changed: something names it"
+    require(not moved, why)
     return f"{len(NO_CHANGES.findall(done.said))} stacks without a change"
 
 
-def _without_user_agent(theatre: Theatre) -> int:
+def _without_user_agent(theatre: Theatre) -> tuple[int, dict[str, Any]]:
     from lambdas.ports import api
 
     agent, api.USER_AGENT = api.USER_AGENT, ""
     try:
-        return ask(as_client(theatre))[0]
+        return ask(as_client(theatre))
     finally:
         api.USER_AGENT = agent
 
@@ -143,6 +158,7 @@ def _changed(theatre: Theatre, part: str) -> str:
     return str(stack.get("LastUpdatedTime") or stack["CreationTime"])
 
 
-def _why(theatre: Theatre, said: str) -> str:
+def reason(said: str) -> str:
+    """The last line of a deploy's words that says what was wrong."""
     lines = [line.strip() for line in said.splitlines() if cdk.WORST.search(line)]
     return (lines or said.strip().splitlines() or ["it said nothing"])[-1][:600]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,7 +29,10 @@ def create(stage: Stage, name: str) -> Person:
     Called with the administrator's credentials.
     """
     iam = boto3.client("iam")
-    iam.create_user(UserName=name)
+    with suppress(iam.exceptions.EntityAlreadyExistsException):  # in a cloud that is held
+        iam.create_user(UserName=name)
+    for old in iam.list_access_keys(UserName=name)["AccessKeyMetadata"]:
+        iam.delete_access_key(UserName=name, AccessKeyId=old["AccessKeyId"])
     if statements := _rights(stage).get(name, []):
         document = {"Version": "2012-10-17", "Statement": statements}
         iam.put_user_policy(

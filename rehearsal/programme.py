@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
-from rehearsal import deploying, learning, leaving, promoting, releasing, ringing, undoing
+from rehearsal import (
+    deploying,
+    learning,
+    leaving,
+    promoting,
+    releasing,
+    ringing,
+    standing,
+    undoing,
+)
 from rehearsal.scene import Scene
 
 NEVER_HERE = "that CloudFormation and the services take each property"
@@ -43,10 +52,18 @@ SCENES = (
     Scene(
         "same-deploy",
         "Deploy again without a change",
-        "a deploy that changes nothing changes nothing",
+        "the same files of another commit change nothing: what runs is named by its content",
         NEVER_HERE,
         needs=("first-deploy",),
         play=deploying.same_deploy,
+    ),
+    Scene(
+        "share",
+        "Bulk work takes what it can",
+        "executions are reserved for the API, and no more than the account has",
+        "that Lambda keeps them free",
+        needs=("first-deploy",),
+        play=standing.share,
     ),
     Scene(
         "data",
@@ -71,6 +88,14 @@ SCENES = (
         "the start of a real container",
         needs=("data",),
         play=releasing.first_release,
+    ),
+    Scene(
+        "signals",
+        "What alarms and logs are made of",
+        "each alarm looks at a metric that is written, each function writes its log",
+        "AWS's own metrics by its documents' names",
+        needs=("first-release",),
+        play=standing.signals,
     ),
     Scene(
         "release-under-load",
@@ -163,7 +188,7 @@ SCENES = (
     Scene(
         "destroy",
         "Destroy",
-        "it asks for the stage's name, deletes every stack, and says what stays",
+        "it asks for the stage's name, deletes every stack, says what stays, takes no other's",
         "the 7 to 30 days of keys; dependencies that only AWS has",
         needs=("first-deploy",),
         play=leaving.destroy,
@@ -178,11 +203,11 @@ SCENES = (
 
 CHAPTERS = {  # of the front pages: scenes, and what only AWS can prove
     "deploys": (
-        ("bootstrap", "failed-deploy", "first-deploy", "strangers", "same-deploy"),
+        ("bootstrap", "failed-deploy", "first-deploy", "strangers", "same-deploy", "share"),
         "properties, quotas, the image's build",
     ),
     "data and approval": (
-        ("data", "automation", "first-release"),
+        ("data", "automation", "first-release", "signals"),
         "SageMaker's containers and instances",
     ),
     "releases": (

@@ -11,7 +11,10 @@ def matrix(theatre: Theatre) -> str:
     """Cause each row of the matrix; those that cannot be caused here are named, and no tick."""
     api = as_client(theatre)
     rows = outages(
-        theatre.deployment, minute_seconds=MINUTE_SECONDS, ask=lambda _deployment: ask(api)[0]
+        theatre.deployment,
+        minute_seconds=MINUTE_SECONDS,
+        rows=theatre.rows,
+        ask=lambda _deployment: ask(api)[0],
     )
     for result in rows:
         theatre.matrix.append(result)

@@ -17,17 +17,24 @@ from rehearsal.programme import CHAPTERS, SCENES
 Result = dict[str, Any]
 ROOT = Path(__file__).parents[1]
 KEPT = ROOT / "docs" / "rehearsal.json"
-MARKS = {"passed": "✓", "failed": "✗", "not played": "✗", "only AWS": ""}
+SINCE = ("share", "signals")  # scenes that are younger than the whole rehearsal that is kept
+MARKS = {"passed": "✓", "failed": "✗", "not played": "✗", "only AWS": "", "younger": ""}
+UNPLAYED = ("only AWS", "younger")
 BEGIN, END = "<!-- rehearsal: {} -->", "<!-- end of rehearsal -->"
+
+
+def _played(result: Result) -> dict[str, dict[str, Any]]:
+    younger = {name: {"scene": name, "outcome": "younger", "seconds": 0} for name in SINCE}
+    return younger | {one["scene"]: one for one in result["scenes"]}
 
 
 def scenes(result: Result) -> str:
     """Each scene with what it proves, its seconds, and what only AWS can prove."""
-    played = {one["scene"]: one for one in result["scenes"]}
+    played = _played(result)
     lines = ["| scene | proves | | seconds | only AWS can prove |", "|---|---|---|---:|---|"]
     for scene in SCENES:
         one = played[scene.name]
-        took = str(one["seconds"]) if scene.play else ""
+        took = str(one["seconds"]) if one["outcome"] not in UNPLAYED else ""
         cells = (f"`{scene.name}`", scene.proves, MARKS[one["outcome"]], took, scene.only_aws)
         lines.append(f"| {' | '.join(cells)} |".replace("|  |", "| |"))
     return "\n".join(lines)
@@ -35,7 +42,7 @@ def scenes(result: Result) -> str:
 
 def chapters(result: Result, head: Sequence[str], words: Callable[[str], str]) -> str:
     """The same in a row a chapter, for the front pages. words: English ones in their language."""
-    played = {one["scene"]: one for one in result["scenes"]}
+    played = _played(result)
     lines = [f"| {' | '.join(head)} |", "|---|---|---:|---|"]
     for chapter, (members, only_aws) in CHAPTERS.items():
         ours = [played[name] for name in members]

@@ -17,7 +17,7 @@ from operate import environment, processes
 from operate.deployment import Deployment
 from operate.deployment import read as read_deployment
 from operate.local import LocalCloud
-from operate.outages import RowResult
+from operate.outages import MATRIX, Row, RowResult
 from operate.place import Place
 from rehearsal import docker, persons
 from rehearsal.persons import Person
@@ -51,7 +51,8 @@ class Done:
 class Theatre:
     """What every scene has at hand.
 
-    packages: of the functions, built for this interpreter; log: tells what happens in a scene.
+    packages: of the functions, built for this interpreter; rows: of outages, which are caused;
+    log: tells what happens in a scene.
     """
 
     stage: Stage
@@ -61,8 +62,10 @@ class Theatre:
     packages: Path
     people: dict[str, Person] = field(default_factory=dict)
     numbers: dict[str, int] = field(default_factory=dict)
+    rows: Sequence[Row] = MATRIX
     matrix: list[RowResult] = field(default_factory=list)
     log: Callable[[str], None] = print
+    tree: Path = Path()  # the folder of the project that commands are typed in
 
     @property
     def parts(self) -> list[str]:
@@ -101,6 +104,15 @@ class Theatre:
             finally:
                 processes.stop_all()
                 self.cloud.stop()
+
+    @contextmanager
+    def join(self) -> Iterator[None]:
+        """Play in the cloud that another rehearsal holds, and leave it as it is."""
+        environment.replace(environment.local(self.shell, self.home))
+        try:
+            yield
+        finally:
+            processes.stop_all()
 
     def _settings(self) -> dict[str, str]:
         version = self.stage.runtime.python
@@ -162,7 +174,7 @@ class Theatre:
         argv += ["--stage-files", str(self.stage_files), *words[1:]]
         self.numbers[words[0]] = self.numbers.get(words[0], 0) + 1
         log = self.home / "said" / f"{words[0]}-{self.numbers[words[0]]}.log"
-        code = processes.run_logged(argv, env=variables, log=log)
+        code = processes.run_logged(argv, env=variables, log=log, folder=self.tree)
         return Done(code, log.read_text(errors="replace"))
 
     def must(self, name: str, *words: str) -> str:

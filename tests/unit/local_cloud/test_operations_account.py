@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import json
+import time
 from typing import Any
 
 import pytest
@@ -49,6 +50,22 @@ def test_a_user_has_the_rights_of_its_policies(cloud: Cloud) -> None:
     assert not user.list_queues().get("QueueUrls")
     with pytest.raises(iam.exceptions.NoSuchEntityException):
         iam.put_user_policy(UserName="none", PolicyName="may", PolicyDocument=document(may("a:B")))
+
+
+def test_a_key_that_is_deleted_opens_nothing(cloud: Cloud) -> None:
+    iam = cloud.client("iam")
+    iam.create_user(UserName="client")
+    iam.put_user_policy(
+        UserName="client", PolicyName="may", PolicyDocument=document(may("sqs:ListQueues"))
+    )
+    old, new = (iam.create_access_key(UserName="client")["AccessKey"] for _ in range(2))
+    listed = iam.list_access_keys(UserName="client")["AccessKeyMetadata"]
+    assert {one["AccessKeyId"] for one in listed} == {old["AccessKeyId"], new["AccessKeyId"]}
+    iam.delete_access_key(UserName="client", AccessKeyId=old["AccessKeyId"])
+    [left] = iam.list_access_keys(UserName="client")["AccessKeyMetadata"]
+    assert left["AccessKeyId"] == new["AccessKeyId"]
+    assert refusal(cloud.client("sqs", old).list_queues)[1] == 403
+    assert not cloud.client("sqs", new).list_queues().get("QueueUrls")
 
 
 def test_a_role_gives_its_policies_back_as_documents(cloud: Cloud) -> None:
@@ -141,6 +158,38 @@ def test_alarms_are_found_by_prefix_state_and_kind_in_pages(cloud: Cloud) -> Non
     assert sizes == [["s-1", "s-2"], ["s-3"]]
     named = watch.describe_alarms(AlarmNames=["s-2", "none"], StateValue="OK")
     assert [item["AlarmName"] for item in named["MetricAlarms"]] == ["s-2"]
+
+
+def test_a_metric_that_was_written_is_listed_with_its_dimensions(cloud: Cloud) -> None:
+    watch = cloud.client("cloudwatch")
+    stage = {"Name": "Stage", "Value": "prod"}
+    written = ((), (stage,), (stage, {"Name": "Model", "Value": "1"}))
+    for where in written:
+        one = {"MetricName": "Errors", "Value": 1, "Dimensions": list(where)}
+        watch.put_metric_data(Namespace="Ours", MetricData=[one])
+    pages = watch.get_paginator("list_metrics")
+    found = list(pages.paginate(Namespace="Ours", MetricName="Errors").search("Metrics[]"))
+    names = {tuple(sorted(d["Name"] for d in one["Dimensions"])) for one in found}
+    assert names == {(), ("Stage",), ("Model", "Stage")}
+    for other in ({"MetricName": "Other"}, {"MetricName": "Errors", "Namespace": "Theirs"}):
+        assert watch.list_metrics(**{"Namespace": "Ours", **other})["Metrics"] == []
+
+
+def test_streams_of_a_log_say_when_they_were_made(cloud: Cloud) -> None:
+    logs, began = cloud.client("logs"), time.time()
+    logs.create_log_group(logGroupName="/ours")
+    assert logs.describe_log_streams(logGroupName="/ours")["logStreams"] == []
+    for number in range(60):  # more than a page
+        logs.create_log_stream(logGroupName="/ours", logStreamName=f"{number}")
+    pages = list(logs.get_paginator("describe_log_streams").paginate(logGroupName="/ours"))
+    made = [one["creationTime"] for page in pages for one in page["logStreams"]]
+    assert len(made) == 60
+    assert len(pages) == 2
+    assert min(made) >= int(1000 * began)
+    assert refusal(logs.describe_log_streams, logGroupName="/none") == (
+        "ResourceNotFoundException",
+        400,
+    )
 
 
 def test_a_trail_is_stopped_started_and_deleted(cloud: Cloud) -> None:

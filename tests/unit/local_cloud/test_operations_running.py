@@ -319,3 +319,25 @@ def test_a_change_set_says_what_it_would_do_before_it_does(cloud: Cloud) -> None
     assert "didn't contain changes" in found["StatusReason"]
     stacks.delete_change_set(**names)
     assert refusal(stacks.describe_change_set, **names) == ("ChangeSetNotFound", 404)
+
+
+def test_a_change_set_keeps_a_previous_value(cloud: Cloud) -> None:
+    stacks = cloud.client("cloudformation")
+    stacks.create_stack(
+        StackName="s", TemplateBody=json.dumps(TEMPLATE), Parameters=given(Name="one", Other="x")
+    )
+    assert settled(cloud, "s") == "CREATE_COMPLETE"
+    names = {"StackName": "s", "ChangeSetName": "second"}
+    kept = [{"ParameterKey": key, "UsePreviousValue": True} for key in ("Name", "Other")]
+    second = {"Type": "AWS::SQS::Queue", "Properties": {"QueueName": {"Ref": "Other"}}}
+    changed = {**TEMPLATE, "Resources": {**TEMPLATE["Resources"], "Second": second}}
+    body = json.dumps(changed)
+    stacks.create_change_set(ChangeSetType="UPDATE", TemplateBody=body, Parameters=kept, **names)
+    until(lambda: stacks.describe_change_set(**names)["Status"] == "CREATE_COMPLETE")
+    stacks.execute_change_set(**names)
+    assert settled(cloud, "s") == "UPDATE_COMPLETE"
+    [stack] = stacks.describe_stacks(StackName="s")["Stacks"]
+    values = {item["ParameterKey"]: item["ParameterValue"] for item in stack["Parameters"]}
+    assert values == {"Name": "one", "Other": "x"}
+    assert stack["Outputs"][0]["OutputValue"].endswith("/one")
+    assert cloud.client("sqs").get_queue_url(QueueName="x")
