@@ -79,6 +79,8 @@ RUN_BY = {
     "make notebooks": "tests/notebooks/test_notebooks.py::test_it_runs",
     "make licences": "tests/unit/test_ci_licences.py"
         "::test_every_shipped_and_locked_package_may_be_used",
+    "rehearsal": "tests/faults/test_faults_rehearsed.py"
+    "::test_without_a_fault_a_stage_comes_to_a_package_that_waits",
     "make newcomer": "tests/newcomer/test_newcomer.py::test_a_newcomer_releases_a_model",
     "curl": f"{LOOP}::test_a_person_asks_in_one_command",
     "operate run": f"{LOOP}::test_the_summary_adds_up",
@@ -118,6 +120,7 @@ NOT_RUN = {
     "mypy": (MACHINE, "`make check`"),
     "ruff": (MACHINE, "`make check`"),
     "make rehearse": (MACHINE, "CI plays its first scenes"),
+    "make faults": (MACHINE, "20 minutes; CI plays it once a week"),
     "make image": (MACHINE, "root, buildah and debootstrap; CI has them"),
     "make bench": (MACHINE, "minutes of a quiet machine"),
     "bench": (MACHINE, "minutes of a quiet machine"),
