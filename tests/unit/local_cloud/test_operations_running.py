@@ -161,6 +161,13 @@ def test_what_an_update_does_not_name_stays(cloud: Cloud, function: str) -> None
     found = functions.get_function_configuration(FunctionName=function)
     assert (found["Timeout"], found["MemorySize"], found["Handler"]) == (2, 256, "main.handler")
     assert found["Environment"] == {"Variables": {"A": "1"}}
+    other = {"Variables": {"B": "2"}}
+    functions.update_function_configuration(FunctionName=function, Environment=other)
+    found = functions.get_function_configuration(FunctionName=function)
+    assert (found["Environment"], found["Timeout"]) == (
+        other,
+        2,
+    )  # all of them take the old's place
     functions.update_function_configuration(FunctionName=function, Environment={"Variables": {}})
     found = functions.get_function_configuration(FunctionName=function)
     assert not found.get("Environment", {}).get("Variables")
