@@ -9,7 +9,6 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import (
@@ -17,11 +16,11 @@ from cryptography.hazmat.primitives.serialization import (
     NoEncryption,
     PrivateFormat,
     PublicFormat,
-    load_der_public_key,
 )
 
 from reviews import signature
 from reviews.errors import SignatureError
+from tests.signing_keys import is_genuine
 
 ROOT = Path(__file__).parents[2]
 PYTHON = ROOT / ".local/venvs/model-signing/bin/python"
@@ -67,16 +66,6 @@ def verify(model: Path) -> subprocess.CompletedProcess[str]:
     signed = model / signature.SIGNATURE_FILE
     where = model.parent / "key.pub"
     return tool("verify", "key", "--signature", signed, "--public_key", where, model)
-
-
-def is_genuine(key: bytes, message: bytes, made: bytes) -> bool:
-    loaded = load_der_public_key(key)
-    assert isinstance(loaded, ec.EllipticCurvePublicKey)
-    try:
-        loaded.verify(made, message, ec.ECDSA(hashes.SHA256()))
-    except InvalidSignature:
-        return False
-    return True
 
 
 def test_their_tool_takes_our_signature_and_refuses_a_changed_file(

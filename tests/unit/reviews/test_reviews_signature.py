@@ -9,18 +9,17 @@ from collections.abc import Callable
 
 import msgspec
 import pytest
-from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import (
     Encoding,
     PublicFormat,
-    load_der_public_key,
 )
 
 from reviews import signature
 from reviews.errors import ArtefactError, SignatureError
 from reviews.model_archive import read_archive, write_archive
+from tests.signing_keys import is_genuine
 
 FILES = {
     "model.json": b"{}",
@@ -39,16 +38,6 @@ def signed(files: dict[str, bytes], key: ec.EllipticCurvePrivateKey = OURS) -> b
     payload = signature.statement("a model", signature.digest_files(files))
     made = key.sign(signature.message(payload), ec.ECDSA(hashes.SHA256()))
     return signature.bundle(payload, made, public(key))
-
-
-def is_genuine(key: bytes, message: bytes, made: bytes) -> bool:
-    loaded = load_der_public_key(key)
-    assert isinstance(loaded, ec.EllipticCurvePublicKey)
-    try:
-        loaded.verify(made, message, ec.ECDSA(hashes.SHA256()))
-    except InvalidSignature:
-        return False
-    return True
 
 
 def check(files: dict[str, bytes], found: bytes | None, policy: str = signature.REQUIRED) -> str:
