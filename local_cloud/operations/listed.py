@@ -68,7 +68,7 @@ def _operation(service: str, name: str, entry: Mapping[str, Any]) -> Operation:
 
 @dataclass(frozen=True)
 class ResourceType:
-    """One type of CloudFormation. properties: the outermost names that our templates give it."""
+    """One type of CloudFormation. properties: the paths that our templates give it."""
 
     name: str
     source: str
@@ -95,19 +95,19 @@ def read_types() -> dict[str, ResourceType]:
 def unlisted_properties(used: Iterable[tuple[str, str, str]]) -> list[str]:
     """A sentence for each type or property that is used and not on the list.
 
-    used: where it stands, its type, and the name of one of its properties.
+    used: where it stands, its type, and the path of one of its properties.
     """
     found = []
-    for where, kind, name in used:
+    for where, kind, path in used:
         entry, file = read_types().get(kind), "local_cloud/operations/resources.yaml"
         if entry is None:
             found.append(
                 f"{where} is an {kind}, which is not on the list: write it in {file}, with what "
                 "we rely on, AWS's page, and a test of it against the emulator"
             )
-        elif name not in entry.properties:
+        elif path not in entry.properties:
             found.append(
-                f"{where} gives {kind} the property {name}, which is not on the list: add it in "
+                f"{where} gives {kind} the property {path}, which is not on the list: add it in "
                 f"{file}, with a test of what it does in the emulator"
             )
     return list(dict.fromkeys(found))

@@ -1,4 +1,6 @@
-"""Names of what a request gives, walked along the shapes of botocore's models. Pure.
+"""Names of what a request or a resource of a template gives. Pure.
+
+A request is walked along the shapes of botocore's models; a resource by its own names.
 
 `Parameters[].ParameterKey`; of a map `Variables{}`, and `Attributes{VisibilityTimeout}` where the
 model lists its keys. A name that the shape lacks ends with `?`. No value is kept.
@@ -8,7 +10,42 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 from xml.etree import ElementTree
 
+# Below these a template has words of another language, or of ours: a policy, a schema, keys.
+OF_ANOTHER_LANGUAGE = (
+    "Containers[].Environment",
+    "EventPattern",
+    "InputPathsMap",
+    "KeyPolicy",
+    "PolicyDocument",
+    "RepositoryPolicyText",
+    "RequestModels",
+    "ResponseParameters",
+    "ResponseTemplates",
+    "Schema",
+    "Tags",
+    "Variables",
+)
 Shape = Any  # botocore's kinds of shape have members that their base lacks
+
+
+def of_resource(given: object, path: str = "") -> Iterator[str]:
+    """Paths of a resource's properties: `LifecycleConfiguration.Rules[].Status`.
+
+    A value that CloudFormation works out (`Ref`, `Fn::Join`) is a value.
+    """
+    is_ours = not path.endswith(OF_ANOTHER_LANGUAGE)
+    if isinstance(given, Mapping) and given and is_ours and not _is_function(given):
+        for key, value in given.items():
+            yield from of_resource(value, _below(path, key))
+    elif isinstance(given, list) and given and is_ours:
+        for value in given:
+            yield from of_resource(value, f"{path}[]")
+    elif path:
+        yield path
+
+
+def _is_function(given: Mapping[str, object]) -> bool:
+    return len(given) == 1 and next(iter(given)).startswith(("Ref", "Fn::"))
 
 
 def of_data(shape: Shape, given: object, path: str) -> Iterator[str]:

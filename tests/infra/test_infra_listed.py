@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from local_cloud.operations import listed
+from local_cloud.operations.paths import of_resource
 
 from .synthesis import Templates, synthesise_delivery, text
 
@@ -14,10 +15,10 @@ TASK = re.compile(r"arn:aws:states:::(?:aws-sdk:)?(\w+):(\w+)")
 
 
 def used(templates: Templates) -> Iterator[tuple[str, str, str]]:
-    """Each property of each resource: where it stands, the type, the property."""
+    """Each property of each resource: where it stands, the type, the property's path."""
     for resource in templates.resources():
-        for name in resource.properties:
-            yield resource.where, resource.kind, name
+        for path in dict.fromkeys(of_resource(resource.properties)):
+            yield resource.where, resource.kind, path
 
 
 def tasks(templates: Templates) -> set[tuple[str, str]]:
@@ -60,6 +61,13 @@ def test_a_property_that_is_not_on_the_list_is_named_with_where_to_write_it(
     changed = prod.having("Foundation", "Extra", "AWS::SQS::Queue", DelaySeconds=5)
     [sentence] = listed.unlisted_properties(used(changed))
     assert sentence.startswith("Foundation/Extra gives AWS::SQS::Queue the property DelaySeconds")
+    deeper = {"Rules": [{"Status": "Enabled", "TagFilters": [{"Key": "k", "Value": "v"}]}]}
+    changed = prod.having("Foundation", "Extra", "AWS::S3::Bucket", LifecycleConfiguration=deeper)
+    sentences = listed.unlisted_properties(used(changed))
+    assert [sentence.split(",")[0].split()[-1] for sentence in sentences] == [
+        "LifecycleConfiguration.Rules[].TagFilters[].Key",
+        "LifecycleConfiguration.Rules[].TagFilters[].Value",
+    ]
     changed = prod.having("Foundation", "Extra", "AWS::DynamoDB::Table", TableName="t")
     [sentence] = listed.unlisted_properties(used(changed))
     assert "Foundation/Extra is an AWS::DynamoDB::Table" in sentence
