@@ -57,7 +57,7 @@ _last_role: dict[tuple[str, str, str], str] = {}  # account, region, stack
 def install() -> None:
     """Remember each operation's role, then check it on the types that a release touches."""
     for name in OPERATIONS:
-        handlers._ACTION_HANDLERS[name] = _with_role(handlers._ACTION_HANDLERS[name])
+        handlers._ACTION_HANDLERS[name] = _with_role(name, handlers._ACTION_HANDLERS[name])
     changes = handlers._ACTION_HANDLERS["CreateChangeSet"]
     handlers._ACTION_HANDLERS["CreateChangeSet"] = _without_conflicts_of_imports(changes)
     described = handlers._ACTION_HANDLERS["DescribeStacks"]
@@ -68,8 +68,11 @@ def install() -> None:
         _check(kind, provisioners._RESOURCE_HANDLERS[kind])
 
 
-def _with_role(operation: Callable[[Properties], Any]) -> Callable[[Properties], Any]:
-    """Run an operation under its role; without one the stack's last role counts, as on AWS."""
+def _with_role(action: str, operation: Callable[[Properties], Any]) -> Callable[[Properties], Any]:
+    """Run an operation under its role; without one the stack's last role counts, as on AWS.
+
+    A new stack has none, whatever a stack of its name had before.
+    """
 
     def run(parameters: Properties) -> Any:
         if parameters.get("ResourcesToSkip") in ([""], ""):
@@ -78,6 +81,8 @@ def _with_role(operation: Callable[[Properties], Any]) -> Callable[[Properties],
         name = _first(parameters, "StackName")
         name = name.split("/")[1] if name.startswith("arn:") else name
         key = (get_account_id(), get_region(), name)
+        if action == "CreateStack" or _first(parameters, "ChangeSetType") == "CREATE":
+            _last_role.pop(key, None)
         if role := _first(parameters, "RoleARN"):
             _last_role[key] = role
         token = _role.set(_last_role.get(key, ""))

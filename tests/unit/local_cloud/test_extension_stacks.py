@@ -45,3 +45,19 @@ def test_a_stack_names_the_role_of_its_last_change_and_another_stack_names_none(
     found = {item["StackName"]: item for item in cloudformation.describe_stacks()["Stacks"]}
     assert found["roled"]["RoleARN"] == role
     assert "RoleARN" not in found["bare"]
+
+
+def test_a_new_stack_has_not_the_role_of_a_former_one_of_its_name(cloud: Cloud) -> None:
+    role = cloud.role("narrow", "cloudformation", may("sns:*"))
+    topic = {"Type": "AWS::SNS::Topic", "Properties": {"TopicName": "t"}}
+    cloudformation = cloud.client("cloudformation")
+    template = json.dumps({"Resources": {"Topic": topic}})
+    cloudformation.create_stack(StackName="twice", RoleARN=role, TemplateBody=template)
+    assert settled(cloud, "twice") == "CREATE_COMPLETE"
+    cloudformation.delete_stack(StackName="twice")
+    assert settled(cloud, "twice") in ("DELETE_COMPLETE", "GONE")
+    cloud.client("iam").delete_role_policy(RoleName="narrow", PolicyName="may")
+    cloud.client("iam").delete_role(RoleName="narrow")
+    assert deploy(cloud, "twice", Topic=topic) == "CREATE_COMPLETE"
+    [found] = cloudformation.describe_stacks(StackName="twice")["Stacks"]
+    assert "RoleARN" not in found
