@@ -24,8 +24,8 @@ from rehearsal.persons import Person
 
 ADMINISTRATOR = "administrator"
 PORT, TRACKING_PORT = 4666, 5666  # beside those of `make run`
-ROLLOUT_SCALE = "0.04"  # of a canary's waits: 600 s are 24
-MINUTE_SECONDS = 15  # of a minute of alarms and schedules; three are less than such a canary
+ROLLOUT_SCALE = "0.03"  # of a canary's waits: 600 s are 18
+MINUTE_SECONDS = 10  # of a minute of alarms and schedules; three are less than such a canary
 FAILED_CHARACTERS = 700
 
 
