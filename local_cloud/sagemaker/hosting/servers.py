@@ -78,7 +78,8 @@ class ModelServer:
         self._pool: queue.LifoQueue[http.client.HTTPConnection] = queue.LifoQueue()
         self._container: containers.Container | None = None
         self._port = 0
-        self._ready = threading.Event()
+        self._ready = threading.Event()  # set too where it is over: nobody waits for it then
+        self._is_over = False
         self._stopped = threading.Event()
         self._started_at = 0.0
         self._failure_reason = ""
@@ -146,7 +147,9 @@ class ModelServer:
         )
 
     def _give_up(self, reason: str) -> None:
-        self._failure_reason = reason
+        """It is not started again; who waits for it is told so at once."""
+        self._failure_reason, self._is_over = reason, True
+        self._ready.set()
 
     def _watch(self) -> None:
         """Start the process again when it dies, but not twice in a short time."""
@@ -159,14 +162,14 @@ class ModelServer:
             self._ready.clear()
             last_line = container.last_line()
             if time.monotonic() - self._started_at < _RESTART_SECONDS and self._failure_reason:
-                self._failure_reason = f"the model server died again: {last_line}"
+                self._give_up(f"the model server died again: {last_line}")
                 return
             emulator.logger.warning("%s died and is started again: %s", self._log[1], last_line)
             self._failure_reason = f"the model server died: {last_line}"
             try:
                 self._launch()
             except ModelServerError as error:
-                self._failure_reason = str(error)
+                self._give_up(str(error))
                 return
 
     def invoke(self, body: bytes, headers: dict[str, str]) -> ContainerResponse:
@@ -180,7 +183,7 @@ class ModelServer:
             return self._invoke_on(self._new_connection(), True, body, headers)
 
     def _await_ready(self) -> None:
-        if not self._ready.wait(15.0):
+        if not self._ready.wait(15.0) or self._is_over:
             raise ModelServerError(self._failure_reason or "the model server is not ready")
 
     def _invoke_on(

@@ -296,6 +296,23 @@ def test_a_server_that_dies_is_started_again_and_keeps_its_name(stage: Stage) ->
     assert until(lambda: answer(stage)) == "one"
 
 
+def test_one_that_dies_again_is_over_and_nobody_waits_for_it(stage: Stage) -> None:
+    stage.create(stage.configure("one"))
+    for _ in range(2):
+        with pytest.raises(ClientError):
+            stage.ask(b"die")
+        until(lambda: answer(stage) or over(stage))
+    began = time.monotonic()
+    assert over(stage)
+    assert time.monotonic() - began < 5  # it would be 15 where it waits for a third start
+
+
+def over(stage: Stage) -> bool:
+    with pytest.raises(ClientError) as caught:
+        stage.ask()
+    return "died again" in str(caught.value)
+
+
 def answer(stage: Stage) -> str:
     try:
         return stage.ask()
