@@ -153,6 +153,7 @@ def outages(asked: argparse.Namespace) -> int:
     for result in matrix.outages(deployed, minute_seconds=pace, rows=rows):
         results.append(result)
         print(matrix.told(result), flush=True)
+    results.sort(key=lambda result: rows.index(result.row))
     (asked.home / "outages.md").write_text(f"{matrix.describe(results)}\n")
     return int(not all(result.passed for result in results))
 

@@ -160,21 +160,22 @@ def outages(
 
     minute_seconds: what the local cloud was started with, LOCAL_CLOUD_MINUTE_SECONDS; ask: asks the
     API once, as somebody who may, and returns the status. A row begins
-    where its alarms are quiet, and leaves the stage whole. Raises OperateError where they do not
-    become quiet.
+    where its alarms are quiet, and leaves the stage whole; while those of one become quiet, a row
+    with others comes first. Raises OperateError where none becomes quiet.
     """
     if not deployment.place.is_local and not (deployment.place.home / "cloud.json").exists():
         raise OperateError("outages are caused in a local cloud alone: there is none here")
     stage, pace = Broken(deployment), minute_seconds / 60
+    waiting = [row for row in rows if row.cause]
     with _ear(deployment) as ear:
-        for row in rows:
-            if row.cause is None:
-                yield RowResult(row, is_proven=False)
-                continue
-            _await_quiet(deployment, row.alarms, 900 * pace)
+        yield from (RowResult(row, is_proven=False) for row in rows if row.cause is None)
+        while waiting:
+            row = _await_quiet(deployment, waiting, 900 * pace)
+            waiting.remove(row)
+            assert row.cause, "only rows with a cause wait"
             yield _caused(row, row.cause, stage, ear, pace, ask)
         for row in rows:
-            _await_quiet(deployment, row.alarms, 900 * pace)
+            _await_quiet(deployment, [row], 900 * pace)
 
 
 def describe(results: Sequence[RowResult]) -> str:
@@ -258,11 +259,16 @@ def alarming(deployment: Deployment) -> set[str]:
     }
 
 
-def _await_quiet(deployment: Deployment, alarms: set[str], seconds: float) -> None:
+def _await_quiet(deployment: Deployment, rows: Sequence[Row], seconds: float) -> Row:
+    """The first of these rows whose alarms are quiet, as soon as there is one."""
     deadline = time.monotonic() + seconds
-    while ringing := alarming(deployment) & alarms:
+    while True:
+        ringing = alarming(deployment)
+        for row in rows:
+            if not ringing & row.alarms:
+                return row
         if time.monotonic() > deadline:
-            names = ", ".join(sorted(ringing))
+            names = ", ".join(sorted(ringing & set().union(*(row.alarms for row in rows))))
             raise OperateError(f"the stage is whole again and still rings: {names}")
         time.sleep(POLL_SECONDS)
 

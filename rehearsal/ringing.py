@@ -19,6 +19,7 @@ def matrix(theatre: Theatre) -> str:
     for result in rows:
         theatre.matrix.append(result)
         theatre.log(told(result))
+    theatre.matrix.sort(key=lambda result: theatre.rows.index(result.row))
     caused = [result for result in theatre.matrix if result.is_proven]
     silent = [result.row.fault for result in caused if not result.passed]
     require(not silent, f"{len(silent)} of {len(caused)} did not ring as they must: {silent}")

@@ -96,6 +96,32 @@ def test_a_row_fails_where_nobody_hears_or_another_alarm_rings(
     assert not caused(monkeypatch, stage, ROW).passed
 
 
+def test_while_one_row_becomes_quiet_another_with_other_alarms_comes_first(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    loud, order = {FELT: 0}, []
+    monkeypatch.setattr(outages.time, "sleep", lambda _: loud.update({FELT: loud[FELT] - 1}))
+    monkeypatch.setattr(outages, "alarming", lambda _: {FELT} if loud[FELT] > 0 else set())
+    monkeypatch.setattr(outages, "_ear", lambda _: nullcontext())
+    monkeypatch.setattr(outages, "Broken", lambda _: None)
+
+    def caused(row: Row, *_: Any) -> RowResult:
+        order.append(row.fault)
+        if row.told == FELT:
+            loud[FELT] = 3
+        return RowResult(row, is_proven=True)
+
+    monkeypatch.setattr(outages, "_caused", caused)
+    rows = [
+        Row(name, "", told, cause=lambda _: nullcontext())
+        for name, told in (("a", FELT), ("b", FELT), ("c", "idle"))
+    ]
+    deployed: Any = SimpleNamespace(place=SimpleNamespace(is_local=True))
+    found = [r.row.fault for r in outages.outages(deployed, minute_seconds=60, rows=rows)]
+    assert found == order == ["a", "c", "b"]
+    assert loud[FELT] == 0
+
+
 def test_a_message_that_comes_late_is_no_pass() -> None:
     assert RowResult(ROW, True, 180.0).passed
     assert not RowResult(ROW, True, 181.0).passed
