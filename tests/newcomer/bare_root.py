@@ -10,12 +10,11 @@ import os
 import shutil
 import subprocess
 import time
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.newcomer.machines import FETCHING
+from tests.newcomer.machines import FETCHING, describe, interpreters
 from tests.newcomer.newcomer import ROOT
 
 PROGRAMS = "python3,python3-venv,make,git,ca-certificates"
@@ -34,23 +33,30 @@ NEEDED = ("debootstrap", "chroot", "unshare", "mount")
 
 @dataclass(frozen=True)
 class Bare:
-    """One row. suite: of Debian, which says the Python. history: a clone, or an archive."""
+    """One row. python: says the Debian. history: a clone, or an archive. Few rows for all pairs."""
 
-    suite: str
+    python: str
     user: str  # ordinary, or root
     history: str
     folder: str
-    variables: Mapping[str, str]
+    lang: str
 
     def __str__(self) -> str:
-        language = self.variables.get("LANG", "unset")
-        return f"{self.suite}, {self.user}, {self.history}, {self.folder}, LANG {language}"
+        return ", ".join((self.python, self.user, self.history, self.folder, self.lang))
 
 
+SUITES = {"3.11": "bookworm", "3.12": "bookworm", "3.13": "trixie", "3.14": "forky"}
+OWN_PYTHON = "3.12"  # no Debian has it: one of this machine is laid into /usr/local, as built there
+FOLDERS = ("review-stars", "mis proyectos ñ/review stars")
 BARE = (
-    Bare("trixie", "ordinary", "clone", "review-stars", {"LANG": "C"}),
-    Bare("forky", "root", "archive", "mis proyectos ñ/review stars", {"LANG": "C"}),
-    Bare("bookworm", "ordinary", "archive", "mis proyectos ñ/review stars", {}),
+    Bare("3.11", "ordinary", "archive", FOLDERS[1], "C"),
+    Bare("3.11", "root", "clone", FOLDERS[0], "C.UTF-8"),
+    Bare("3.12", "ordinary", "clone", FOLDERS[1], "C.UTF-8"),
+    Bare("3.12", "root", "archive", FOLDERS[0], "C"),
+    Bare("3.13", "ordinary", "clone", FOLDERS[0], "C"),
+    Bare("3.13", "root", "archive", FOLDERS[1], "C.UTF-8"),
+    Bare("3.14", "ordinary", "archive", FOLDERS[0], "C.UTF-8"),
+    Bare("3.14", "root", "clone", FOLDERS[1], "C"),
 )
 
 
@@ -62,19 +68,45 @@ def missing() -> str:
     return f"no {', '.join(absent)} here" if absent else ""
 
 
-def debian(suite: str) -> Path:
-    """The root of a suite, made once and kept. Raises CalledProcessError where none can be had."""
-    made, part = MADE / suite, MADE / f"{suite}.part"
+def debian(python: str) -> Path:
+    """The root with this Python, made once and kept. Raises CalledProcessError where none is."""
+    suite = SUITES[python]
+    made, part = MADE / python, MADE / f"{python}.part"
     if not made.exists():
         shutil.rmtree(part, ignore_errors=True)
         part.parent.mkdir(parents=True, exist_ok=True)
         words = ["debootstrap", "--variant=minbase", f"--include={PROGRAMS}", suite, str(part)]
         subprocess.run(words, check=True, capture_output=True)
+        if python == OWN_PYTHON:
+            lay_own_python(part)
         part.rename(made)
     shutil.copy(CERTIFICATES, made / CERTIFICATES.relative_to("/"))
     for name in ("resolv.conf", "hosts"):
         shutil.copy(Path("/etc", name), made / "etc" / name)
     return made
+
+
+def lay_own_python(root: Path) -> None:
+    """This machine's Python where somebody who built it has it; without what they installed."""
+    mine = [path for path in interpreters() if describe(str(path))[0].startswith(f"{OWN_PYTHON}.")]
+    if not mine:
+        raise NoPythonError(f"neither Debian nor this machine has Python {OWN_PYTHON}")
+    usr_local = root / "usr/local"
+    for part in ("bin", "lib"):
+        shutil.copytree(
+            mine[0].parents[1] / part, usr_local / part, symlinks=True, dirs_exist_ok=True,
+            ignore=shutil.ignore_patterns("site-packages", "test", "__pycache__"),
+        )  # fmt: skip
+    for left in (usr_local / "bin").glob("pip*"):
+        left.unlink()
+    (usr_local / f"lib/python{OWN_PYTHON}/site-packages").mkdir()
+    needs = "import bz2, ctypes, ensurepip, lzma, sqlite3, ssl, venv"
+    for words in (["/sbin/ldconfig"], ["/usr/local/bin/python3", "-c", needs]):
+        subprocess.run(["chroot", str(root), *words], check=True, capture_output=True)
+
+
+class NoPythonError(Exception):
+    """There is no such Python to lay into a root."""
 
 
 @dataclass
@@ -88,7 +120,7 @@ class BareRoot:
     @classmethod
     def make(cls, row: Bare) -> BareRoot:
         """With what that person downloads: a repository to clone, or an archive."""
-        root = debian(row.suite)
+        root = debian(row.python)
         home = root / HOME
         shutil.rmtree(home, ignore_errors=True)
         (home / Path(row.folder).parent).mkdir(parents=True)
@@ -112,7 +144,8 @@ class BareRoot:
         """Run a line of shell as that person, with nothing of this machine's environment."""
         kept = {n: v for n, v in os.environ.items() if n.startswith(FETCHING)}
         kept = {n: v for n, v in kept.items() if not Path(v).exists() or v == str(CERTIFICATES)}
-        kept |= {"PATH": "/usr/local/bin:/usr/bin:/bin", "HOME": f"/{HOME}", **self.row.variables}
+        kept |= {"PATH": "/usr/local/bin:/usr/bin:/bin", "HOME": f"/{HOME}"}
+        kept["LANG"] = self.row.lang
         owner = PERSON if self.row.user == "ordinary" else 0
         words = ["unshare", "--mount", "--pid", "--fork", "--kill-child", "/bin/sh", "-c", ENTER]
         words += [str(self.root), f"--userspec={owner}:{owner}", str(self.root)]

@@ -23,8 +23,8 @@ def person(request: pytest.FixtureRequest) -> Iterator[BareRoot]:
         pytest.skip(reason)
     try:
         made = BareRoot.make(request.param)
-    except subprocess.CalledProcessError as error:
-        pytest.skip(f"no Debian {request.param.suite} can be had here: {error}")
+    except (subprocess.CalledProcessError, bare_root.NoPythonError) as error:
+        pytest.skip(f"no Debian with Python {request.param.python} can be had here: {error}")
     yield made
     made.end()
 
@@ -45,6 +45,7 @@ def test_both_commands_of_the_readme_end_with_a_released_model(person: BareRoot)
         done = person.do("clone", clone.replace("…", "origin.git"))
         assert done.returncode == 0, done.stdout
     version = person.do("version", "python3 --version").stdout.split()[-1]
+    assert version.startswith(f"{row.python}."), version
     done = person.do("run", f"cd {shlex.quote(row.folder)} && {run} ONCE=1")
     assert done.returncode == 0, done.stdout[-4000:]
     assert "Traceback" not in done.stdout
