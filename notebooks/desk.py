@@ -26,7 +26,7 @@ from reviews.synthetic import write_sample  # noqa: E402
 from training.data.parquet import read_batches  # noqa: E402
 
 WORK = ROOT / ".local/notebooks"
-SAMPLE_ROWS, SAMPLE_SEED = int(os.environ.get("ROWS", "10000")), 7
+SAMPLE_ROWS, SAMPLE_SEED = 10_000, 7
 OPTIONAL = ("asin", "parent_asin", "timestamp", "user_id")  # dropped by default: for people only
 BLUE, GREY, RED, GREEN = "#2f6fde", "#aab4c5", "#c9372c", "#22884f"
 STARS = ["1", "2", "3", "4", "5"]
@@ -37,9 +37,8 @@ def raw_files() -> list[Path]:
     WORK.mkdir(parents=True, exist_ok=True)
     if data := os.environ.get("DATA"):
         return [source.as_lines(path, WORK, print) for path in source.check_all(data)]
-    sample = WORK / f"sample-{SAMPLE_ROWS}.jsonl"
-    if not sample.exists():
-        write_sample(sample, rows=SAMPLE_ROWS, seed=SAMPLE_SEED)
+    sample = WORK / "sample.jsonl"
+    write_sample(sample, rows=SAMPLE_ROWS, seed=SAMPLE_SEED)  # anew: what makes it changes
     return [sample]
 
 
@@ -66,9 +65,10 @@ def table(folder: Path) -> pd.DataFrame:
 
 def style() -> None:
     """Plots as SVG whose bytes depend on nothing but what they show."""
-    # Tables without a <style>, which GitHub would show as text.
+    # Tables without a <style>, which GitHub would show as text, and without a class: the site
+    # styles only those that have none.
     html = get_ipython().display_formatter.formatters["text/html"]
-    html.for_type(pd.DataFrame, lambda frame: frame.to_html(border=0))
+    html.for_type(pd.DataFrame, lambda f: f.to_html(border=0).replace(' class="dataframe"', "", 1))
     set_matplotlib_formats("svg", metadata={"Date": None}, bbox_inches="tight")
     mpl.rcParams |= {
         "figure.figsize": (7.2, 3.0),

@@ -8,6 +8,8 @@ makes the same bytes; what is read from other files or from a stage goes to .loc
 
 import argparse
 import os
+import re
+import shutil
 import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -23,6 +25,18 @@ HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent
 TIMEOUT_SECONDS = 1800  # of a cell: training on a file of one's own
 MADE = "<!-- Made by `make notebooks`. -->\n\n"
+# A number of a picture: processors agree on a model to a millionth, so a hundredth is the same
+# on all of them. What scales a letter stays whole.
+DRAWN = re.compile(rb"scale\([^)]*\)|-?\d+\.\d{3,}")
+
+
+def rounded(picture: bytes) -> bytes:
+    """A picture whose points lie on hundredths."""
+
+    def near(found: re.Match[bytes]) -> bytes:
+        return found[0] if found[0].startswith(b"scale") else b"%.2f" % float(found[0])
+
+    return DRAWN.sub(near, picture)
 
 
 def make_page(notebook: Path, out: Path) -> None:
@@ -41,6 +55,8 @@ def make_page(notebook: Path, out: Path) -> None:
     exporter = MarkdownExporter()
     files = {"output_files_dir": f"{notebook.stem}_files", "unique_key": notebook.stem}
     page, resources = exporter.from_notebook_node(content, resources=files)
+    resources["outputs"] = {name: rounded(it) for name, it in resources["outputs"].items()}
+    shutil.rmtree(out / f"{notebook.stem}_files", ignore_errors=True)  # of cells that moved
     lines = (line.rstrip() for line in page.splitlines())
     FilesWriter(build_directory=str(out)).write(
         MADE + "\n".join(lines).strip() + "\n", resources, notebook_name=notebook.stem

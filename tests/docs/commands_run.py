@@ -76,7 +76,8 @@ RUN_BY = {
         "::test_cdk_nag_and_cloudformation_find_nothing",
     "make diagrams": "tests/infra/test_infra_journey.py"
         "::test_the_picture_is_drawn_from_todays_templates",
-    "make notebooks": "tests/notebooks/test_notebooks.py::test_it_runs",
+    "make notebooks": "tests/notebooks/test_notebooks.py"
+        "::test_it_runs_and_its_page_is_made_again_without_a_difference",
     "make licences": "tests/unit/test_ci_licences.py"
         "::test_every_shipped_and_locked_package_may_be_used",
     "rehearsal": "tests/faults/test_faults_rehearsed.py"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import subprocess
 from pathlib import Path
@@ -25,13 +24,18 @@ def cells(notebook: Path, kind: str) -> list[str]:
     return ["".join(cell["source"]) for cell in content["cells"] if cell["cell_type"] == kind]
 
 
-def make_page(name: str, out: Path, *options: str) -> str:
-    """Run one notebook on few rows; returns its page."""
+def files(folder: Path, pattern: str = "*") -> dict[str, bytes]:
+    """The contents of a folder's files by their names."""
+    found = (path for path in folder.rglob(pattern) if path.is_file())
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in found}
+
+
+def make_pages(name: str, out: Path, *options: str) -> dict[str, bytes]:
+    """Run one notebook; returns its page and its pictures."""
     words = [str(PYTHON), "notebooks/pages.py", name, "--out", str(out), *options]
-    environment = {**os.environ, "ROWS": "2000"}
-    done = subprocess.run(words, cwd=ROOT, env=environment, capture_output=True, text=True)
+    done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    return (out / f"{name}.md").read_text()
+    return files(out)
 
 
 def test_there_are_three_and_none_holds_an_output() -> None:
@@ -53,21 +57,23 @@ def test_its_page_in_docs_is_of_today(notebook: Path) -> None:
     assert shown == cells(notebook, "code"), "run `make notebooks`"
     for words in cells(notebook, "markdown"):
         assert words.strip() in page, "run `make notebooks`"
-    pictures = re.findall(r"!\[svg\]\((.*?)\)", page)
+    pictures = set(re.findall(r"!\[svg\]\((.*?)\)", page))
     assert pictures
-    assert all((ROOT / "docs/notebooks" / picture).is_file() for picture in pictures)
+    assert pictures == set(files(ROOT / "docs/notebooks", f"{notebook.stem}_files/*"))
 
 
 @needs_kernel
 @pytest.mark.slow
 @pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda path: path.stem)
-def test_it_runs(notebook: Path, tmp_path: Path) -> None:
-    page = make_page(notebook.stem, tmp_path)
+def test_it_runs_and_its_page_is_made_again_without_a_difference(
+    notebook: Path, tmp_path: Path
+) -> None:
+    made, kept = make_pages(notebook.stem, tmp_path), ROOT / "docs/notebooks"
+    page = made[f"{notebook.stem}.md"].decode()
     for word in ("Traceback", "Warning", str(ROOT)):
         assert word not in page
-    assert page.count("![svg](") == (
-        ROOT / "docs/notebooks" / f"{notebook.stem}.md"
-    ).read_text().count("![svg](")
+    differing = [name for name, content in made.items() if (kept / name).read_bytes() != content]
+    assert differing == [], "run `make notebooks`, and look at what has changed"
 
 
 @needs_kernel
@@ -75,8 +81,8 @@ def test_it_runs(notebook: Path, tmp_path: Path) -> None:
 def test_it_reads_a_file_of_ones_own(tmp_path: Path) -> None:
     if not REAL.exists():
         pytest.skip("no real reviews here (../shared/data)")
-    page = make_page("01_exploration", tmp_path, "--data", str(REAL))
-    assert "20,111 lines read" in page
+    made = make_pages("01_exploration", tmp_path, "--data", str(REAL))
+    assert b"20,111 lines read" in made["01_exploration.md"]
 
 
 @needs_kernel
