@@ -33,8 +33,30 @@ def test_it_has_the_same_sections() -> None:
     )
 
 
-def test_its_blocks_can_be_pasted_like_the_others() -> None:
-    assert blocks(SPANISH) == blocks(ENGLISH)
+def commands(text: str) -> list[str]:
+    """The lines of the shell blocks without comments, in order; an empty one ends a block."""
+    shell = [block.splitlines()[1:-1] for block in blocks(text) if block.startswith("```sh")]
+    return [re.sub(r"\s+# .*", "", line) for lines in shell for line in (*lines, "")]
+
+
+def comments(text: str) -> list[str]:
+    """What the shell blocks say beside their commands."""
+    shell = "\n".join(block for block in blocks(text) if block.startswith("```sh"))
+    return re.findall(r"\s# (.*)", shell)
+
+
+def test_its_commands_are_the_others_in_the_same_order() -> None:
+    assert len(commands(ENGLISH)) > 20
+    assert commands(SPANISH) == commands(ENGLISH)
+
+
+def test_what_appears_is_the_same_and_what_is_said_beside_it_is_in_spanish() -> None:
+    def shown(text: str) -> list[str]:
+        return [block for block in blocks(text) if not block.startswith("```sh")]
+
+    assert shown(SPANISH) == shown(ENGLISH)
+    assert len(comments(SPANISH)) == len(comments(ENGLISH)) > 0
+    assert set(comments(SPANISH)) & set(comments(ENGLISH)) == set()
 
 
 def test_it_leads_to_the_same_pages() -> None:

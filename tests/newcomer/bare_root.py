@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import json
 import os
+import resource
+import shlex
 import shutil
 import subprocess
 import time
@@ -19,6 +21,7 @@ from tests.newcomer.newcomer import ROOT
 
 PROGRAMS = "python3,python3-venv,make,git,ca-certificates"
 MADE = ROOT / ".local" / "newcomer"
+MEASURED = MADE / "rows.jsonl"
 CERTIFICATES = Path("/etc/ssl/certs/ca-certificates.crt")  # of this machine, which may have a proxy
 HOME = Path("home/person")
 PERSON = 1000
@@ -47,16 +50,18 @@ class Bare:
 
 SUITES = {"3.11": "bookworm", "3.12": "bookworm", "3.13": "trixie", "3.14": "forky"}
 OWN_PYTHON = "3.12"  # no Debian has it: one of this machine is laid into /usr/local, as built there
-FOLDERS = ("review-stars", "mis proyectos ñ/review stars")
+# A clone has the name that the README gives it; whoever unpacks an archive names its folder.
+PLAIN, ODD = "review-stars", "mis proyectos ñ"
+CLONED, UNPACKED = f"{ODD}/review-stars", f"{ODD}/review stars"
 BARE = (
-    Bare("3.11", "ordinary", "archive", FOLDERS[1], "C"),
-    Bare("3.11", "root", "clone", FOLDERS[0], "C.UTF-8"),
-    Bare("3.12", "ordinary", "clone", FOLDERS[1], "C.UTF-8"),
-    Bare("3.12", "root", "archive", FOLDERS[0], "C"),
-    Bare("3.13", "ordinary", "clone", FOLDERS[0], "C"),
-    Bare("3.13", "root", "archive", FOLDERS[1], "C.UTF-8"),
-    Bare("3.14", "ordinary", "archive", FOLDERS[0], "C.UTF-8"),
-    Bare("3.14", "root", "clone", FOLDERS[1], "C"),
+    Bare("3.11", "ordinary", "archive", UNPACKED, "C"),
+    Bare("3.11", "root", "clone", PLAIN, "C.UTF-8"),
+    Bare("3.12", "ordinary", "clone", CLONED, "C.UTF-8"),
+    Bare("3.12", "root", "archive", PLAIN, "C"),
+    Bare("3.13", "ordinary", "clone", PLAIN, "C"),
+    Bare("3.13", "root", "archive", UNPACKED, "C.UTF-8"),
+    Bare("3.14", "ordinary", "archive", PLAIN, "C.UTF-8"),
+    Bare("3.14", "root", "clone", CLONED, "C"),
 )
 
 
@@ -68,14 +73,19 @@ def missing() -> str:
     return f"no {', '.join(absent)} here" if absent else ""
 
 
-def debian(python: str) -> Path:
-    """The root with this Python, made once and kept. Raises CalledProcessError where none is."""
+def debian(python: str, *also: str) -> Path:
+    """The root with this Python, made once and kept. Raises CalledProcessError where none is.
+
+    also: Debian's packages that its person has too.
+    """
     suite = SUITES[python]
-    made, part = MADE / python, MADE / f"{python}.part"
+    made = MADE / "-".join((python, *also))
+    part = made.with_name(f"{made.name}.part")
     if not made.exists():
         shutil.rmtree(part, ignore_errors=True)
         part.parent.mkdir(parents=True, exist_ok=True)
-        words = ["debootstrap", "--variant=minbase", f"--include={PROGRAMS}", suite, str(part)]
+        programs = ",".join((PROGRAMS, *also))
+        words = ["debootstrap", "--variant=minbase", f"--include={programs}", suite, str(part)]
         subprocess.run(words, check=True, capture_output=True)
         if python == OWN_PYTHON:
             lay_own_python(part)
@@ -105,6 +115,12 @@ def lay_own_python(root: Path) -> None:
         subprocess.run(["chroot", str(root), *words], check=True, capture_output=True)
 
 
+def cpu_seconds() -> float:
+    """Of all processes that this one has started and that have ended."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
 class NoPythonError(Exception):
     """There is no such Python to lay into a root."""
 
@@ -116,11 +132,12 @@ class BareRoot:
     row: Bare
     root: Path
     seconds: dict[str, float]
+    cpu_seconds: dict[str, float]
 
     @classmethod
-    def make(cls, row: Bare) -> BareRoot:
+    def make(cls, row: Bare, *also: str) -> BareRoot:
         """With what that person downloads: a repository to clone, or an archive."""
-        root = debian(row.python)
+        root = debian(row.python, *also)
         home = root / HOME
         shutil.rmtree(home, ignore_errors=True)
         (home / Path(row.folder).parent).mkdir(parents=True)
@@ -133,7 +150,12 @@ class BareRoot:
             subprocess.run(["tar", "x", "-C", str(home)], input=packed, check=True)
         owner = PERSON if row.user == "ordinary" else 0
         subprocess.run(["chown", "-R", f"{owner}:{owner}", str(home)], check=True)
-        return cls(row, root, {})
+        return cls(row, root, {}, {})
+
+    def clone(self, command: str) -> subprocess.CompletedProcess[str]:
+        """The README's first line, as it stands but for the address, where the folder shall lie."""
+        parent = shlex.quote(str(Path(self.row.folder).parent))
+        return self.do("clone", f"cd {parent} && {command.replace('…', f'/{HOME}/origin.git')}")
 
     @property
     def project(self) -> Path:
@@ -150,13 +172,14 @@ class BareRoot:
         words = ["unshare", "--mount", "--pid", "--fork", "--kill-child", "/bin/sh", "-c", ENTER]
         words += [str(self.root), f"--userspec={owner}:{owner}", str(self.root)]
         words += ["/bin/sh", "-c", f"cd /{HOME} && {script}"]
-        began = time.monotonic()
+        began, used = time.monotonic(), cpu_seconds()
         done = subprocess.run(
             words, env=kept, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT, text=True, errors="replace", check=False,
             timeout=LOOP_SECONDS,
         )  # fmt: skip
         self.seconds[name] = round(time.monotonic() - began, 1)
+        self.cpu_seconds[name] = round(cpu_seconds() - used, 1)
         return done
 
     def summary(self) -> dict[str, Any]:

@@ -1,0 +1,101 @@
+"""`python -m tests.newcomer.figures`: how long the bare roots took, into the documents.
+
+.local/newcomer/rows.jsonl has what test_bare_root.py measured, the last line of a row counts;
+docs/newcomer.json keeps it. A test holds the documents against that.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from tests.newcomer.bare_root import BARE, MEASURED, OWN_PYTHON, ROOT, SUITES
+
+Rows = list[dict[str, Any]]
+KEPT = ROOT / "docs" / "newcomer.json"
+PAGE = ROOT / "docs" / "local-cloud.md"
+BEGIN, END = "<!-- newcomer: rows -->", "<!-- end of newcomer -->"
+DEBIANS = {"bookworm": "12", "trixie": "13", "forky": "14"}
+
+
+def span(rows: Rows, name: str) -> tuple[int, int]:
+    """The fewest and the most seconds of one of both runs."""
+    seconds = [row[name] for row in rows]
+    return round(min(seconds)), round(max(seconds))
+
+
+def english(rows: Rows) -> str:
+    """The README's sentence."""
+    first, again = span(rows, "first"), span(rows, "again")
+    return "{} to {} s with all that is installed, then {} to {} s".format(*first, *again)
+
+
+def spanish(rows: Rows) -> str:
+    """The same for README.es.md."""
+    first, again = span(rows, "first"), span(rows, "again")
+    return "de {} a {} s con todo lo que se instala; después, de {} a {} s".format(*first, *again)
+
+
+def table(rows: Rows) -> str:
+    """A line a row; CPU seconds depend less on what else the machine does."""
+    heads = ["Python", "Debian", "user", "from", "folder", "`LANG`"]
+    heads += ["first, s", "CPU s", "again, s", "CPU s"]
+    lines = [f"| {' | '.join(heads)} |", "|---|---|---|---|---|---|---:|---:|---:|---:|"]
+    for row in rows:
+        python = row["version"] + (" (built)" if row["python"] == OWN_PYTHON else "")
+        cells = [python, DEBIANS[SUITES[row["python"]]], row["user"], row["history"]]
+        cells += [f"`{row['folder']}`", f"`{row['lang']}`"]
+        figures = ("first", "cpu_first", "again", "cpu_again")
+        cells += [str(round(row[name])) if row[name] else "" for name in figures]
+        lines.append(f"| {' | '.join(cells)} |".replace("|  |", "| |"))
+    return "\n".join(lines)
+
+
+def shown(rows: Rows) -> str:
+    """What a run prints in the end, but for its own time: the table has all of them."""
+    printed: list[str] = next(row["printed"] for row in rows if row["printed"])
+    return "\n".join(line for line in printed if not line.startswith("time "))
+
+
+def within(text: str, begin: str, end: str) -> str:
+    """What stands between two marks of a page."""
+    return text.split(begin, 1)[1].split(end, 1)[0]
+
+
+def measured(lines: list[str]) -> Rows:
+    """The last measurement of each row, in their order, without those that never ran."""
+    found = {}
+    for line in lines:
+        one = json.loads(line)
+        found[one["row"]] = one
+    return [found[str(row)] for row in BARE if str(row) in found]
+
+
+def blocks(rows: Rows) -> dict[Path, dict[tuple[str, str], str]]:
+    """By document: its marks, and what stands between them."""
+    ends = "```\nreviews ", "\n```"
+    output = shown(rows).removeprefix("reviews ")
+    return {
+        PAGE: {(BEGIN, END): f"\n{table(rows)}\n"},
+        ROOT / "README.md": {(" it took ", "\n(["): english(rows), ends: output},
+        ROOT / "README.es.md": {(" tardó ", "\n(["): spanish(rows), ends: output},
+    }
+
+
+def main() -> int:
+    """Keep what was measured, and write it into the documents."""
+    before: Rows = json.loads(KEPT.read_bytes()) if KEPT.exists() else []
+    rows = measured([*map(json.dumps, before), *MEASURED.read_text().splitlines()])
+    KEPT.write_text(json.dumps(rows, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    for path, wanted in blocks(rows).items():
+        text = path.read_text(encoding="utf-8")
+        for marks, words in wanted.items():
+            text = text.replace(within(text, *marks).join(marks), words.join(marks))
+        path.write_text(text, encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
