@@ -12,12 +12,13 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from operate.outages import MATRIX, RowResult, describe
 from rehearsal.programme import CHAPTERS, SCENES
 
 Result = dict[str, Any]
 ROOT = Path(__file__).parents[1]
 KEPT = ROOT / "docs" / "rehearsal.json"
-SINCE = ("share", "signals")  # scenes that are younger than the whole rehearsal that is kept
+SINCE: tuple[str, ...] = ()  # scenes that are younger than the whole rehearsal that is kept
 MARKS = {"passed": "✓", "failed": "✗", "not played": "✗", "only AWS": "", "younger": ""}
 UNPLAYED = ("only AWS", "younger")
 BEGIN, END = "<!-- rehearsal: {} -->", "<!-- end of rehearsal -->"
@@ -68,6 +69,17 @@ def outages(result: Result) -> str:
     )
 
 
+def matrix(result: Result) -> str:
+    """Every row of the outage matrix, with what a client sees and when it rang."""
+    found = {one["outage"]: one for one in result["outages"]}
+    return describe(
+        [
+            RowResult(row, found[row.fault]["is_caused"], found[row.fault]["aws_seconds"])
+            for row in MATRIX
+        ]
+    )
+
+
 SPANISH = {
     "deploys": "despliegues",
     "data and approval": "datos y aprobación",
@@ -98,6 +110,7 @@ def blocks(result: Result) -> dict[Path, dict[str, str]]:
         ROOT / "docs" / "rehearsal.md": {
             "scenes": f"{scenes(result)}\n\n{outages(result)}",
         },
+        ROOT / "docs" / "production.md": {"outages": matrix(result)},
         ROOT / "README.md": {"chapters": chapters(result, head, str)},
         ROOT / "README.es.md": {"chapters": chapters(result, cabeza, SPANISH.__getitem__)},
     }
@@ -115,7 +128,9 @@ def main(words: Sequence[str]) -> int:
     for path, found in blocks(result).items():
         text = path.read_text()
         for name, wanted in found.items():
-            text = text.replace(within(text, name), wanted)
+            begin, end = BEGIN.format(name), f"\n{END}"
+            before, _, rest = text.partition(f"{begin}\n")
+            text = f"{before}{begin}\n{wanted}{end}{rest.partition(end)[2]}"
         path.write_text(text)
     return 0
 
