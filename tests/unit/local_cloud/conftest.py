@@ -280,6 +280,21 @@ def deploy(cloud: Cloud, name: str, **resources: dict[str, Any]) -> str:
     return settled(cloud, name)
 
 
+def deploy_with(cloud: Cloud, name: str, values: dict[str, str], served: str) -> str:
+    """The same for a stack with these parameters. served: what its one resource holds of them."""
+    kept = {"Name": "/stars/served", "Type": "String", "Value": {"Fn::Sub": served}}
+    template = {
+        "Parameters": {key: {"Type": "String", "Default": ""} for key in values},
+        "Resources": {"Served": {"Type": "AWS::SSM::Parameter", "Properties": kept}},
+    }
+    cloud.client("cloudformation").create_stack(
+        StackName=name,
+        TemplateBody=json.dumps(template),
+        Parameters=[{"ParameterKey": k, "ParameterValue": v} for k, v in values.items()],
+    )
+    return settled(cloud, name)
+
+
 def settled(cloud: Cloud, name: str) -> str:
     """The status of a stack once nothing is in progress; GONE for one that is not there."""
 

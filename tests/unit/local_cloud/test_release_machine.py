@@ -16,7 +16,7 @@ import pytest
 from infra.machines import release
 from infra.machines.release_states import ReleaseParts
 from lambdas.contract import releases
-from tests.unit.local_cloud.conftest import Cloud, may, settled, until
+from tests.unit.local_cloud.conftest import Cloud, deploy_with, may, settled, until
 
 # MiniStack leaves the pipes of its functions to the collector.
 pytestmark = [
@@ -109,26 +109,10 @@ def stage(cloud: Cloud, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Stag
     monkeypatch.setenv(f"LAMBDA_PYTHON3_{sys.version_info.minor}", sys.executable)
     # As in the server: an update that a machine asks for goes on after the call.
     monkeypatch.setattr("ministack.app._MAIN_LOOP", cloud.loop)
-    keys = (releases.MODEL_PACKAGE_ARN, releases.RELEASE, releases.ROLLOUT, releases.SCALING)
-    served = {
-        "Type": "AWS::SSM::Parameter",
-        "Properties": {
-            "Name": "/stars/served",
-            "Type": "String",
-            "Value": {"Fn::Sub": f"${{{releases.MODEL_PACKAGE_ARN}}} ${{{releases.RELEASE}}}"},
-        },
-    }
-    cloud.client("cloudformation").create_stack(
-        StackName=STACK,
-        TemplateBody=json.dumps(
-            {
-                "Parameters": {key: {"Type": "String", "Default": "first"} for key in keys},
-                "Resources": {"Served": served},
-            }
-        ),
-        Parameters=[{"ParameterKey": releases.MODEL_PACKAGE_ARN, "ParameterValue": FORMER}],
-    )
-    assert settled(cloud, STACK) == "CREATE_COMPLETE"
+    values = dict.fromkeys((releases.RELEASE, releases.ROLLOUT, releases.SCALING), "first")
+    values[releases.MODEL_PACKAGE_ARN] = FORMER
+    served = f"${{{releases.MODEL_PACKAGE_ARN}}} ${{{releases.RELEASE}}}"
+    assert deploy_with(cloud, STACK, values, served) == "CREATE_COMPLETE"
     found = Stage(cloud, tmp_path)
     parts = ReleaseParts(
         stack_name=STACK,

@@ -11,7 +11,7 @@ import pytest
 from infra.machines import sleep
 from lambdas.contract import keys, releases
 from lambdas.contract.live import NONE
-from tests.unit.local_cloud.conftest import ACCOUNT, REGION, Cloud, may, settled, until
+from tests.unit.local_cloud.conftest import ACCOUNT, REGION, Cloud, deploy_with, may, until
 
 pytestmark = pytest.mark.slow
 STACK, BUCKET, LIVE, PACKAGE = "endpoint", "models", "/stars/live", "the package that is live"
@@ -36,25 +36,8 @@ def stage(cloud: Cloud, live: str) -> sleep.SleepParts:
     cloud.client("ssm").put_parameter(Name=LIVE, Type="String", Value=live)
     topic = cloud.client("sns").create_topic(Name="alerts")["TopicArn"]
     narrow = cloud.role("narrow", "cloudformation", may("ssm:PutParameter"))
-    kept = {
-        "Type": "AWS::SSM::Parameter",
-        "Properties": {
-            "Name": "/stars/served",
-            "Type": "String",
-            "Value": {"Fn::Sub": f"served: ${{{releases.MODEL_PACKAGE_ARN}}}"},
-        },
-    }
-    cloud.client("cloudformation").create_stack(
-        StackName=STACK,
-        TemplateBody=json.dumps(
-            {
-                "Parameters": {name: {"Type": "String", "Default": ""} for name in VALUES},
-                "Resources": {"Kept": kept},
-            }
-        ),
-        Parameters=[{"ParameterKey": n, "ParameterValue": v} for n, v in VALUES.items()],
-    )
-    assert settled(cloud, STACK) == "CREATE_COMPLETE"
+    served = f"served: ${{{releases.MODEL_PACKAGE_ARN}}}"
+    assert deploy_with(cloud, STACK, VALUES, served) == "CREATE_COMPLETE"
     return sleep.SleepParts(
         stack_name=STACK,
         role_arn=narrow,
