@@ -225,7 +225,10 @@ faults: setup cloud ## Put ten faults back: a rehearsal must fail (20 minutes)
 	@$(PYTHON) -m pytest -m faults tests/faults
 
 newcomer: setup ## From a clone to a model on ten kinds of machine (20 minutes)
-	@$(PYTHON) -m pytest -m newcomer -rs tests/newcomer
+	@$(PYTHON) -m pytest -m newcomer -rs tests/newcomer/test_newcomer.py
+
+bare: setup ## Both README commands in eight bare Debians (root, an hour)
+	@$(PYTHON) -m pytest -m newcomer -rs tests/newcomer/test_bare_root.py
 
 image: setup ## The training image, without Docker (root, buildah, debootstrap)
 	@$(PYTHON) .ci/image.py
@@ -366,4 +369,4 @@ predict: setup ## A batch job (STAGE= FILE= or IN=prefix, OUT= VERSION=)
 	@$(call operate,FILE IN OUT VERSION,predict --stage $(stage) $(call given,FILE,--file) \
 	  $(call given,IN,--in) $(call given,OUT,--out) $(call given,VERSION,--version))
 
-.PHONY: cost templates help doctor ready history ask cloud notebooks sdk site ray setup run status check test rehearse faults newcomer image bench diagrams lock package synth diff bootstrap deploy destroy release rollback promote sleep wake remove refine learn drift lineage predict difference comment workflows delivery smoke redeploy tag bump licences sbom watch issue publish dist reproduce push-image
+.PHONY: bare cost templates help doctor ready history ask cloud notebooks sdk site ray setup run status check test rehearse faults newcomer image bench diagrams lock package synth diff bootstrap deploy destroy release rollback promote sleep wake remove refine learn drift lineage predict difference comment workflows delivery smoke redeploy tag bump licences sbom watch issue publish dist reproduce push-image

@@ -40,6 +40,7 @@ BY_HAND = {
     ("ci", "make rehearse"): "docs/rehearsal.md has its scenes",
     ("ci", "make image"): "root, buildah and debootstrap",
     ("ci", "make newcomer"): "20 minutes",
+    ("ci", "make bare"): "an hour; docs/local-cloud.md has its rows",
     ("ci", "make faults"): "is tests/faults",
     ("ci", "sudo apt-get"): "a runner's packages",
     ("monitoring", "make watch"): "its program runs in tests/e2e/test_e2e_loop_promote.py",

@@ -18,7 +18,7 @@ ROOT = workflows.ROOT
 TOOLS = ROOT / ".local" / "venvs" / "workflows" / "bin"
 PINNED = re.compile(r"(\./[\w./-]+|[\w-]+/[\w./-]+@[0-9a-f]{40})")
 # All that is not make: it prepares the machine.
-PREPARES = re.compile(r"sudo apt-get update && sudo apt-get install --yes [a-z ]+")
+PREPARES = re.compile(r"sudo apt-get update && sudo apt-get install --yes [a-z -]+")
 MAKES = re.compile(
     r'(sudo (?:-E )?env "PATH=\$PATH" (?:[A-Z_]+=\S+ )*)?make [a-z-]+( [A-Z_]+=("\$\w+"|\S+))*'
 )

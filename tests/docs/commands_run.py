@@ -83,6 +83,7 @@ RUN_BY = {
     "rehearsal": "tests/faults/test_faults_rehearsed.py"
     "::test_without_a_fault_a_stage_comes_to_a_package_that_waits",
     "make newcomer": "tests/newcomer/test_newcomer.py::test_a_newcomer_releases_a_model",
+    "make bare": f"{BARE}::test_who_reads_spanish_alone_gets_from_clone_to_an_answer",
     "curl": f"{LOOP}::test_a_person_asks_in_one_command",
     "operate run": f"{LOOP}::test_the_summary_adds_up",
     "operate upload": f"{LOOP}::test_a_second_file_makes_version_2_while_the_api_keeps_answering",

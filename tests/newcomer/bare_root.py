@@ -98,9 +98,10 @@ def debian(python: str, *also: str) -> Path:
 
 def lay_own_python(root: Path) -> None:
     """This machine's Python where somebody who built it has it; without what they installed."""
-    mine = [path for path in interpreters() if describe(str(path))[0].startswith(f"{OWN_PYTHON}.")]
+    built = (path for path in interpreters() if path.parents[1] != Path("/usr"))
+    mine = [path for path in built if describe(str(path))[0].startswith(f"{OWN_PYTHON}.")]
     if not mine:
-        raise NoPythonError(f"neither Debian nor this machine has Python {OWN_PYTHON}")
+        raise NoPythonError(f"no Debian has, and nobody built here, Python {OWN_PYTHON}")
     usr_local = root / "usr/local"
     for part in ("bin", "lib"):
         shutil.copytree(

@@ -20,6 +20,8 @@ from tests.newcomer.newcomer import ROOT, SUMMARY
 BLOCK = re.compile(r"^```sh\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
 
+JSON = re.compile(r"^```json\n(.*?)^```", re.MULTILINE | re.DOTALL)
+KEY = re.compile(r'"(\w+)": ')
 # Of a locale that this Debian has no words for; curl is what the page shows besides make.
 SPANISH = Bare("3.13", "ordinary", "clone", CLONED, "es_ES.UTF-8")
 
@@ -98,6 +100,8 @@ def test_who_reads_spanish_alone_gets_from_clone_to_an_answer(person: BareRoot) 
     """Block by block of README.es.md: clone, run, and while it serves, ask by make and by curl."""
     _, _, ask, curl, *_ = blocks("README.es.md")
     clone, run = commands("README.es.md")
+    [shown] = JSON.findall((ROOT / "README.es.md").read_text(encoding="utf-8"))
+    keys = set(KEY.findall(shown))
     done = person.clone(clone)
     assert done.returncode == 0, done.stdout
     parts = {"folder": shlex.quote(person.row.folder), "run": run, "ask": shlex.quote(ask)}
@@ -106,7 +110,7 @@ def test_who_reads_spanish_alone_gets_from_clone_to_an_answer(person: BareRoot) 
     answers = json.loads(done.stdout)
     for answer in answers.values():
         assert (answer["stars"], answer["model_version"]) == (1, "1"), answers
-        assert answer["explanation"]["parts"]
+        assert set(KEY.findall(json.dumps(answer))) == keys
     said = (person.project / "serving.txt").read_text(encoding="utf-8")
     assert "stopping" in said.rpartition("Serving")[2]
     assert "Traceback" not in said
