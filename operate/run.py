@@ -86,7 +86,7 @@ class _Packaging(threading.Thread):
 
 
 def run(data: str | None, *, once: bool, place: Place, cloud: LocalCloud) -> None:
-    """The whole loop on this machine (DESIGN 12); serves until it is stopped unless `once`.
+    """The whole loop on this machine; serves until it is stopped unless `once`.
 
     Raises OperateError where no model could be released, Stopped where a signal came before;
     everything is stopped before. What is refused has changed nothing.

@@ -62,7 +62,7 @@ class AlertSummary(msgspec.Struct):
 
 
 class Summary(msgspec.Struct):
-    """One run of the loop (DESIGN 12)."""
+    """One run of the loop."""
 
     reviews: Reviews
     model: Model

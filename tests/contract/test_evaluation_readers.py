@@ -42,7 +42,7 @@ def test_a_field_renamed_by_training_would_be_found(
 
 
 def test_the_summary_of_a_run_has_every_plain_number() -> None:
-    """DESIGN 12: `model.metrics` in the summary has the same names as evaluation.json."""
+    """`model.metrics` in the summary has the same names as evaluation.json."""
     numbers = {k: v for k, v in msgspec.json.decode(BODY).items() if isinstance(v, int | float)}
     assert msgspec.json.decode(BODY, type=EvaluationSummary).metrics == numbers
 

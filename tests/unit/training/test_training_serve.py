@@ -1,4 +1,4 @@
-"""Serve: the contract of DESIGN 12, without a socket."""
+"""Serve: its contract with SageMaker, without a socket."""
 
 import json
 import logging
