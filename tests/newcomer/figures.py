@@ -20,22 +20,22 @@ BEGIN, END = "<!-- newcomer: rows -->", "<!-- end of newcomer -->"
 DEBIANS = {"bookworm": "12", "trixie": "13", "forky": "14"}
 
 
+def seconds(rows: Rows) -> list[int]:
+    """The fewest and the most of the first run and of the second, and the most CPU seconds."""
+    spans = [found for name in ("first", "again") for found in span(rows, name)]
+    return [*spans, *(span(rows, name)[1] for name in ("cpu_first", "cpu_again"))]
+
+
 def span(rows: Rows, name: str) -> tuple[int, int]:
-    """The fewest and the most seconds of one of both runs."""
-    seconds = [row[name] for row in rows]
-    return round(min(seconds)), round(max(seconds))
+    """The fewest and the most of one figure."""
+    found = [row[name] for row in rows if row[name]]
+    return round(min(found)), round(max(found))
 
 
-def english(rows: Rows) -> str:
-    """The README's sentence."""
-    first, again = span(rows, "first"), span(rows, "again")
-    return "{} to {} s with all that is installed, then {} to {} s".format(*first, *again)
-
-
-def spanish(rows: Rows) -> str:
-    """The same for README.es.md."""
-    first, again = span(rows, "first"), span(rows, "again")
-    return "de {} a {} s con todo lo que se instala; después, de {} a {} s".format(*first, *again)
+ENGLISH = "{} to {} s with all that is installed, then {} to {} s (at most {} and {} CPU s)"
+SPANISH = (
+    "de {} a {} s con todo lo que se instala; después, de {} a {} s (a lo sumo {} y {} s de CPU)"
+)
 
 
 def table(rows: Rows) -> str:
@@ -79,8 +79,8 @@ def blocks(rows: Rows) -> dict[Path, dict[tuple[str, str], str]]:
     output = shown(rows).removeprefix("reviews ")
     return {
         PAGE: {(BEGIN, END): f"\n{table(rows)}\n"},
-        ROOT / "README.md": {(" it took ", "\n(["): english(rows), ends: output},
-        ROOT / "README.es.md": {(" tardó ", "\n(["): spanish(rows), ends: output},
+        ROOT / "README.md": {(" it took ", "\n(["): ENGLISH.format(*seconds(rows)), ends: output},
+        ROOT / "README.es.md": {(" tardó ", "\n(["): SPANISH.format(*seconds(rows)), ends: output},
     }
 
 

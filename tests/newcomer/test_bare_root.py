@@ -111,6 +111,8 @@ def test_who_reads_spanish_alone_gets_from_clone_to_an_answer(person: BareRoot) 
     for answer in answers.values():
         assert (answer["stars"], answer["model_version"]) == (1, "1"), answers
         assert set(KEY.findall(json.dumps(answer))) == keys
+        for name in ("expected_stars", "confidence"):
+            assert f'"{name}": {answer[name]:.2f}' in shown
     said = (person.project / "serving.txt").read_text(encoding="utf-8")
     assert "stopping" in said.rpartition("Serving")[2]
     assert "Traceback" not in said
