@@ -33,9 +33,7 @@ def span(rows: Rows, name: str) -> tuple[int, int]:
 
 
 ENGLISH = "{} to {} s with all that is installed, then {} to {} s (at most {} and {} CPU s)"
-SPANISH = (
-    "de {} a {} s con todo lo que se instala; después, de {} a {} s (a lo sumo {} y {} s de CPU)"
-)
+SPANISH = "de {} a {} s con lo que se instala; después, de {} a {} s (a lo sumo {} y {} s de CPU)"
 
 
 def table(rows: Rows) -> str:
@@ -79,8 +77,8 @@ def blocks(rows: Rows) -> dict[Path, dict[tuple[str, str], str]]:
     output = shown(rows).removeprefix("reviews ")
     return {
         PAGE: {(BEGIN, END): f"\n{table(rows)}\n"},
-        ROOT / "README.md": {(" it took ", "\n(["): ENGLISH.format(*seconds(rows)), ends: output},
-        ROOT / "README.es.md": {(" tardó ", "\n(["): SPANISH.format(*seconds(rows)), ends: output},
+        ROOT / "README.md": {(" it took\n", "\n(["): ENGLISH.format(*seconds(rows)), ends: output},
+        ROOT / "README.es.md": {(" tardó\n", "\n(["): SPANISH.format(*seconds(rows)), ends: output},
     }
 
 
