@@ -172,9 +172,9 @@ def _routes(service: str) -> list[Route]:
 
 
 def _route(operation: OperationModel) -> Route:
-    # A client of S3 in this process takes the bucket out of the model's paths; authPath keeps it.
-    uri = operation.http.get("authPath") or operation.http["requestUri"]
-    path, _, query = uri.partition("?")
+    path, _, query = operation.http["requestUri"].partition("?")
+    # A client of S3 in this process takes the bucket out of the model's path; authPath keeps it.
+    path = operation.http.get("authPath") or path
     literals = dict(parse_qsl(query, keep_blank_values=True))
     literals.pop("x-id", None)
     shape = operation.input_shape

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from botocore.handlers import remove_bucket_from_url_paths_from_model
 
 from local_cloud.operations import recorder, requests
 from local_cloud.operations.requests import UnknownOperationError, Usage, Wire
@@ -51,6 +52,21 @@ def test_a_request_of_each_protocol_is_read_by_its_names(cloud: Cloud, used: Any
     assert found["iam:CreateUser"] == {"UserName", "Tags[].Key", "Tags[].Value"}
     assert found["lambda:ListFunctions"] == {"MaxItems"}
     assert found["sagemaker:ListModels"] == {"NameContains"}
+
+
+def test_a_listing_is_one_where_a_client_of_s3_has_changed_the_model(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    model = requests._model("s3")
+    assert model
+    operation = model.operation_model("ListObjectsV2")
+    monkeypatch.setattr(operation, "http", dict(operation.http))
+    remove_bucket_from_url_paths_from_model(params={}, model=operation, context={})
+    assert operation.http["authPath"]
+    route = requests._route(operation)
+    assert route.literals == {"list-type": "2"}
+    assert route.fits(Wire("GET", "/raw", {}, {"list-type": ["2"]}, b""))
+    assert not route.fits(Wire("GET", "/raw", {}, {"versions": [""]}, b""))
 
 
 def test_a_line_is_written_once_for_each_client(cloud: Cloud, home: Path, used: Any) -> None:
