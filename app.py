@@ -55,6 +55,7 @@ def compose(app: cdk.App, stage: Stage, packages: Packages, source: DeployedSour
         source=source,
         curated=foundation.curated,
         models=foundation.models,
+        signing_key=foundation.signing_key,
     )
     endpoint = EndpointStack(app, "Endpoint", stage=stage, alert_topic_arn=alerts.arn)
     serving = ServingStack(
@@ -63,6 +64,7 @@ def compose(app: cdk.App, stage: Stage, packages: Packages, source: DeployedSour
         platform=platform,
         models=foundation.models,
         observations=foundation.observations,
+        signing_key=foundation.signing_key,
     )
     operations = OperationsStack(
         app,

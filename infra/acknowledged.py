@@ -15,7 +15,7 @@ import aws_cdk as cdk
 from aws_cdk import aws_iam as iam
 from constructs import IConstruct
 
-from lambdas.contract.keys import CARDS, EVALUATIONS, TRACKED
+from lambdas.contract.keys import CARDS, EVALUATIONS, SIGNED_MODELS, TRACKED
 
 LOG_DELIVERY = (
     "logs:CreateLogDelivery",
@@ -77,7 +77,7 @@ class Wildcard:
         return fits and (not self.actions or set(actions) <= set(self.actions))
 
 
-RUN_FILES = "|".join(map(re.escape, (CARDS, EVALUATIONS, TRACKED)))
+RUN_FILES = "|".join(map(re.escape, (CARDS, EVALUATIONS, SIGNED_MODELS, TRACKED)))
 WILDCARDS = (
     Wildcard(
         r"\*",

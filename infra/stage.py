@@ -106,6 +106,7 @@ class LearningSettings(StagePart, frozen=True, kw_only=True):
     folds: int
     settle_minutes: int
     approve: Literal["automatic", "manual"]
+    signature: Literal["required", "when-present"]
     approver_principals: list[str]
     promoter_principals: list[str]
     schedule: str

@@ -76,8 +76,9 @@ class PreprocessSettings(Settings):
 
 @dataclass(frozen=True, kw_only=True)
 class LearnSettings(Settings):
-    """Prepare and conclude a run of the pipeline.
+    """Prepare and conclude a run of the pipeline, and sign its model in between.
 
+    signing_key: the ARN of the key.
     commit_keys: comma-separated, where a commit that holds the program is said, if it is.
     tracks: whether runs are to be in MLflow; tracking_parameter: that names the stage's own app.
     """
@@ -94,6 +95,7 @@ class LearnSettings(Settings):
     program_digest: str
     tracks: bool
     tracking_parameter: str = ""
+    signing_key: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -114,7 +116,11 @@ class RatingsSettings(Settings):
 
 @dataclass(frozen=True, kw_only=True)
 class ReleaseSettings(Settings):
-    """Validate, verify, ask the golden set, record; `alarm_names` are comma-separated."""
+    """Validate, verify, ask the golden set, record; `alarm_names` are comma-separated.
+
+    signing_key: the ARN of the key whose signature a package must carry; signature: of
+    `reviews.signature`, what becomes of one without.
+    """
 
     endpoint_name: str
     endpoint_stack: str
@@ -122,6 +128,8 @@ class ReleaseSettings(Settings):
     models_bucket: str
     model_package_group: str
     name_prefix: str
+    signing_key: str
+    signature: str
     api_id: str = ""
     api_stage: str = ""
     alarm_names: str = ""

@@ -9,11 +9,14 @@ from pathlib import Path
 from lambdas.contract import outputs
 from lambdas.contract.keys import PREDICT, PREDICTIONS, REVIEWS
 from lambdas.contract.names import PREDICT as PREDICTION_JOBS
-from lambdas.ports import jobs, objects
+from lambdas.contract.names import SIGNING, key_alias
+from lambdas.ports import encryption_keys, jobs, objects
 from operate import follow, packages
 from operate.deployment import Deployment
 from operate.errors import InputError, OperateError
+from operate.place import Place
 from operate.progress import RunProgress
+from reviews import signature
 
 MAX_SECONDS = 86_400
 SUFFIXES = (".jsonl", ".jsonl.gz", ".json", ".parquet")
@@ -62,6 +65,7 @@ def predict(deployment: Deployment, prefix: str, out: str, version: str = "") ->
             model_uri=package.model_data_url,
             manifest_uri=f"s3://{bucket}/{manifest_key}",
             out_uri=f"s3://{bucket}/{out}",
+            environment=_trust(deployment.place),
         )
     )
     with progress.step("predict", f"Answer {len(missing)} files with version {package.version}"):
@@ -69,6 +73,15 @@ def predict(deployment: Deployment, prefix: str, out: str, version: str = "") ->
         if job.status != "Completed":
             raise OperateError(f"{name} ended {job.status}: {job.failure}")
     return f"s3://{bucket}/{out}"
+
+
+def _trust(place: Place) -> dict[str, str]:
+    """What the job asks of the model's signature, as a server of this stage does."""
+    key = encryption_keys.public_key(key_alias(place.stage, SIGNING))
+    return {
+        signature.POLICY_VARIABLE: place.settings.learning.signature,
+        signature.KEYS_VARIABLE: signature.encode_keys([key]),
+    }
 
 
 def _files(bucket: str, prefix: str) -> tuple[str, list[str]]:

@@ -330,8 +330,10 @@ def _logs(_: Mapping[str, Any], __: Stacks, ___: Usage) -> Iterator[Charge]:
     yield Charge("logs", "log kept GB-month", IDLE_LOG_GB)
 
 
-def _key(_: Mapping[str, Any], __: Stacks, usage: Usage) -> Iterator[Charge]:
+def _key(properties: Mapping[str, Any], __: Stacks, usage: Usage) -> Iterator[Charge]:
     yield Charge("keys", "key month", 1)
+    if "KeySpec" in properties:  # it signs a model now and then, and encrypts nothing
+        return
     yield Charge("keys", "key request", IDLE_KEY_REQUESTS, usage.requests * 0.1)
 
 

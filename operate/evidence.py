@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import io
-import tarfile
-import zlib
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -20,7 +17,9 @@ from operate import packages
 from operate.errors import OperateError
 from operate.evaluation import decode_evaluation
 from reviews.digest import MODEL_FORMAT, digest_manifest
+from reviews.errors import ArtefactError
 from reviews.golden import GOLDEN_FILE, GoldenLine
+from reviews.model_archive import read_archive
 
 MODEL = "model/model.tar.gz"
 DATASET = "dataset/"
@@ -183,15 +182,10 @@ def _read_model(evidence: Evidence) -> ModelManifest:
 
 def unpack(archive: bytes, where: str) -> dict[str, bytes]:
     """The files of a model.tar.gz. Raises OperateError, with where it lies, for anything else."""
-    found = {}
     try:
-        with tarfile.open(fileobj=io.BytesIO(archive), mode="r:gz") as tar:
-            for member in tar:
-                if body := tar.extractfile(member) if member.isfile() else None:
-                    found[member.name.removeprefix("./")] = body.read()
-    except (tarfile.TarError, EOFError, OSError, zlib.error) as error:
+        return read_archive(archive)
+    except ArtefactError as error:
         raise OperateError(f"{where} is no archive of a model: {error}") from None
-    return found
 
 
 def _compare(what: str, found: str, wanted: str) -> None:

@@ -34,6 +34,7 @@ def lineage(deployment: Deployment, version: str = "") -> dict[str, Any]:
             "registered": f"{package.created.astimezone(UTC):%FT%TZ}",
             "artefact": package.model_data_url,
             "image": metadata[registry.IMAGE_URI],
+            "signed_by": metadata.get(registry.SIGNING_KEY, "nobody"),
         },
         "serving": _serving(deployment, package.arn),
         "releases": _releases(deployment, package.arn),

@@ -8,21 +8,24 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from lambdas.contract import keys, outputs
+from lambdas.contract import keys, outputs, pipeline
 from lambdas.contract import packages as registry
 from lambdas.contract.live import version as version_of
-from lambdas.ports import identity, images, models, objects
+from lambdas.contract.names import SIGNING, key_alias
+from lambdas.ports import encryption_keys, functions, identity, images, models, objects
 from lambdas.ports.failures import AWS_ERRORS
 from operate import deployment, evidence, packages
 from operate.deployment import Deployment
 from operate.errors import InputError, OperateError, describe
 from operate.evidence import Evidence
 from operate.place import Place
+from reviews import signature
+from reviews.errors import SignatureError
 
 TOKEN_CHARACTERS = 36  # that CreateModelPackage takes
 
@@ -49,13 +52,15 @@ def promote(source: Place, target: Place, wanted: str = "") -> Promoted:
         package = _find(deployment.read(source), wanted)
         found = evidence.fetch(package)
         evidence.check(found)
+        _check_signature(source, found)
     with _in(target):
         deployed = deployment.read(target)
         if known := _promoted(deployed, found):
             return Promoted(known, is_new=False)
         image = _image(deployed, found)
         folder = _copy(deployed, found, image, source)
-        arn = models.register(_package(deployed, found, image, folder))
+        signed = _sign(deployed, folder)
+        arn = models.register(_package(deployed, found, image, folder, signed))
         return Promoted(models.describe_package(arn), is_new=True)
 
 
@@ -153,7 +158,39 @@ def _copy(deployed: Deployment, found: Evidence, image: str, source: Place) -> s
     return f"s3://{bucket}/{prefix}"
 
 
-def _package(deployed: Deployment, found: Evidence, image: str, folder: str) -> models.NewPackage:
+def _check_signature(source: Place, found: Evidence) -> None:
+    """Raise OperateError where the source's key did not sign this model, and it is to."""
+    files = evidence.unpack(found.files[evidence.MODEL], found.package.model_data_url)
+    key = key_alias(source.stage, SIGNING)
+    try:
+        signature.check(
+            files.get(signature.SIGNATURE_FILE),
+            signature.digest_files(files),
+            [encryption_keys.public_key(key)],
+            lambda _, message, made: encryption_keys.is_genuine(key, message, made),
+            policy=source.settings.learning.signature,
+        )
+    except SignatureError as error:
+        number = found.package.version
+        raise OperateError(f"version {number} of {source.stage} is not promoted: {error}") from None
+
+
+def _sign(deployed: Deployment, folder: str) -> dict[str, str]:
+    """Have the copy signed by the target's key: its servers know no other.
+
+    The source's archive stays beside it as it was, with the source's signature.
+    """
+    event = {
+        "model_uri": f"{folder}{evidence.MODEL}",
+        "evaluation_uri": f"{folder}{evidence.EVALUATION}",
+        "signed_uri": f"{folder}{keys.SIGNED}",
+    }
+    return functions.invoke(deployed[outputs.SIGN_FUNCTION], event)
+
+
+def _package(
+    deployed: Deployment, found: Evidence, image: str, folder: str, signed: Mapping[str, str]
+) -> models.NewPackage:
     settings = deployed.place.settings
     bucket, prefix = objects.split_uri(folder)
     judged = f"{folder}{keys.EVALUATION}/"
@@ -163,7 +200,7 @@ def _package(deployed: Deployment, found: Evidence, image: str, folder: str) -> 
         group=deployed[outputs.MODEL_PACKAGE_GROUP],
         description=f"promoted from {found.package.arn}",
         image_uri=image,
-        model_data_url=f"{folder}{evidence.MODEL}",
+        model_data_url=signed[pipeline.SIGNED_MODEL_URI],
         evaluation_uri=f"{folder}{evidence.EVALUATION}",
         instance_type=settings.endpoint.instance_type,
         card=found.files.get(evidence.CARD, b"").decode(),
@@ -176,6 +213,7 @@ def _package(deployed: Deployment, found: Evidence, image: str, folder: str) -> 
             registry.IMAGE_URI: image,
             registry.RUN_PREFIX: folder.rstrip("/"),
             registry.EVALUATION_PREFIX: judged,
+            registry.SIGNING_KEY: signed[pipeline.SIGNING_KEY],
             registry.EVALUATION_URI: f"{folder}{evidence.EVALUATION}",
             registry.REPORT_URI: f"{judged}{keys.REPORT}",
             registry.MODEL_CARD_URI: f"{judged}{keys.CARD_PAGE}",

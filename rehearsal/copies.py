@@ -12,10 +12,10 @@ from pathlib import Path
 
 import boto3
 
-from lambdas.contract import outputs
+from lambdas.contract import keys, outputs
 from lambdas.contract import packages as registry
 from lambdas.contract.live import version
-from lambdas.ports import models, objects
+from lambdas.ports import functions, models, objects
 from operate.packages import find
 from rehearsal.theatre import Theatre
 from reviews.digest import digest_manifest
@@ -64,10 +64,15 @@ def copy(
     """
     package = find(theatre.deployment, number)
     sagemaker, stamp = boto3.client("sagemaker"), f"{time.time_ns()}"
-    bucket, key = objects.split_uri(package.model_data_url)
-    target = f"{key.rpartition('/')[0]}/rehearsal-{stamp}.tar.gz"
+    bucket, _ = objects.split_uri(package.model_data_url)
+    target = f"{keys.RUNS}rehearsal-{stamp}/{keys.SIGNED}"
     body = objects.read_uri(package.model_data_url)
     objects.put_bytes(bucket, target, changed(body) if changed else body, "application/gzip")
+    if changed:  # an unsigned one would be refused before anybody asks its golden set
+        uri = f"s3://{bucket}/{target}"
+        event = {"model_uri": uri, "signed_uri": uri}
+        event["evaluation_uri"] = package.metadata[registry.EVALUATION_URI]
+        functions.invoke(theatre.deployment[outputs.SIGN_FUNCTION], event)
     known = sagemaker.describe_model_package(ModelPackageName=package.arn)
     wanted = {name: known[name] for name in TAKEN_OVER}
     [container] = wanted["InferenceSpecification"]["Containers"]

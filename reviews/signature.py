@@ -16,10 +16,12 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-from reviews.errors import SignatureError
+from reviews.errors import ConfigurationError, SignatureError
 
 SIGNATURE_FILE = "model.sig"  # in the model's folder; of all files the only one that is not signed
 REQUIRED, WHEN_PRESENT = "required", "when-present"  # what a stage asks of a model that is to serve
+# How a container is told: the stage's word, and the public keys in DER, base64, comma-separated.
+POLICY_VARIABLE, KEYS_VARIABLE = "MODEL_SIGNATURE", "MODEL_SIGNING_KEYS"
 BUNDLE = "application/vnd.dev.sigstore.bundle.v0.3+json"
 IN_TOTO = "application/vnd.in-toto+json"
 STATEMENT = "https://in-toto.io/Statement/v1"
@@ -121,6 +123,22 @@ def pem(key: bytes) -> bytes:
 def fingerprint(key: bytes) -> str:
     """How a signature names its key (DER): the sha256 (hex) of its PEM."""
     return hashlib.sha256(pem(key)).hexdigest()
+
+
+def encode_keys(keys: Sequence[bytes]) -> str:
+    """Public keys (DER) in one text, for KEYS_VARIABLE."""
+    return ",".join(_encode(key) for key in keys)
+
+
+def decode_keys(text: str) -> tuple[bytes, ...]:
+    """The keys (DER) of such a text. Raises ConfigurationError where there is none to be read."""
+    try:
+        keys = tuple(base64.b64decode(part, validate=True) for part in text.split(","))
+    except (binascii.Error, ValueError):
+        keys = ()
+    if not all(keys) or not keys:
+        raise ConfigurationError(f"{KEYS_VARIABLE} holds no public keys in base64: release again")
+    return keys
 
 
 def digest_files(files: Mapping[str, bytes]) -> dict[str, str]:

@@ -109,6 +109,7 @@ def audit(options: argparse.Namespace) -> None:
 
 def predict(options: argparse.Namespace) -> None:
     """Answer for every row of a file, or of every file of a folder."""
+    from training.serving import signed
     from training.serving.predict import predict as answer
 
     if options.source.is_dir():
@@ -117,10 +118,12 @@ def predict(options: argparse.Namespace) -> None:
         if options.observations or options.resume:
             raise ConfigurationError("a folder goes on by itself, and leaves no observations")
         is_job = "ML_ROOT" in os.environ
-        with sagemaker.recording_failure("message") if is_job else nullcontext():
-            predict_folder(options.model, options.source, options.out)
+        recorded = sagemaker.recording_failure("message") if is_job else nullcontext()
+        with recorded, signed.opened(options.model) as model:
+            predict_folder(model, options.source, options.out)
         return
-    answer(options.model, options.source, options.out, options.observations, resume=options.resume)
+    with signed.opened(options.model) as model:
+        answer(model, options.source, options.out, options.observations, resume=options.resume)
 
 
 def serve(options: argparse.Namespace) -> None:

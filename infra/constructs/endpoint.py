@@ -16,11 +16,19 @@ from infra.blocks.network import of_jobs
 from infra.stage import Stage
 from lambdas.contract.live import CONTAINER_VERSION, NONE
 from lambdas.contract.names import released_prefix
-from lambdas.contract.releases import AT_ONCE, CANARY, MODEL_PACKAGE_ARN, RELEASE, ROLLOUT
+from lambdas.contract.releases import (
+    AT_ONCE,
+    CANARY,
+    MODEL_PACKAGE_ARN,
+    RELEASE,
+    ROLLOUT,
+    SIGNING_KEYS,
+)
+from reviews.signature import KEYS_VARIABLE, POLICY_VARIABLE
 
 
 class Endpoint(Construct):
-    """What three parameters make of the stage: the Release machine and nobody else changes them.
+    """What four parameters make of the stage: the Release machine and nobody else changes them.
 
     Nothing but these four resources, and what scales them, may depend on the parameters: the
     machine's role could not update it.
@@ -33,12 +41,20 @@ class Endpoint(Construct):
         self._release = self._parameter(RELEASE, NONE, "Short id of the release, part of names")
         self._rollout = self._parameter(ROLLOUT, AT_ONCE, "How it goes out")
         self._rollout.allowed_values = [CANARY, AT_ONCE]
+        self._keys = self._parameter(SIGNING_KEYS, "", "Who signs what serves; empty: unchecked")
         self._has_model = CfnCondition(
             self,
             "HasModel",
             expression=Fn.condition_not(Fn.condition_equals(self._package.value_as_string, "")),
         )
         self._has_model.override_logical_id("HasModel")
+        # A model that was released before any was signed goes on as it was released.
+        self._has_keys = CfnCondition(
+            self,
+            "HasSigningKeys",
+            expression=Fn.condition_not(Fn.condition_equals(self._keys.value_as_string, "")),
+        )
+        self._has_keys.override_logical_id("HasSigningKeys")
         self.endpoint = self._endpoint(self._configuration(self._model()))
         self._live_record(self.endpoint)
         # A serverless stage has no other use for it, and the machine sends it to every stage.
@@ -54,12 +70,15 @@ class Endpoint(Construct):
         # SageMaker isolates no serverless endpoint.
         isolated = True if self._stage.endpoint.kind == "instances" else None
         role_arn = self._stage.role_arn("model")
+        signature = self._stage.learning.signature
         package = self._package.value_as_string
         # Each answer names the package that gave it: while a canary shifts, two of them answer.
         container = sagemaker.CfnModel.ContainerDefinitionProperty(
-            model_package_name=package, environment={CONTAINER_VERSION: package}
+            model_package_name=package,
+            environment=self._environment({CONTAINER_VERSION: package}, signature),
         )
-        what_else = (role_arn, isolated, *of_jobs(self._stage).values(), CONTAINER_VERSION)
+        network = of_jobs(self._stage)
+        what_else = (role_arn, isolated, *network.values(), CONTAINER_VERSION, signature)
         made = sagemaker.CfnModel(
             self,
             "Model",
@@ -68,10 +87,15 @@ class Endpoint(Construct):
             containers=[container],
             enable_network_isolation=isolated,
         )
-        if isolated and (network := of_jobs(self._stage)):
+        if isolated and network:
             made.add_property_override("VpcConfig", network["VpcConfig"])
         self._released(made)
         return made
+
+    def _environment(self, always: dict[str, str], signature: str) -> Any:
+        """always, and what the server asks of the model's signature, by which keys, if any."""
+        trust = {POLICY_VARIABLE: signature, KEYS_VARIABLE: self._keys.value_as_string}
+        return Fn.condition_if(self._has_keys.logical_id, {**always, **trust}, always)
 
     def _configuration(self, model: sagemaker.CfnModel) -> sagemaker.CfnEndpointConfig:
         """No key for the volume: it holds the model alone, and SageMaker encrypts it anyway."""

@@ -1,8 +1,9 @@
-"""Two keys: one for data, one for alerts."""
+"""Three keys: for data, for alerts, and the one that signs models."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
@@ -13,7 +14,7 @@ from infra.blocks.guardrails import ENDPOINT_LOGS
 from infra.blocks.machine import MACHINE_LOGS
 from infra.stage import Stage
 from lambdas.contract.firewall import WAF_LOGS
-from lambdas.contract.names import LEARN, PREPROCESS, RELEASE, SLEEP, STACKS, key_alias
+from lambdas.contract.names import LEARN, PREPROCESS, RELEASE, SIGNING, SLEEP, STACKS, key_alias
 
 MACHINES = (PREPROCESS, LEARN, RELEASE, SLEEP)
 
@@ -29,6 +30,13 @@ class Keys(Construct):
         super().__init__(scope, id)
         self.data = self._key("Data", stage)
         self.alerts = self._key("Alerts", stage)
+        self.signing = self._key(
+            "Signing",
+            stage,
+            key_spec=kms.KeySpec.ECC_NIST_P256,
+            key_usage=kms.KeyUsage.SIGN_VERIFY,
+        )
+        self.signing.add_to_resource_policy(_against_other_signers(stage))
         self.data.add_to_resource_policy(_for_logs(stage))
         self.data.add_to_resource_policy(_for_trail(stage))
         self._stage = stage
@@ -43,10 +51,14 @@ class Keys(Construct):
         """EventBridge may use the alerts' key; which of its rules, the topic's policy says."""
         self.alerts.add_to_resource_policy(_for_rules(self._stage))
 
-    def _key(self, id: str, stage: Stage) -> kms.Key:
-        """Kept with what it encrypts, and its alias with it: the next deploy finds it by that."""
+    def _key(self, id: str, stage: Stage, **form: Any) -> kms.Key:
+        """Kept with what it encrypts, and its alias with it: the next deploy finds it by that.
+
+        form: of a key that does not encrypt; KMS rotates none of those.
+        """
         policy = data_removal(stage)
-        key = kms.Key(self, id, enable_key_rotation=True, removal_policy=policy)
+        form = form or {"enable_key_rotation": True}
+        key = kms.Key(self, id, removal_policy=policy, **form)
         alias = key.add_alias(key_alias(stage.label, id.lower()))
         alias.apply_removal_policy(policy)
         return key
@@ -61,6 +73,17 @@ def _statement(
         actions=actions,
         resources=["*"],
         conditions=conditions,
+    )
+
+
+def _against_other_signers(stage: Stage) -> iam.PolicyStatement:
+    """Nobody signs but the function after the gate: no administrator, whatever IAM lets them do."""
+    return iam.PolicyStatement(
+        effect=iam.Effect.DENY,
+        principals=[iam.AnyPrincipal()],
+        actions=["kms:Sign"],
+        resources=["*"],
+        conditions={"ArnNotEquals": {"aws:PrincipalArn": stage.role_arn(SIGNING)}},
     )
 
 

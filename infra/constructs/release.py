@@ -6,6 +6,7 @@ from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_events as events
 from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
@@ -19,6 +20,7 @@ from infra.blocks.statements import (
     may_publish,
     may_read,
     may_see_served,
+    may_use_key,
     may_write,
 )
 from infra.machines import release
@@ -44,6 +46,7 @@ class Release(Construct):
         platform: Platform,
         settings: ReleaseSettings,
         models: s3.IBucket,
+        signing_key: kms.IKey,
         may_ask: iam.PolicyStatement,
     ) -> None:
         """may_ask: the right to ask the API for ratings."""
@@ -52,11 +55,20 @@ class Release(Construct):
         self._stage = stage
         self._platform = platform
         self._environment = settings.to_env()
-        self.validate = self._function("validate", [self._may_see_stage(), may_see_served(stage)])
+        runs = keys.anything(keys.RUNS)
+        self.validate = self._function(
+            "validate",
+            [
+                self._may_see_stage(),
+                may_see_served(stage),
+                may_read(models, runs),
+                may_use_key(signing_key, "kms:GetPublicKey", "kms:Verify"),
+            ],
+        )
         self.verify = self._function("verify", [may_see_served(stage), self._may_see_stack()])
         self.golden = self._function(
             "golden",
-            [[may_ask, self._may_see_package()], may_read(models, keys.anything(keys.RUNS))],
+            [[may_ask, self._may_see_package()], may_read(models, runs)],
             timeout_seconds=GOLDEN_SECONDS,
             role_name=stage.role_name("golden"),
         )

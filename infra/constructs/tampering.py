@@ -14,6 +14,7 @@ from infra.stage import Stage
 
 SLUG = "tampering"  # the section of the runbooks, and the rules' names
 KEY_CALLS = ["DisableKey", "ScheduleKeyDeletion"]
+SIGNER_CALLS = ["PutKeyPolicy", "CreateGrant"]  # with which another could sign
 TRAIL_CALLS = ["StopLogging", "DeleteTrail", "UpdateTrail", "PutEventSelectors"]
 
 
@@ -21,12 +22,20 @@ class Tampering(Construct):
     """Calls that CloudTrail sees, to the alert topic; a trail of the account must log writes.
 
     A key that is disabled stops what it encrypts within minutes, and a trail that is stopped writes
-    its last event: no metric would say either.
+    its last event: no metric would say either. Nor who may sign models from now on.
     """
 
     def __init__(
-        self, scope: Construct, id: str, *, stage: Stage, alert_topic_arn: str, key_arns: list[str]
+        self,
+        scope: Construct,
+        id: str,
+        *,
+        stage: Stage,
+        alert_topic_arn: str,
+        key_arns: list[str],
+        signing_key_arn: str,
     ) -> None:
+        """key_arns: of all keys, the one that signs among them."""
         super().__init__(scope, id)
         self._stage = stage
         self.rule_arns: list[str] = []
@@ -36,6 +45,8 @@ class Tampering(Construct):
             self, "DeadLetters", stage=stage, name=f"{SLUG}-dead-letters"
         )
         self._rule("Keys", topic, "kms", KEY_CALLS, {"resources": {"ARN": key_arns}})
+        signer: dict[str, object] = {"resources": {"ARN": [signing_key_arn]}}
+        self._rule("Signer", topic, "kms", SIGNER_CALLS, signer)
         if stage.audit.trail == "own":
             trail = stage.arn("cloudtrail", f"trail/{stage.name()}")
             named = {"requestParameters": {"name": [stage.name(), trail]}}

@@ -49,13 +49,17 @@ class Training(Construct):
         may_pull: Sequence[iam.PolicyStatement],
         curated: s3.IBucket,
         models: s3.IBucket,
+        sign_function: str,
+        may_sign: Iterable[iam.PolicyStatement],
     ) -> None:
-        """may_pull: the right to the image."""
+        """may_pull: the right to the image; sign_function: which signs what passed."""
         super().__init__(scope, id)
         self._stage = stage
         self._buckets = (curated, models)
         self._image_uri = image_uri
         self._may_pull = may_pull
+        self._sign_function = sign_function
+        self._may_sign = may_sign
         self.jobs = self._role("Jobs", self._jobs_may("TrainingJobs", "ProcessingJobs"))
         self.sender = self._role(  # the stack of the stage's own MLflow app knows it by its name
             "Sender",
@@ -84,13 +88,14 @@ class Training(Construct):
             models_bucket=models.bucket_name,
             model_package_group=self._stage.name(),
             tracking=tracking.environment(self._stage),
+            sign_function=self._sign_function,
         )
         body = json.dumps(pipeline.definition(self._stage, resources))
         made = sagemaker.CfnPipeline(
             self,
             "Pipeline",
             pipeline_name=self._stage.name(),
-            pipeline_description="Train, evaluate, track, and register what passes the gate",
+            pipeline_description="Train, evaluate, track, sign and register what passes the gate",
             pipeline_definition={"PipelineDefinitionBody": body},
             role_arn=self.role.role_arn,
         )
@@ -143,6 +148,7 @@ class Training(Construct):
                 ),
                 allow(["sagemaker:DescribeModelPackage"], packages),
             ],
+            self._may_sign,
             may_pass(self.jobs.role_arn, SAGEMAKER),
             may_pass(self.sender.role_arn, SAGEMAKER),
             may_read(models, RUNS),

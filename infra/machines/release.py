@@ -120,6 +120,7 @@ def _update(parts: ReleaseParts) -> dict[str, State]:
                 releases.MODEL_PACKAGE_ARN: "$.model_package_arn",
                 releases.RELEASE: "$.release.id",
                 releases.ROLLOUT: "$.plan.rollout",
+                releases.SIGNING_KEYS: "$.plan.signing_keys",
                 releases.SCALING: None,
             },
             ResultPath="$.update",
@@ -234,6 +235,8 @@ def _go_back(parts: ReleaseParts) -> dict[str, State]:
                 releases.MODEL_PACKAGE_ARN: former,
                 releases.RELEASE: "$.release.back",
                 releases.ROLLOUT: releases.AT_ONCE,
+                # Those that it served with: it may be older than the first signature.
+                releases.SIGNING_KEYS: "$.plan.previous_signing_keys",
                 releases.SCALING: None,
             },
             ResultPath=None,

@@ -73,7 +73,7 @@ def definition(parts: SleepParts) -> State:
                 parts.role_arn,
                 {
                     releases.MODEL_PACKAGE_ARN: "",
-                    **dict.fromkeys((releases.RELEASE, releases.ROLLOUT, releases.SCALING)),
+                    **dict.fromkeys(releases.KEPT),
                 },
                 ResultPath=None,
                 Next="NotifyAsleep",

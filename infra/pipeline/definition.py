@@ -36,6 +36,11 @@ def result(path: str) -> Json:
     return {"Get": f"Steps.{path}"}
 
 
+def answer(step: str, name: str) -> Json:
+    """What the function of a Lambda step answered under a name."""
+    return result(f"{step}.OutputParameters['{name}']")
+
+
 def output_uri(step: str, name: str) -> Json:
     """Where an output of a Processing step lies; of an earlier run's where the step was cached."""
     return result(f"{step}.ProcessingOutputConfig.Outputs['{name}'].S3Output.S3Uri")

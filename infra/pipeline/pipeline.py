@@ -1,7 +1,7 @@
 """The training pipeline: a pure function from a stage to a SageMaker pipeline definition.
 
 Train, then Evaluate on the hold-out and against the champion, then Track beside the gate:
-Register where it is passed, Refused with its message where it is not.
+Sign and Register where it is passed, Refused with its message where it is not.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from infra.pipeline.definition import (
     EXECUTION,
     RETRIES,
     Json,
+    answer,
     channel,
     folder,
     from_file,
@@ -38,7 +39,7 @@ class Resources:
 
     image_uri: with its tag or digest; key_arn: encrypts volumes and outputs; tracking_role_arn:
     of Track, the one job with a network; tracking: variables with which it finds the server that
-    the stage names, if it names one.
+    the stage names, if it names one; sign_function: the ARN of what signs a model.
     """
 
     image_uri: str
@@ -49,6 +50,7 @@ class Resources:
     models_bucket: str
     model_package_group: str
     tracking: Mapping[str, str]
+    sign_function: str
 
 
 def definition(stage: Stage, resources: Resources) -> Json:
@@ -199,9 +201,27 @@ class Steps:
             "Type": "Condition",
             "Arguments": {
                 "Conditions": [{"Type": "Equals", "LeftValue": passed, "RightValue": True}],
-                "IfSteps": [self.register()],
+                "IfSteps": [self.sign(), self.register()],
                 "ElseSteps": [refused],
             },
+        }
+
+    def sign(self) -> Json:
+        """The model with its signature, in an archive of this run's own; never cached."""
+        evaluation = output_uri("Evaluate", "evaluation")
+        return {
+            "Name": names.SIGN,
+            "Type": "Lambda",
+            "FunctionArn": self.resources.sign_function,
+            "Arguments": {
+                "model_uri": MODEL,
+                "evaluation_uri": joined(evaluation, keys.EVALUATION_FILE),
+                "signed_uri": self._run(keys.SIGNED),
+            },
+            "OutputParameters": [
+                {"OutputName": name, "OutputType": "String"}
+                for name in (names.SIGNED_MODEL_URI, names.SIGNING_KEY)
+            ],
         }
 
     def register(self) -> Json:
@@ -222,7 +242,12 @@ class Steps:
                 "ModelPackageGroupName": uses.model_package_group,
                 "ModelApprovalStatus": parameter(names.MODEL_APPROVAL_STATUS),
                 "InferenceSpecification": {
-                    "Containers": [{"Image": uses.image_uri, "ModelDataUrl": MODEL}],
+                    "Containers": [
+                        {
+                            "Image": uses.image_uri,
+                            "ModelDataUrl": answer(names.SIGN, names.SIGNED_MODEL_URI),
+                        }
+                    ],
                     "SupportedContentTypes": ["application/json"],
                     "SupportedResponseMIMETypes": ["application/json"],
                     "SupportedRealtimeInferenceInstanceTypes": [self.stage.endpoint.instance_type],
@@ -237,6 +262,7 @@ class Steps:
                     packages.IMAGE_URI: uses.image_uri,
                     packages.RUN_PREFIX: self._run(),
                     packages.EVALUATION_PREFIX: evaluation,
+                    packages.SIGNING_KEY: answer(names.SIGN, names.SIGNING_KEY),
                 },
             },
         }

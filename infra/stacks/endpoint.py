@@ -15,7 +15,7 @@ from lambdas.contract import outputs
 
 
 class EndpointStack(cdk.Stack):
-    """Four parameters in, the endpoint and the live record out; no roles, no other stack's values.
+    """Five parameters in, the endpoint and the live record out; no roles, no other stack's values.
 
     Without the bootstrap-version rule: an update with the previous template would have to read
     that parameter with the narrow role.

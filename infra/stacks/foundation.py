@@ -45,6 +45,7 @@ class FoundationStack(cdk.Stack):
             )
         self.data_key: kms.IKey = keys.data
         self.alerts_key: kms.IKey = keys.alerts
+        self.signing_key: kms.IKey = keys.signing
         self.alert_topic_arn = stage.arn("sns", stage.name("alerts"))
         if stage.builds_image:
             ImageRepository(self, "Images", stage=stage, key=keys.data)
@@ -53,7 +54,8 @@ class FoundationStack(cdk.Stack):
             "Tampering",
             stage=stage,
             alert_topic_arn=self.alert_topic_arn,
-            key_arns=[keys.data.key_arn, keys.alerts.key_arn],
+            key_arns=[keys.data.key_arn, keys.alerts.key_arn, keys.signing.key_arn],
+            signing_key_arn=keys.signing.key_arn,
         )
         alerts.let_rules_in(self.tampering.rule_arns)
         keys.let_rules_in()

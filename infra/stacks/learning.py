@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import aws_cdk as cdk
+from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
@@ -14,6 +15,7 @@ from infra.constructs.image import Image
 from infra.constructs.learning import Learning
 from infra.constructs.model_role import ModelRole
 from infra.constructs.promoter import Promoter
+from infra.constructs.signing import Signing
 from infra.constructs.training import Training
 from infra.platform import Platform
 from infra.source import DeployedSource
@@ -33,6 +35,7 @@ class LearningStack(cdk.Stack):
         source: DeployedSource,
         curated: s3.IBucket,
         models: s3.IBucket,
+        signing_key: kms.IKey,
     ) -> None:
         stage = platform.stage
         publisher = cdk.DefaultStackSynthesizer(image_assets_repository_name=stage.image_repository)
@@ -47,6 +50,31 @@ class LearningStack(cdk.Stack):
         # manifest. Delete when `Stack.synthesizer` in Python is the bound one.
         publisher.bind(self)
         image = Image(self, "Image", stage=stage, publisher=publisher)
+        commits = CommitRecord(self, "Commit", stage=stage, source=source, publisher=publisher)
+        settings = LearnSettings(
+            stage=stage.label,
+            curated_bucket=curated.bucket_name,
+            models_bucket=models.bucket_name,
+            pipeline_name=stage.name(),
+            live_parameter=stage.live_parameter,
+            model_package_group=stage.name(),
+            configuration_digest=source.configuration_digest,
+            image_uri=image.uri,
+            commit_bucket=commits.bucket,
+            commit_keys=",".join(commits.keys),
+            program_digest=source.program_digest,
+            tracks=bool(stage.learning.tracking_uri),
+            tracking_parameter=stage.tracking_parameter if stage.has_own_tracking else "",
+            signing_key=signing_key.key_arn,
+        )
+        signing = Signing(
+            self,
+            "Signing",
+            platform=platform,
+            settings=settings,
+            models=models,
+            key=signing_key,
+        )
         training = Training(
             self,
             "Training",
@@ -55,6 +83,8 @@ class LearningStack(cdk.Stack):
             may_pull=image.may_pull(),
             curated=curated,
             models=models,
+            sign_function=signing.function_arn,
+            may_sign=signing.may_sign(),
         )
         ModelRole(self, "ModelRole", stage=stage, models=models, may_pull=image.may_pull())
         if stage.learning.approver_principals:
@@ -67,7 +97,9 @@ class LearningStack(cdk.Stack):
                 stage=stage,
                 curated=curated,
                 models=models,
+                signing_key=signing_key,
                 may_find_image=image.may_find(),
+                may_sign=signing.may_sign(),
             )
             cdk.CfnOutput(self, outputs.PROMOTER_ROLE_ARN, value=promoter.role.role_arn)
         batch = Batch(
@@ -78,26 +110,11 @@ class LearningStack(cdk.Stack):
             models=models,
             may_pull=image.may_pull(),
         )
-        commits = CommitRecord(self, "Commit", stage=stage, source=source, publisher=publisher)
         self.learning = Learning(
             self,
             "Learning",
             platform=platform,
-            settings=LearnSettings(
-                stage=stage.label,
-                curated_bucket=curated.bucket_name,
-                models_bucket=models.bucket_name,
-                pipeline_name=stage.name(),
-                live_parameter=stage.live_parameter,
-                model_package_group=stage.name(),
-                configuration_digest=source.configuration_digest,
-                image_uri=image.uri,
-                commit_bucket=commits.bucket,
-                commit_keys=",".join(commits.keys),
-                program_digest=source.program_digest,
-                tracks=bool(stage.learning.tracking_uri),
-                tracking_parameter=stage.tracking_parameter if stage.has_own_tracking else "",
-            ),
+            settings=settings,
             may_read_commit=commits.may_read(),
             curated=curated,
             models=models,
@@ -108,3 +125,4 @@ class LearningStack(cdk.Stack):
         cdk.CfnOutput(self, outputs.LEARN_MACHINE_ARN, value=self.learning.machine.arn)
         cdk.CfnOutput(self, outputs.PIPELINE_NAME, value=training.pipeline.ref)
         cdk.CfnOutput(self, outputs.MODEL_PACKAGE_GROUP, value=stage.name())
+        cdk.CfnOutput(self, outputs.SIGN_FUNCTION, value=signing.function_arn)

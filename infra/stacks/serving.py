@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import aws_cdk as cdk
+from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
@@ -36,6 +37,7 @@ class ServingStack(cdk.Stack):
         platform: Platform,
         models: s3.IBucket,
         observations: s3.IBucket,
+        signing_key: kms.IKey,
     ) -> None:
         stage = platform.stage
         super().__init__(
@@ -80,11 +82,14 @@ class ServingStack(cdk.Stack):
                 models_bucket=models.bucket_name,
                 model_package_group=stage.name(),
                 name_prefix=stage.name(),
+                signing_key=signing_key.key_arn,
+                signature=stage.learning.signature,
                 api_id=api.rest.rest_api_id,
                 api_stage=stage.label,
                 alarm_names=",".join(stage.guardrails),
             ),
             models=models,
+            signing_key=signing_key,
             may_ask=api.may_call(RATE),
         )
         self.probe = self._probe(platform, models, api) if stage.monitoring.probe_minutes else None

@@ -20,6 +20,7 @@ PREDICTIONS = "predictions/"  # their answers here; what the API predicted in `o
 RUNS = "runs/"
 EVALUATION = "evaluation"  # the folder of a run into which Evaluate writes
 TRACKING = "tracking"  # and Track
+SIGNED = "signed/model.tar.gz"  # of a run that passed its gate: the model with its signature
 PROMOTED = f"{RUNS}promoted/"  # the runs of packages that were another account's
 NO_CHAMPION = "champion-none/"  # stands for the missing champion
 RELEASES = "releases/"
@@ -43,6 +44,7 @@ DATASET_FILE = "dataset.json"
 MANIFEST_FILE = "manifest.json"
 PROMOTION_FILE = "promotion.json"  # of a run under PROMOTED: whence, by whom, with which digests
 CARDS = f"{RUNS}*/{EVALUATION}/{CARD}"  # of every run, as grants say it
+SIGNED_MODELS = f"{RUNS}*/{SIGNED}"
 EVALUATIONS = f"{RUNS}*/{EVALUATION}/{EVALUATION_FILE}"
 TRACKED = f"{RUNS}*/{TRACKING}/{TRACKING_FILE}"
 

@@ -25,6 +25,7 @@ DELIVERY_STACK = "delivery"  # apart from those: a person deploys it, once
 DEPLOY, SMOKE, WATCH = "deploy", "smoke", "watch"  # the roles of workflows
 DEPLOYER = "deployer"  # and of persons who deploy
 ASKING = "asking"  # the role of the function that asks each minute
+SIGNING = "signing"  # the key that signs models, and the only role that may use it
 # Roles whose questions count in no window of the monitor.
 PROBES = ("golden", "probe", ASKING, SMOKE)
 
@@ -60,7 +61,7 @@ def is_prediction_job(job: str, stage: str) -> bool:
 
 
 def key_alias(stage: str, key: str) -> str:
-    """The alias of one of the stage's keys (`data`, `alerts`), which is kept where the key is."""
+    """The alias of a key of the stage (`data`, `alerts`, `signing`), kept where the key is."""
     return f"alias/{name(stage, key)}"
 
 

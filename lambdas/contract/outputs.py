@@ -20,6 +20,7 @@ JOB_INSTANCE_TYPE = "JobInstanceType"
 LEARN_MACHINE_ARN = "LearnMachineArn"
 PIPELINE_NAME = "PipelineName"
 MODEL_PACKAGE_GROUP = "ModelPackageGroup"
+SIGN_FUNCTION = "SignFunction"
 # endpoint
 ENDPOINT_NAME = "EndpointName"
 LIVE_PARAMETER = "LiveParameter"

@@ -14,6 +14,7 @@ TEXT_RULES = "text_rules"
 IMAGE_URI = "image_uri"
 RUN_PREFIX = "run_prefix"
 EVALUATION_PREFIX = "evaluation_prefix"
+SIGNING_KEY = "signing_key"  # the fingerprint of the key that signed the model
 # what the job itself found that it runs, and pointers: added by conclude
 GIT_COMMIT = "git_commit"
 CONFIGURATION_DIGEST = "configuration_digest"

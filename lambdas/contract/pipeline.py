@@ -29,4 +29,6 @@ SENT = (
 
 NO_TRACKING = "none"  # a tracking address: there is no app, or not yet
 TRACK = "Track"  # the step that sends a run to MLflow
+SIGN = "Sign"  # the step between the gate and Register, and what it answers
+SIGNED_MODEL_URI, SIGNING_KEY = "model_uri", "signing_key"
 REFUSED = "Refused"  # the step that ends a run whose gate refused

@@ -18,5 +18,8 @@ PUT, BACK, SLEEP, WAKE = "release", "rollback", "sleep", "wake"
 
 # the parameters of the Endpoint stack
 MODEL_PACKAGE_ARN, RELEASE, ROLLOUT = "ModelPackageArn", "Release", "Rollout"
+# ... the public keys by which the server knows its model (DER, base64, commas between them)
+SIGNING_KEYS = "SigningKeys"
 # ... and the one that a release never changes: whether instances follow the load, where they may
 SCALING, ON, OFF = "Scaling", "on", "off"
+KEPT = (RELEASE, ROLLOUT, SIGNING_KEYS, SCALING)  # by what takes the model alone away

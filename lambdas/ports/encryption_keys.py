@@ -1,6 +1,8 @@
-"""Keys of KMS, known by their aliases."""
+"""Keys of KMS: known by their aliases, and those that sign."""
 
 from __future__ import annotations
+
+import hashlib
 
 from lambdas.ports.clients import client
 
@@ -16,3 +18,30 @@ def by_alias(alias: str) -> tuple[str, str] | None:
     except kms.exceptions.NotFoundException:
         return None
     return str(found["KeyId"]), str(found["KeyState"])
+
+
+def public_key(key: str) -> bytes:
+    """The public half (DER) of a key that signs. key: its ARN or alias."""
+    found: bytes = client("kms").get_public_key(KeyId=key)["PublicKey"]
+    return found
+
+
+def sign(key: str, message: bytes) -> bytes:
+    """The ECDSA signature (DER) of a message of any size by a P-256 key."""
+    made: bytes = client("kms").sign(**_asked(key, message))["Signature"]
+    return made
+
+
+def is_genuine(key: str, message: bytes, signature: bytes) -> bool:
+    """Whether a signature (DER) of a message is one of this key."""
+    kms = client("kms")
+    try:
+        return bool(kms.verify(**_asked(key, message), Signature=signature)["SignatureValid"])
+    except kms.exceptions.KMSInvalidSignatureException:
+        return False
+
+
+def _asked(key: str, message: bytes) -> dict[str, object]:
+    digest = hashlib.sha256(message).digest()  # KMS takes no message over 4,096 bytes
+    form = {"MessageType": "DIGEST", "SigningAlgorithm": "ECDSA_SHA_256"}
+    return {"KeyId": key, "Message": digest, **form}

@@ -12,7 +12,10 @@ INSIDE = "/opt/ml/processing"
 
 @dataclass(frozen=True, kw_only=True)
 class PredictionJob:
-    """What a batch job needs; model_uri: its model.tar.gz, manifest_uri: the files to answer."""
+    """What a batch job needs; model_uri: its model.tar.gz, manifest_uri: the files to answer.
+
+    environment: of its container.
+    """
 
     name: str
     role_arn: str
@@ -21,6 +24,7 @@ class PredictionJob:
     model_uri: str
     manifest_uri: str
     out_uri: str
+    environment: dict[str, str]
     volume_gib: int = 30
     longest_seconds: int = 86_400
 
@@ -72,6 +76,7 @@ def start_prediction(wanted: PredictionJob) -> None:
                 "VolumeSizeInGB": wanted.volume_gib,
             }
         },
+        Environment=wanted.environment,
         NetworkConfig={"EnableNetworkIsolation": True},
         StoppingCondition={"MaxRuntimeInSeconds": wanted.longest_seconds},
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from lambdas.contract import packages
@@ -28,11 +28,13 @@ def decide(
     served: str,
     alarming: Sequence[str],
     force: bool,
+    signature_fault: Callable[[Package], str],
 ) -> Decision:
     """What to do with the package that was asked for.
 
     live: the live record; served: the package that the endpoint serves, empty where none does;
-    alarming: guardrail alarms in ALARM; force: go on in spite of them.
+    alarming: guardrail alarms in ALARM; force: go on in spite of them, and of nothing else;
+    signature_fault: what is wrong with a package's signature, empty where nothing is.
     """
     if package is None:
         return Decision(REFUSE, "there is no such model package")
@@ -46,6 +48,8 @@ def decide(
         return Decision(REFUSE, f"version {package.version} has no record of its gate")
     if live == package.arn and served == package.arn:
         return Decision(SERVING, f"version {package.version} is served already")
+    if fault := signature_fault(package):
+        return Decision(REFUSE, f"version {package.version} cannot be trusted: {fault}")
     if alarming and not force:
         names = ", ".join(alarming)
         return Decision(REFUSE, f"in ALARM before the rollout: {names}; FORCE=1 overrides")

@@ -8,10 +8,12 @@ from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from lambdas.contract.live import NONE
-from lambdas.contract.releases import REFUSE
-from lambdas.ports import alarms, models, parameters, stacks
+from lambdas.contract.releases import REFUSE, SIGNING_KEYS
+from lambdas.ports import alarms, encryption_keys, models, parameters, stacks
 from lambdas.release.decide import Decision, decide, rollout
+from lambdas.release.signed import signature_fault
 from lambdas.settings import ReleaseSettings
+from reviews.signature import encode_keys
 
 settings = ReleaseSettings.from_env()
 logger = Logger(service="release")
@@ -29,6 +31,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
         served=_served(),
         alarming=alarms.in_alarm([name for name in settings.alarm_names.split(",") if name]),
         force=force,
+        signature_fault=_signature_fault,
     )
     decision = _refuse_on_stuck_stack() or decision
     logger.info(decision.action, extra={"model_package_arn": arn, "reason": decision.reason})
@@ -37,7 +40,13 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
         "reason": decision.reason,
         "previous_package_arn": "" if live == NONE else live,
         "rollout": rollout(arn, live, force=force),
+        "signing_keys": encode_keys([encryption_keys.public_key(settings.signing_key)]),
+        "previous_signing_keys": stacks.parameters(settings.endpoint_stack).get(SIGNING_KEYS, ""),
     }
+
+
+def _signature_fault(package: models.Package) -> str:
+    return signature_fault(package, key=settings.signing_key, policy=settings.signature)
 
 
 def _refuse_on_stuck_stack() -> Decision | None:

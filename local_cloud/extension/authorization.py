@@ -1,7 +1,7 @@
 """Authorize each call of the API in full, and keep a log of every decision.
 
 Gap: MiniStack's evaluator knows neither PassRole nor the keys behind encrypted buckets and
-topics, and checks one resource where a call names several.
+topics, checks one resource where a call names several, and takes a session for its role's ARN.
 Delete, part by part, when MiniStack does it; `touched_resources.py` and
 `permissions/encryption.py` name the parts.
 """
@@ -14,6 +14,7 @@ from typing import Any
 from ministack.core import iam_actions
 from ministack.core import iam_evaluator as evaluator
 from ministack.core.responses import get_account_id, get_region
+from ministack.services import iam
 
 from local_cloud.extension import current_request, touched_resources
 from local_cloud.permissions import decisions, encryption
@@ -41,6 +42,7 @@ def install() -> None:
     """Take the place of MiniStack's decision, which ours asks for every single question."""
     decide: Decide = evaluator.enforce
     refuse: Callable[..., Any] = iam_actions.access_denied_response
+    resolve_key: Callable[..., Any] = evaluator._resolve_condition_key
 
     def enforce(
         access_key_id: str,
@@ -80,8 +82,23 @@ def install() -> None:
             )
         return refuse(service, action, principal_arn, request_id, **named)
 
+    def resolve_condition_key(key: str, asked: Any) -> Any:
+        found = resolve_key(key, asked)
+        return _role_arn(str(found)) if key.lower() == "aws:principalarn" else found
+
     evaluator.enforce = enforce
+    evaluator._resolve_condition_key = resolve_condition_key
     iam_actions.access_denied_response = access_denied_response
+
+
+def _role_arn(principal: str) -> str:
+    """Give aws:PrincipalArn of a session: the ARN of its role, as IAM's guide has it."""
+    parts = principal.split(":")
+    kind, _, rest = parts[-1].partition("/")
+    if kind != "assumed-role":
+        return principal
+    name = rest.partition("/")[0]
+    return str((iam._roles.get(name) or {}).get("Arn") or f"arn:aws:iam::{parts[4]}:role/{name}")
 
 
 def _is_limited(caller: Any) -> bool:

@@ -19,6 +19,7 @@ os.environ.update(
     SAGEMAKER_VALIDATE_ROLE="false",
 )
 
+from sagemaker.core.lambda_helper import Lambda
 from sagemaker.core.model_metrics import MetricsSource, ModelMetrics
 from sagemaker.core.network import NetworkConfig
 from sagemaker.core.processing import Processor
@@ -44,6 +45,7 @@ from sagemaker.core.workflow.pipeline_context import PipelineSession
 from sagemaker.core.workflow.properties import PropertyFile
 from sagemaker.mlops.workflow.condition_step import ConditionStep
 from sagemaker.mlops.workflow.fail_step import FailStep
+from sagemaker.mlops.workflow.lambda_step import LambdaOutput, LambdaStep
 from sagemaker.mlops.workflow.model_step import ModelStep
 from sagemaker.mlops.workflow.pipeline import Pipeline
 from sagemaker.mlops.workflow.retry import (
@@ -97,6 +99,7 @@ class Maker:
         self.evaluated = self.evaluate.properties.ProcessingOutputConfig.Outputs[
             "evaluation"
         ].S3Output.S3Uri
+        self.sign = self._sign()
 
     def pipeline(self) -> Pipeline:
         """The whole pipeline."""
@@ -111,7 +114,7 @@ class Maker:
         gate = ConditionStep(
             name="Gate",
             conditions=[ConditionEquals(left=passed, right=True)],
-            if_steps=[self._register()],
+            if_steps=[self.sign, self._register()],
             else_steps=[refused],
         )
         return Pipeline(
@@ -239,10 +242,22 @@ class Maker:
         )
         return ProcessingStep(name="Track", step_args=args, retry_policies=RETRIES)
 
+    def _sign(self) -> LambdaStep:
+        return LambdaStep(
+            name="Sign",
+            lambda_func=Lambda(function_arn=self.given["sign_function"]),
+            inputs={
+                "model_uri": self.model,
+                "evaluation_uri": Join(on="/", values=[self.evaluated, "evaluation.json"]),
+                "signed_uri": self._run("signed/model.tar.gz"),
+            },
+            outputs=[LambdaOutput("model_uri"), LambdaOutput("signing_key")],
+        )
+
     def _register(self) -> ModelStep:
         given, parameters = self.given, self.parameters
         model = ModelBuilder(
-            s3_model_data_url=self.model,
+            s3_model_data_url=self.sign.properties.Outputs["model_uri"],
             image_uri=given["image"],
             role_arn=given["role"],
             sagemaker_session=self.session,
@@ -269,6 +284,7 @@ class Maker:
                 "image_uri": given["image"],
                 "run_prefix": self._run(),
                 "evaluation_prefix": self.evaluated,
+                "signing_key": self.sign.properties.Outputs["signing_key"],
             },
         )
         return ModelStep(name="Register", step_args=args)

@@ -62,6 +62,7 @@ REPLACED = {
         "access_key_id iam_action service region resource_arn service_context",
         "app:_dispatch_service_request",
     ),
+    "core.iam_evaluator._resolve_condition_key": ("key ctx", "core.iam_evaluator"),
     "core.lambda_runtime._detect_runtime_binary": ("runtime", "core.lambda_runtime:Worker._spawn"),
     "services.cloudformation.provisioners._cw_metric_alarm_record": ("name props", ""),
     "services.cloudformation.stacks._runs_on_worker_thread": ("resource_type", ""),

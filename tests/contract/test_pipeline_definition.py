@@ -38,6 +38,7 @@ MEMBERS = {
     "RegisterModel": {"Name", "Type", "Arguments"},
     "Condition": {"Name", "Type", "Arguments"},
     "Fail": {"Name", "Type", "Arguments", "DependsOn"},
+    "Lambda": {"Name", "Type", "Arguments", "FunctionArn", "OutputParameters"},
 }
 VARIABLES = {"Get", "Std:Join", "Std:JsonGet"}
 SAMPLES = {"integer": 1, "long": 1, "float": 1.0, "double": 1.0, "boolean": True}
@@ -51,6 +52,7 @@ RESOURCES = Resources(
     models_bucket="review-stars-prod-models",
     model_package_group="review-stars-prod",
     tracking={},
+    sign_function="arn:aws:lambda:us-east-1:222222222222:function:review-stars-prod-sign:1",
 )
 
 
@@ -176,6 +178,8 @@ def leads_to(step: Json, path: list[str]) -> bool:
         outputs = step["Arguments"]["ProcessingOutputConfig"]["Outputs"]
         named = path[2] in [output["OutputName"] for output in outputs]
         return named and path[3:] == ["S3Output", "S3Uri"]
+    if path[:1] == ["OutputParameters"]:
+        return path[1:] in [[output["OutputName"]] for output in step["OutputParameters"]]
     describe = CALLS[step["Type"]][0].replace("Create", "Describe")
     shape = SAGEMAKER.operation_model(describe).output_shape
     for member in path:
@@ -213,6 +217,7 @@ def test_the_api_would_take_every_step(stage: str) -> None:
         "Processing",
         "Processing",
         "Condition",
+        "Lambda",
         "RegisterModel",
         "Fail",
     ]
@@ -300,6 +305,7 @@ def test_what_the_api_would_refuse_would_be_found(
         "Steps.Training.ModelArtifacts.S3ModelArtifacts",
         "Steps.Train.ModelArtifacts.S3ModelArtefacts",
         "Steps.Evaluate.PropertyFiles.Gate",
+        "Steps.Sign.OutputParameters['uri']",
         "Steps.Evaluate.ProcessingOutputConfig.Outputs['report'].S3Output.S3Uri",
     ],
 )

@@ -22,7 +22,7 @@ from .test_pipeline_definition import RESOURCES
 ROOT = Path(__file__).parents[2]
 PYTHON = ROOT / ".local/venvs/notebooks/bin/python"
 ABSENT = "(absent)"
-REGISTER = "Steps[3].Arguments.IfSteps[0].Arguments"
+REGISTER = "Steps[3].Arguments.IfSteps[1].Arguments"
 
 # All that may differ, ours and theirs, each with the reason.
 KNOWN = {
@@ -69,6 +69,7 @@ def by_the_sdk(stage: Stage, ours: dict[str, Any]) -> dict[str, Any]:
         "key": RESOURCES.key_arn,
         "group": RESOURCES.model_package_group,
         "name": stage.name(),
+        "sign_function": RESOURCES.sign_function,
         "instance_type": learning.instance_type,
         "serving_instance_type": stage.endpoint.instance_type,
         "volume": learning.volume_gib,

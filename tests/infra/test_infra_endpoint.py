@@ -34,7 +34,7 @@ SCALED = {
     "AWS::ApplicationAutoScaling::ScalableTarget",
     "AWS::ApplicationAutoScaling::ScalingPolicy",
 }
-RELEASED = {"ModelPackageArn", "Release", "Rollout"}
+RELEASED = {"ModelPackageArn", "Release", "Rollout", "SigningKeys"}
 PARAMETERS = RELEASED | {"Scaling"}
 
 
@@ -84,7 +84,9 @@ def touched(templates: Templates) -> set[str]:
     }
 
 
-def test_four_parameters_say_what_serves_and_whether_it_scales(templates: Templates) -> None:
+def test_five_parameters_say_what_serves_who_signs_and_whether_it_scales(
+    templates: Templates,
+) -> None:
     parameters = endpoint_stack(templates)["Parameters"]
     assert set(parameters) == PARAMETERS
     assert parameters["ModelPackageArn"]["Default"] == ""

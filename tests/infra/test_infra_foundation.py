@@ -23,10 +23,35 @@ def bucket_of(templates: Templates, name: str) -> str:
     return id
 
 
-def test_every_key_rotates(templates: Templates) -> None:
-    keys = templates.of("Foundation")
-    keys.resource_count_is("AWS::KMS::Key", 2)
-    keys.all_resources_properties("AWS::KMS::Key", {"EnableKeyRotation": True})
+def test_every_key_that_encrypts_rotates(templates: Templates) -> None:
+    found = [key.properties for key in templates.resources("AWS::KMS::Key")]
+    assert len(found) == 3
+    assert [k.get("EnableKeyRotation") for k in found if "KeySpec" not in k] == [True, True]
+
+
+def test_nobody_signs_but_the_function_after_the_gate(templates: Templates) -> None:
+    """Not even who may do everything in IAM: the key itself refuses all others."""
+    [key] = [k for k in templates.resources("AWS::KMS::Key") if "KeySpec" in k.properties]
+    assert key.properties["KeySpec"] == "ECC_NIST_P256"
+    assert key.properties["KeyUsage"] == "SIGN_VERIFY"
+    denied = [s for s in key.properties["KeyPolicy"]["Statement"] if s["Effect"] == "Deny"]
+    signer = templates.stage.role_arn("signing")
+    others = {"ArnNotEquals": {"aws:PrincipalArn": signer}}
+    everybody = {"AWS": "*"}
+    assert denied == [
+        {
+            "Action": "kms:Sign",
+            "Condition": others,
+            "Effect": "Deny",
+            "Principal": everybody,
+            "Resource": "*",
+        }
+    ]
+    may = [s.where for s in statements(templates) if "kms:Sign" in s.actions and s.allows]
+    assert len(may) == 1, may
+    roles = [r for r in templates.resources("AWS::IAM::Role") if "RoleName" in r.properties]
+    [role] = [r for r in roles if signer.endswith(f"/{r.properties['RoleName']}")]
+    assert role.id.startswith("SigningSign")
 
 
 def test_every_bucket_is_private_and_versioned(templates: Templates) -> None:
@@ -211,7 +236,7 @@ def test_later_stacks_take_nothing_but_keys_from_this_one(templates: Templates) 
     """Every other export would lock it: buckets and topic are known by their names."""
     exports = templates.stacks["Foundation"].get("Outputs", {})
     exported = [text(out["Value"]) for out in exports.values() if "Export" in out]
-    assert len(exported) == 2
+    assert len(exported) == 3
     assert all(value.startswith("${Keys") for value in exported)
 
 

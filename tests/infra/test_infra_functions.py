@@ -22,6 +22,7 @@ MAX_SECONDS = {
     "lambdas.preprocess.remove.handler": 300,
     "lambdas.learn.prepare.handler": 60,
     "lambdas.learn.conclude.handler": 60,
+    "lambdas.learn.sign.handler": 120,
     "lambdas.ratings.rate.handler": 29,  # the gateway waits no longer
     "lambdas.release.validate.handler": 60,
     "lambdas.release.verify.handler": 60,

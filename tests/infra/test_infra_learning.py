@@ -41,6 +41,12 @@ def step(templates: Templates, name: str) -> Any:
     return found["Arguments"]
 
 
+def sign_function(templates: Templates) -> str:
+    """What the pipeline calls once the gate is passed."""
+    [sign, _] = step(templates, "Gate")["IfSteps"]
+    return str(sign["FunctionArn"])
+
+
 def grants_of(templates: Templates, role: str) -> list[Statement]:
     """What a role of Learning may, by a part of its logical id."""
     return [
@@ -73,6 +79,7 @@ def test_the_deployed_definition_is_the_pure_one(templates: Templates) -> None:
             for name, value in step(templates, "Track")["Environment"].items()
             if name == "MLFLOW_TRACKING_URI"
         },
+        sign_function=sign_function(templates),
     )
     assert found == definition(templates.stage, resources)
     assert made.properties["PipelineName"] == templates.stage.name()
@@ -210,7 +217,7 @@ def test_volumes_and_results_lie_under_our_key(templates: Templates) -> None:
 def test_a_package_s_metadata_fits_into_the_registry(templates: Templates) -> None:
     """At most 50 pointers of 256 characters, without quotes, braces or commas."""
     gate = step(templates, "Gate")
-    [register] = gate["IfSteps"]
+    [_, register] = gate["IfSteps"]
     metadata = register["Arguments"]["CustomerMetadataProperties"]
     assert len(metadata) <= 50
     fixed = [value for value in metadata.values() if isinstance(value, str)]

@@ -38,6 +38,7 @@ OTHER: dict[str, Any] = {
     "learning.folds": 7,
     "learning.settle_minutes": 77,
     "learning.approve": "automatic",
+    "learning.signature": "when-present",
     "learning.approver_principals": ["arn:aws:iam::222222222222:role/lead"],
     "learning.promoter_principals": ["arn:aws:iam::222222222222:role/ci"],
     "learning.schedule": "rate(77 days)",

@@ -23,6 +23,7 @@ from reviews.language import find_detector, identifier
 from training.errors import AddressError
 from training.model.answer import Rating, RawReview, rate_raw
 from training.model.star_model import StarModel
+from training.serving import signed
 
 logger = logging.getLogger("training.serving.serve")
 
@@ -103,11 +104,13 @@ def guarded(
 def serve(folder: Path, port: int, host: str = "127.0.0.1") -> None:
     """Load the model, then listen until a signal stops it. port: 0 for any free one.
 
-    Raises ArtefactError for an unsound model, ConfigurationError where its language detector is
+    Raises ArtefactError for an unsound model or one that lacks the signature that its stage asks
+    for (`training.serving.signed`), ConfigurationError where its language detector is
     not installed, AddressError where the address cannot be listened on.
     """
     with bind(host, port) as listener:
-        model = StarModel.load(folder)
+        with signed.opened(folder) as place:
+            model = StarModel.load(place)
         find_detector(model.detector)  # a missing package fails the start, not a request
         # The detector takes as long to load as the model, and few reviews need it: once we listen.
         background = threading.Timer(DETECTOR_SECONDS, identifier, [model.detector])

@@ -8,7 +8,7 @@ from local_cloud.sagemaker.pipelines.expressions import references
 
 VERSION = "2020-12-01"
 MAX_CHARACTERS = 1_048_576
-STEP_TYPES = ("Training", "Processing", "Condition", "Fail", "RegisterModel")
+STEP_TYPES = ("Training", "Processing", "Condition", "Fail", "RegisterModel", "Lambda")
 
 PipelineDefinition = dict[str, Any]
 StepDefinition = dict[str, Any]

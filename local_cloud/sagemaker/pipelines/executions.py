@@ -200,6 +200,7 @@ class RunningExecution:
             execution_id=self._values.execution["PipelineExecutionId"],
             role_arn=self._role_arn,
             values=self._values,
+            definition=step,
             metadata=entry["Metadata"],
         )
         self._step_runs[step["Name"]] = step_run

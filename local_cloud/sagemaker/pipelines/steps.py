@@ -13,7 +13,7 @@ from local_cloud.sagemaker.jobs.job_process import JobProcess
 from local_cloud.sagemaker.pipelines.conditions import ConditionError, all_hold
 from local_cloud.sagemaker.pipelines.expressions import Values, resolve
 from local_cloud.sagemaker.registry import packages
-from local_cloud.sagemaker.runtime import arns, roles
+from local_cloud.sagemaker.runtime import arns, emulator, roles
 from local_cloud.sagemaker.runtime.errors import ServiceError
 from local_cloud.sagemaker.runtime.store import STORE, JsonObject
 
@@ -33,7 +33,8 @@ class StepStoppedError(Exception):
 class StepRun:
     """One step while it runs.
 
-    role_arn: the pipeline's role. metadata: what listings show of the step, filled as it runs.
+    role_arn: the pipeline's role. definition: the whole step, as the pipeline has it.
+    metadata: what listings show of the step, filled as it runs.
     """
 
     name: str
@@ -42,6 +43,7 @@ class StepRun:
     execution_id: str
     role_arn: str
     values: Values
+    definition: Mapping[str, Any] = field(default_factory=dict)
     metadata: dict[str, Any] = field(default_factory=dict)
     process: JobProcess | None = None
     stopping: threading.Event = field(default_factory=threading.Event)
@@ -118,10 +120,30 @@ def _register(step: StepRun) -> Mapping[str, Any]:
     return packages.describe_package({"ModelPackageName": arn})
 
 
+def _function(step: StepRun) -> Mapping[str, Any]:
+    """Call a function and keep what the definition says that it answers."""
+    arn = step.definition["FunctionArn"]
+    roles.require(step.role_arn, "lambda:InvokeFunction", arn)
+    try:
+        answer = emulator.invoke_function(arn, step.arguments)
+    except emulator.FunctionFailedError as error:
+        raise StepFailedError(f"ClientError: Lambda function {arn} failed: {error}") from None
+    wanted = [output["OutputName"] for output in step.definition.get("OutputParameters", [])]
+    if missing := [name for name in wanted if name not in answer]:
+        raise StepFailedError(
+            f"ClientError: Lambda function {arn} did not answer the outputs {missing}"
+        )
+    outputs = {name: answer[name] for name in wanted}
+    told = [{"Name": name, "Value": str(value)} for name, value in outputs.items()]
+    step.metadata["Lambda"] = {"Arn": arn, "OutputParameters": told}
+    return {"OutputParameters": outputs}
+
+
 _RUNNERS: dict[str, Callable[[StepRun], Mapping[str, Any]]] = {
     "Training": lambda step: _job(step, jobs.TRAINING),
     "Processing": lambda step: _job(step, jobs.PROCESSING),
     "Condition": _condition,
     "Fail": _fail,
     "RegisterModel": _register,
+    "Lambda": _function,
 }

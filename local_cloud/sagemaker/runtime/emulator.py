@@ -8,18 +8,22 @@ import json
 import logging
 import os
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from ministack.core.responses import get_account_id, get_region
-from ministack.services import cloudwatch, cloudwatch_logs, eventbridge, s3
+from ministack.services import cloudwatch, cloudwatch_logs, eventbridge, lambda_svc, s3
 
 logger = logging.getLogger("local_cloud.sagemaker")
 
 
 class MissingObjectError(LookupError):
     """A bucket or an object that is not there; the text is S3's."""
+
+
+class FunctionFailedError(Exception):
+    """A Lambda function that is not there, or that raised; the text is the reason."""
 
 
 def current_scope() -> tuple[str, str]:
@@ -83,6 +87,23 @@ def write_object(bucket: str, key: str, body: bytes, *, kms_key: str = "") -> No
     status, _, answer = s3._put_object(bucket, key, body, headers)
     if status != 200:
         raise MissingObjectError(f"PutObject s3://{bucket}/{key} answered {status}: {answer!r}")
+
+
+def invoke_function(arn: str, event: Mapping[str, Any]) -> dict[str, Any]:
+    """Call a function, or one version of it, and return its answer. Raises FunctionFailedError."""
+    function, settings, name = lambda_svc._get_func_record_for_ref(arn)
+    if not function or not settings:
+        raise FunctionFailedError(f"there is no function {name}")
+    record = lambda_svc._execution_record_for_config(function, settings)
+    answer = lambda_svc._execute_function_with_config_scope(record, dict(event))
+    body = answer.get("body")
+    if answer.get("error"):
+        told = body if isinstance(body, dict) else {"errorMessage": str(body)}
+        raise FunctionFailedError(f"{told.get('errorType', '')}: {told.get('errorMessage', '')}")
+    found = json.loads(body) if isinstance(body, str | bytes) else body
+    if not isinstance(found, dict):
+        raise FunctionFailedError("it did not answer with names and values")
+    return found
 
 
 def put_event(detail_type: str, arn: str, detail: dict[str, Any]) -> None:

@@ -35,6 +35,7 @@ SETTINGS = LearnSettings(
     commit_bucket=CURATED,
     commit_keys="committed.json,edited.json",
     program_digest="program",
+    signing_key="arn:aws:kms:us-east-1:123456789012:key/signing",
 )
 
 

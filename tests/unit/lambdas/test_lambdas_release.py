@@ -33,6 +33,8 @@ SETTINGS = ReleaseSettings(
     models_bucket=MODELS,
     model_package_group=GROUP,
     name_prefix=GROUP,
+    signing_key="arn:aws:kms:us-east-1:123456789012:key/signing",
+    signature="required",
     api_id="api",
     api_stage="local",
     alarm_names="one,two",
@@ -55,6 +57,7 @@ def decision(found: Package | None = None, **changes: Any) -> tuple[str, str]:
         "served": f"{ARN}/1",
         "alarming": [],
         "force": False,
+        "signature_fault": lambda _: "",
     }
     made = decide(found, **(asked | changes))
     return made.action, made.reason
@@ -90,6 +93,15 @@ def test_a_ringing_guardrail_holds_a_release_up_unless_it_is_forced() -> None:
     assert action == "refuse"
     assert "api-errors" in reason
     assert decision(package(), alarming=["api-errors"], force=True)[0] == "release"
+
+
+def test_no_force_releases_what_cannot_be_trusted() -> None:
+    wrong = {"signature_fault": lambda p: f"{p.model_data_url}: it is not signed"}
+    action, reason = decision(package(), force=True, **wrong)
+    assert action == "refuse"
+    assert "version 2 cannot be trusted" in reason
+    assert "it is not signed" in reason
+    assert decision(package(1), **wrong)[0] == "serving"
 
 
 @pytest.mark.parametrize(
@@ -269,8 +281,12 @@ def test_a_wedged_stack_is_recognised_before_anything_is_touched(
     monkeypatch.setattr(module.models, "served_package", lambda _: served)
     monkeypatch.setattr(module.alarms, "in_alarm", lambda names: [] if len(names) == 2 else names)
     monkeypatch.setattr(module.stacks, "status", lambda _: status)
+    monkeypatch.setattr(module.stacks, "parameters", lambda _: {"SigningKeys": "b2xk"})
+    monkeypatch.setattr(module.encryption_keys, "public_key", lambda _: b"new")
+    monkeypatch.setattr(module, "signature_fault", lambda found, **_: "")
     answer = module.handler({"model_package_arn": f"{ARN}/2"}, Context())
     assert answer["previous_package_arn"] == f"{ARN}/1"
+    assert (answer["signing_keys"], answer["previous_signing_keys"]) == ("bmV3", "b2xk")
     if status == "UPDATE_COMPLETE":
         assert (answer["action"], answer["rollout"]) == ("release", "canary")
     else:

@@ -8,6 +8,7 @@ import json
 import os
 import tarfile
 from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +17,8 @@ import pytest
 
 from lambdas.contract import keys, outputs
 from lambdas.contract import packages as registry
-from lambdas.ports import clients, models, objects
-from operate import deployment, promote
+from lambdas.ports import clients, functions, models, objects
+from operate import deployment, evidence, promote
 from operate.deployment import Deployment
 from operate.errors import InputError, OperateError
 from operate.lineage import lineage
@@ -96,6 +97,10 @@ class Accounts:
             self.client(stage, "sagemaker").create_model_package_group(
                 ModelPackageGroupName=f"review-stars-{stage}"
             )
+            kms = self.client(stage, "kms")
+            key = kms.create_key(KeyUsage="SIGN_VERIFY", KeySpec="ECC_NIST_P256")["KeyMetadata"]
+            alias = f"alias/review-stars-{stage}-signing"
+            kms.create_alias(AliasName=alias, TargetKeyId=key["KeyId"])
         self.images = {stage: IMAGE.format(ACCOUNTS[stage], "content") for stage in ACCOUNTS}
         self.put("curated", "datasets/d1/dataset.json", DATASET)
         self.manifest_version = self.put("curated", "datasets/d1/manifest.json", MANIFEST)
@@ -165,6 +170,7 @@ class Accounts:
             outputs.MODEL_PACKAGE_GROUP: f"review-stars-{stage}",
             outputs.IMAGE_URI: self.images[stage],
             outputs.ENDPOINT_NAME: f"review-stars-{stage}",
+            outputs.SIGN_FUNCTION: f"sign-{stage}",
         }
 
     def place(self, stage: str) -> Place:
@@ -175,6 +181,14 @@ class Accounts:
             "AWS_SHARED_CREDENTIALS_FILE": str(self.credentials),
         }
         return Place(stage, shell=shell, profile=stage)
+
+    def sign(self, function: str, event: dict[str, Any]) -> dict[str, str]:
+        """What the signing function of prod leaves, as far as a promotion sees it."""
+        assert function == "sign-prod"
+        assert json.loads(objects.read_uri(event["evaluation_uri"]))["gate"]["passed"]
+        body = objects.read_uri(event["model_uri"])
+        objects.put_bytes(*objects.split_uri(event["signed_uri"]), body)
+        return {"model_uri": event["signed_uri"], "signing_key": "f1"}
 
     def promote(self, wanted: str = "1") -> promote.Promoted:
         return promote.promote(self.place("dev"), self.place("prod"), wanted)
@@ -200,6 +214,7 @@ def accounts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Accoun
         monkeypatch.setattr(
             deployment, "read", lambda place: Deployment(place, made.outputs(place.stage))
         )
+        monkeypatch.setattr(functions, "invoke", made.sign)
         yield made
     os.environ.clear()
     os.environ.update(before)
@@ -214,6 +229,8 @@ def test_a_package_arrives_with_its_evidence_and_waits(accounts: Accounts) -> No
     assert package.approval == registry.PENDING
     assert package.metadata[registry.PROMOTED_FROM] == accounts.source_arn
     assert package.metadata[registry.IMAGE_URI] == accounts.images["prod"]
+    assert package.metadata[registry.SIGNING_KEY] == "f1"
+    assert package.model_data_url.endswith("/signed/model.tar.gz")
     assert "dev" not in package.model_data_url.replace("111111111111-dev-1", "")
     found = accounts.client("prod", "s3").list_objects_v2(Bucket="prod-models")["Contents"]
     prefix = package.metadata[registry.RUN_PREFIX].removeprefix("s3://prod-models/")
@@ -228,6 +245,7 @@ def test_a_package_arrives_with_its_evidence_and_waits(accounts: Accounts) -> No
         "evaluation/report.html",
         "model/model.tar.gz",
         "promotion.json",
+        "signed/model.tar.gz",
         "tracking/tracking.json",
     ]
 
@@ -288,7 +306,7 @@ def test_one_that_is_stopped_anywhere_registers_nothing_and_ends_the_next_time(
     accounts: Accounts, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     put, written = objects.put_bytes, []
-    writes = 10
+    writes = 11
     for last in range(writes):
 
         def stopped(*what: Any, at: int = last) -> str:
@@ -313,6 +331,23 @@ def test_one_that_is_stopped_anywhere_registers_nothing_and_ends_the_next_time(
     assert len(accounts.promoted()) == 1
     listed = accounts.client("prod", "s3").list_objects_v2(Bucket="prod-models")
     assert listed["KeyCount"] == writes  # the same places each time
+
+
+def test_a_signature_that_does_not_hold_goes_nowhere(accounts: Accounts) -> None:
+    accounts.write_run(model=archive({**PARTS, "model.sig": b"{}"}))
+    with pytest.raises(OperateError, match=r"not promoted: model\.sig is no signature"):
+        accounts.promote()
+    assert accounts.promoted() == []
+
+
+def test_an_unsigned_model_goes_nowhere_from_a_stage_that_asks_for_a_signature(
+    accounts: Accounts,
+) -> None:
+    package = models.Package("arn", 1, "", "", datetime.now(UTC), "g", "s3://m", {})
+    found = evidence.Evidence(package, {}, {evidence.MODEL: archive(PARTS)})
+    accounts.place("prod").enter()
+    with pytest.raises(OperateError, match=r"not promoted: the model is not signed"):
+        promote._check_signature(accounts.place("prod"), found)
 
 
 def edited(**values: Any) -> Callable[[dict[str, Any]], None]:
