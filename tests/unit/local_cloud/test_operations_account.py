@@ -9,6 +9,10 @@ import time
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
+from cryptography.hazmat.primitives.serialization import load_der_public_key
 
 from tests.unit.local_cloud.asking import refusal
 from tests.unit.local_cloud.conftest import ACCOUNT, REGION, Cloud, deploy, document, may
@@ -108,6 +112,21 @@ def test_a_key_is_found_by_its_alias_with_its_state(cloud: Cloud) -> None:
         kms.describe_key(KeyId="alias/none")
     assert refusal(kms.disable_key, KeyId="none") == ("NotFoundException", 400)
     assert refusal(kms.enable_key, KeyId="none") == ("NotFoundException", 400)
+
+
+def test_a_key_signs_and_a_changed_digest_does_not_verify(cloud: Cloud) -> None:
+    kms = cloud.client("kms")
+    made = kms.create_key(KeySpec="ECC_NIST_P256", KeyUsage="SIGN_VERIFY")
+    digest, other = hashlib.sha256(b"model").digest(), hashlib.sha256(b"another").digest()
+    asked: Any = {"KeyId": made["KeyMetadata"]["KeyId"], "MessageType": "DIGEST"}
+    asked["SigningAlgorithm"] = "ECDSA_SHA_256"
+    signature = kms.sign(**asked, Message=digest)["Signature"]
+    assert kms.verify(**asked, Message=digest, Signature=signature)["SignatureValid"]
+    with pytest.raises(kms.exceptions.KMSInvalidSignatureException):
+        kms.verify(**asked, Message=other, Signature=signature)
+    public = load_der_public_key(kms.get_public_key(KeyId=asked["KeyId"])["PublicKey"])
+    assert isinstance(public, ec.EllipticCurvePublicKey)
+    public.verify(signature, digest, ec.ECDSA(Prehashed(hashes.SHA256())))
 
 
 def test_a_parameter_has_its_value_or_its_code(cloud: Cloud) -> None:
