@@ -147,7 +147,12 @@ def test_the_container_is_told_which_package_it_is(every_stage: dict[str, Templa
     for templates in every_stage.values():
         [container] = one(templates, "AWS::SageMaker::Model")["Properties"]["Containers"]
         told = {"MODEL_VERSION": package}
-        assert container == {"ModelPackageName": package, "Environment": told}
+        name, signed, unsigned = container["Environment"]["Fn::If"]
+        assert (container["ModelPackageName"], name) == (package, "HasSigningKeys")
+        assert unsigned == told
+        trust = {"MODEL_SIGNATURE", "MODEL_SIGNING_KEYS"}
+        assert set(signed) == {*told, *trust}
+        assert signed["MODEL_VERSION"] == package
 
 
 def test_names_hold_version_digest_and_release(templates: Templates) -> None:
