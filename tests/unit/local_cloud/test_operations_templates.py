@@ -5,6 +5,9 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import pytest
+from botocore.exceptions import ClientError
+
 from tests.unit.local_cloud.conftest import ACCOUNT, REGION, Cloud, deploy, document, may
 
 
@@ -74,6 +77,35 @@ def test_a_key_and_its_alias(cloud: Cloud) -> None:
     assert kms.get_key_rotation_status(KeyId=key)["KeyRotationEnabled"]
     found = json.loads(kms.get_key_policy(KeyId=key, PolicyName="default")["Policy"])
     assert found["Statement"] == [statement]
+
+
+def test_a_key_that_signs_for_one_role_alone(cloud: Cloud) -> None:
+    signer, other = (cloud.role(name, "account", may("kms:*")) for name in ("signer", "other"))
+    everybody: dict[str, Any] = {"Resource": "*", "Principal": {"AWS": "*"}}
+    allowed = may("kms:*", Principal={"AWS": f"arn:aws:iam::{ACCOUNT}:root"})
+    but = {"ArnNotEquals": {"aws:PrincipalArn": signer}}
+    denied = {"Effect": "Deny", "Action": "kms:Sign", "Condition": but, **everybody}
+    status = deploy(
+        cloud,
+        "s",
+        Key=resource(
+            "AWS::KMS::Key",
+            KeySpec="ECC_NIST_P256",
+            KeyUsage="SIGN_VERIFY",
+            KeyPolicy={"Version": "2012-10-17", "Statement": [allowed, denied]},
+        ),
+        Alias=resource("AWS::KMS::Alias", AliasName="alias/signing", TargetKeyId={"Ref": "Key"}),
+    )
+    assert status == "CREATE_COMPLETE"
+    key = cloud.client("kms").describe_key(KeyId="alias/signing")["KeyMetadata"]
+    assert (key["KeySpec"], key["KeyUsage"]) == ("ECC_NIST_P256", "SIGN_VERIFY")
+    asked: Any = {"KeyId": key["KeyId"], "Message": bytes(32), "MessageType": "DIGEST"}
+    asked["SigningAlgorithm"] = "ECDSA_SHA_256"
+    made = cloud.client("kms", cloud.assume(signer)).sign(**asked)["Signature"]
+    with pytest.raises(ClientError, match="not authorized to perform: kms:Sign"):
+        cloud.client("kms", cloud.assume(other)).sign(**asked)
+    checked = cloud.client("kms", cloud.assume(other)).verify(**asked, Signature=made)
+    assert checked["SignatureValid"]
 
 
 def test_a_role_and_the_policies_that_name_it(cloud: Cloud) -> None:
