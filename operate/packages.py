@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from lambdas.contract import outputs
 from lambdas.contract.live import NONE, version
-from lambdas.contract.packages import PENDING
+from lambdas.contract.packages import PENDING, SIGNING_KEY
 from lambdas.ports import models, parameters
 from operate.deployment import Deployment
 from operate.errors import InputError, OperateError
+from reviews.signature import SHORT
 
 
 def find(deployment: Deployment, wanted: str = "") -> models.Package:
@@ -56,6 +57,12 @@ class Pointers(dict[str, str]):
 def describe(package_arn: str) -> str:
     """A package, or the live record, as people name it."""
     return "no model" if package_arn in ("", NONE) else f"version {version(package_arn)}"
+
+
+def signer(package: models.Package) -> str:
+    """Whose signature a package came with, in short, as refusals name the key."""
+    key = package.metadata.get(SIGNING_KEY, "")
+    return f"signed by key {key[:SHORT]}" if key else "signed by nobody"
 
 
 def _absent(deployment: Deployment, wanted: str, found: list[models.Package]) -> InputError:

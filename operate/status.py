@@ -13,7 +13,7 @@ from lambdas.contract.live import NONE
 from lambdas.contract.releases import SLEEP
 from lambdas.ports import machines, models, parameters
 from lambdas.ports.api import base_url
-from operate import clock, decisions
+from operate import clock, decisions, packages
 from operate.deployment import Deployment
 from operate.inbox import Inbox
 from operate.packages import describe
@@ -89,7 +89,7 @@ def show(deployment: Deployment, home: Path, console: Console) -> None:
         rows.append(("endpoint", f"{endpoint.status}, {endpoint.configuration}"))
     for package in models.packages(deployment[outputs.MODEL_PACKAGE_GROUP])[:5]:
         row = f"{package.approval}, registered {clock.moment(package.created)}"
-        rows.append((f"version {package.version}", row))
+        rows.append((f"version {package.version}", f"{row}, {packages.signer(package)}"))
     rows += [
         ("history", f"{_moment(record.get('time', ''))}  {decisions.line(record)}")
         for record in islice(decisions.history(deployment), HISTORY)

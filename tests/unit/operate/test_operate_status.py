@@ -67,6 +67,16 @@ def test_status_has_one_zone_in_every_line(
     assert "version 1" in text
 
 
+def test_each_version_says_who_signed_it(aws: Aws, tmp_path: Path) -> None:
+    aws.register()
+    aws.register(signing_key="0123456789abcdef" * 4)
+    said = io.StringIO()
+    status.show(aws.deployment, tmp_path, Console(file=said, width=200))
+    [first, second] = [line for line in said.getvalue().splitlines() if "registered" in line][::-1]
+    assert first.endswith(", signed by nobody")
+    assert second.endswith(", signed by key 0123456789ab")
+
+
 def test_a_stage_that_sleeps_says_what_comes_back_and_who_put_it_there(
     aws: Aws, tmp_path: Path
 ) -> None:
