@@ -12,15 +12,19 @@ import os
 import signal
 import subprocess
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from reviews.model_archive import read_archive, write_archive
 from tests.e2e.conftest import PREFIX, ROOT, Running, aws, operate, our_processes
 from tests.e2e.test_e2e_loop import REVIEW, curl
 
 pytestmark = pytest.mark.e2e
 TWIN = "222222222222"  # the account that a package is promoted to
+PACKAGES = f"arn:aws:sagemaker:us-east-1:000000000000:model-package/{PREFIX}"
 COMMAND_SECONDS = 120
 MEMORY_SECONDS = 15
 
@@ -94,13 +98,14 @@ def test_a_release_goes_forward_again(running: Running) -> None:
 def test_a_person_s_approval_starts_the_release(running: Running) -> None:
     """A package that waits, made of version 2's own model, becomes version 3."""
     sagemaker = aws(running, "sagemaker")
-    arn = f"arn:aws:sagemaker:us-east-1:000000000000:model-package/{PREFIX}/2"
-    known = sagemaker.describe_model_package(ModelPackageName=arn)
+    known = sagemaker.describe_model_package(ModelPackageName=f"{PACKAGES}/2")
     kept = ("ModelPackageGroupName", "InferenceSpecification", "CustomerMetadataProperties")
     sagemaker.create_model_package(
         ModelApprovalStatus="PendingManualApproval", **{name: known[name] for name in kept}
     )
-    assert "PendingManualApproval" in say(running, "status")
+    said = say(running, "status")
+    assert "PendingManualApproval" in said
+    assert "signed by key" in said
     for _ in range(60):  # so that the latency alarm judges more than the golden set's one batch
         assert serves(running, "2") == "2"
     assert "version 3 released" in say(running, "release")
@@ -114,6 +119,102 @@ def test_a_stage_sleeps_and_wakes_with_the_same_version(running: Running) -> Non
     assert "nothing to put to sleep" in say(running, "sleep", code=2)
     assert aws(running, "sagemaker").list_endpoints()["Endpoints"] == []
     say(running, "wake")
+    assert serves(running, "3") == "3"
+
+
+def unsigned(files: dict[str, bytes]) -> None:
+    """Take the signature away."""
+    del files["model.sig"]
+
+
+def altered(files: dict[str, bytes]) -> None:
+    """Change one byte of what the model has learned."""
+    body = bytearray(files["weights.npz"])
+    body[len(body) // 2] ^= 1
+    files["weights.npz"] = bytes(body)
+
+
+def package_of(running: Running, name: str, spoil: Callable[[dict[str, bytes]], None]) -> str:
+    """Register version 3 once more, its archive spoiled; returns the ARN."""
+    sagemaker, s3 = aws(running, "sagemaker"), aws(running, "s3")
+    known = sagemaker.describe_model_package(ModelPackageName=f"{PACKAGES}/3")
+    kept = ("ModelPackageGroupName", "InferenceSpecification", "CustomerMetadataProperties")
+    wanted = {key: known[key] for key in kept}
+    [container] = wanted["InferenceSpecification"]["Containers"]
+    bucket, _, key = container["ModelDataUrl"].removeprefix("s3://").partition("/")
+    files = read_archive(s3.get_object(Bucket=bucket, Key=key)["Body"].read())
+    assert "model.sig" in files
+    spoil(files)
+    target = f"runs/{name}/signed/model.tar.gz"
+    s3.put_object(Bucket=bucket, Key=target, Body=write_archive(files))
+    container["ModelDataUrl"] = f"s3://{bucket}/{target}"
+    made = sagemaker.create_model_package(ModelApprovalStatus="PendingManualApproval", **wanted)
+    return str(made["ModelPackageArn"])
+
+
+def what_serves(running: Running) -> tuple[str, Any]:
+    """The live record, and the configuration of the endpoint with its name."""
+    live = aws(running, "ssm").get_parameter(Name=f"/{PREFIX}/live")["Parameter"]["Value"]
+    sagemaker = aws(running, "sagemaker")
+    [endpoint] = sagemaker.list_endpoints()["Endpoints"]
+    found = sagemaker.describe_endpoint(EndpointName=endpoint["EndpointName"])
+    return live, (found["EndpointStatus"], found["EndpointConfigName"])
+
+
+@pytest.mark.parametrize(
+    ("number", "spoil", "sentence"),
+    [
+        (4, unsigned, "the model is not signed: it holds no model.sig"),
+        (5, altered, "the model is not the one that was signed: weights.npz is not what was"),
+    ],
+)
+def test_a_package_that_nobody_signed_or_somebody_changed_is_not_released(
+    running: Running, number: int, spoil: Callable[[dict[str, bytes]], None], sentence: str
+) -> None:
+    assert package_of(running, spoil.__name__, spoil).endswith(f"/{number}")
+    before = what_serves(running)
+    for force in ((), ("--force",)):
+        said = say(running, "release", "--version", str(number), *force, code=1)
+        said = " ".join(said.split())
+        assert f"version {number} cannot be trusted: s3://" in said
+        assert sentence in said
+    assert what_serves(running) == before
+    assert serves(running, "3") == "3"
+    assert f"version {number}" in say(running, "status")
+
+
+def test_a_server_does_not_start_with_a_changed_model_even_where_no_release_looked(
+    running: Running,
+) -> None:
+    """Version 5, approved, as who may make endpoints past the Release machine could start it."""
+    sagemaker = aws(running, "sagemaker")
+    _, (_, configuration) = what_serves(running)
+    [variant] = sagemaker.describe_endpoint_config(EndpointConfigName=configuration)[
+        "ProductionVariants"
+    ]
+    model = sagemaker.describe_model(ModelName=variant["ModelName"])
+    [container] = model["Containers"]
+    assert container["Environment"]["MODEL_SIGNATURE"] == "required"
+    container["ModelPackageName"] = f"{PACKAGES}/5"
+    name = "past-the-machine"
+    sagemaker.create_model(
+        ModelName=name, Containers=[container], ExecutionRoleArn=model["ExecutionRoleArn"]
+    )
+    sagemaker.create_endpoint_config(
+        EndpointConfigName=name, ProductionVariants=[{**variant, "ModelName": name}]
+    )
+    sagemaker.create_endpoint(EndpointName=name, EndpointConfigName=name)
+    deadline = time.monotonic() + COMMAND_SECONDS
+    while (found := sagemaker.describe_endpoint(EndpointName=name))["EndpointStatus"] == "Creating":
+        assert time.monotonic() < deadline, found
+        time.sleep(0.5)
+    assert found["EndpointStatus"] == "Failed", found
+    logs = aws(running, "logs").filter_log_events(logGroupName=f"/aws/sagemaker/Endpoints/{name}")
+    lines = " ".join(event["message"] for event in logs["events"])
+    assert "SignatureError: the model is not the one that was signed: weights.npz" in lines
+    sagemaker.delete_endpoint(EndpointName=name)
+    sagemaker.delete_endpoint_config(EndpointConfigName=name)
+    sagemaker.delete_model(ModelName=name)
     assert serves(running, "3") == "3"
 
 
@@ -191,7 +292,7 @@ def test_destroy_empties_what_must_be_empty_and_leaves_no_stack(running: Running
     cloudformation = aws(running, "cloudformation")
     said = say(running, "destroy")
     assert "emptied review-stars-local-raw" in said
-    assert "deleted 3 package versions" in said
+    assert "deleted 5 package versions" in said
     assert "left, as they are the account's: the CDK bootstrap stack" in said
     listed = cloudformation.describe_stacks()["Stacks"]
     assert [item["StackName"] for item in listed if PREFIX in item["StackName"]] == []
