@@ -95,7 +95,7 @@ def test_the_document_of_the_api_promises_the_limits_that_are_kept() -> None:
 
 def steps() -> Steps:
     names = ("image_uri", "role_arn", "tracking_role_arn", "key_arn")
-    more = ("curated_bucket", "models_bucket", "model_package_group")
+    more = ("curated_bucket", "models_bucket", "model_package_group", "sign_function")
     return Steps(Stage.read("dev"), Resources(**dict.fromkeys((*names, *more), "x"), tracking={}))
 
 
