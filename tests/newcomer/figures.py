@@ -37,7 +37,7 @@ SPANISH = "de {} a {} s con lo que se instala; después, de {} a {} s (a lo sumo
 
 
 def table(rows: Rows) -> str:
-    """A line a row; CPU seconds depend less on what else the machine does."""
+    """A line a row that ran; CPU seconds depend less on what else the machine does."""
     heads = ["Python", "Debian", "user", "from", "folder", "`LANG`"]
     heads += ["first, s", "CPU s", "again, s", "CPU s"]
     lines = [f"| {' | '.join(heads)} |", "|---|---|---|---|---|---|---:|---:|---:|---:|"]
@@ -48,6 +48,9 @@ def table(rows: Rows) -> str:
         figures = ("first", "cpu_first", "again", "cpu_again")
         cells += [str(round(row[name])) if row[name] else "" for name in figures]
         lines.append(f"| {' | '.join(cells)} |".replace("|  |", "| |"))
+    ran = {row["row"] for row in rows}
+    if missing := [f"`{row}`" for row in BARE if str(row) not in ran]:
+        lines += ["", f"Not run yet: {'; '.join(missing)}."]
     return "\n".join(lines)
 
 
