@@ -7,6 +7,7 @@ installed packages state; a model's digests are compared with its files before t
 from __future__ import annotations
 
 import argparse
+import base64
 import hashlib
 import json
 import re
@@ -37,6 +38,7 @@ from packaging.utils import canonicalize_name
 OUT = Path(".local/sbom")
 PRODUCT = "review-stars"
 ROWS = ("read", "training", "hold_out")  # counts of a model's rows that its bill repeats
+SIGNATURE = "model.sig"  # of a model that the stage's key has signed
 DOCKERFILE = Path("training/Dockerfile")
 PYTHON = "3.13"  # of the Lambda runtimes and of the image's base
 LINUX = {
@@ -207,7 +209,28 @@ def read_model(path: Path) -> tuple[dict[str, Any], dict[str, bytes]]:
     for name, digest in files.items():
         if hashlib.sha256(held.get(name, b"")).hexdigest() != digest:
             raise SbomError(f"{path}: {name} is not the file that model.json was written with")
-    return about, {name: held[name] for name in ("model.json", *files)}
+    more = [SIGNATURE] if SIGNATURE in held else []
+    return about, {name: held[name] for name in ("model.json", *files, *more)}
+
+
+def signer(files: Mapping[str, bytes], path: Path) -> str:
+    """The fingerprint of the key that a model's signature names; "nobody" where it has none.
+
+    Whether the key has made it, only who has the key can tell: a release, and the server.
+    Raises SbomError where it cannot be read or is of other files.
+    """
+    if SIGNATURE not in files:
+        return "nobody"
+    try:
+        found = json.loads(files[SIGNATURE])
+        signed = json.loads(base64.b64decode(found["dsseEnvelope"]["payload"]))
+        digests = {one["name"]: one["digest"] for one in signed["predicate"]["resources"]}
+        key = str(found["verificationMaterial"]["publicKey"]["hint"])
+    except (KeyError, TypeError, ValueError):
+        raise SbomError(f"{path}: {SIGNATURE} is no signature of OpenSSF's form") from None
+    if digests != {name: _sha256(body) for name, body in files.items() if name != SIGNATURE}:
+        raise SbomError(f"{path}: {SIGNATURE} is the signature of another model's files")
+    return key
 
 
 def _held(path: Path) -> dict[str, bytes]:
@@ -259,6 +282,7 @@ def of_model(path: Path, root: Path) -> tuple[Bom, dict[str, Any]]:
         properties=_properties(
             {name: origin[name] for name in sorted(origin) if not name.startswith("dataset_")}
             | {"detector": about["detector"], "text_rules": about["text_rules"]}
+            | {"signed_by": signer(files, path)}
         ),
     )
     parts = [

@@ -12,6 +12,7 @@ from cyclonedx.schema import SchemaVersion
 from cyclonedx.validation.json import JsonStrictValidator
 
 from infra.stage import Stage
+from reviews import signature
 
 ROOT = Path(__file__).parents[2]
 
@@ -138,6 +139,39 @@ def test_a_models_bill_ties_its_files_to_the_dataset(sbom, model, tmp_path):
     assert names(bill) >= {"weights.npz", "baseline/baseline.json", "model.json"}
     parameters = bill["metadata"]["component"]["modelCard"]["modelParameters"]
     assert parameters["datasets"] == [{"ref": data["bom-ref"]}]
+
+
+def sign(model):
+    """Give a model's folder a signature; returns the fingerprint of its key."""
+    files = {p.relative_to(model).as_posix(): p for p in model.rglob("*") if p.is_file()}
+    digests = signature.digest_files({name: path.read_bytes() for name, path in files.items()})
+    written = signature.bundle(signature.statement("a model", digests), b"made", b"public key")
+    (model / signature.SIGNATURE_FILE).write_bytes(written)
+    return signature.fingerprint(b"public key")
+
+
+def test_a_models_bill_names_its_signature_and_the_key(sbom, model):
+    made = json.loads(sbom.text_of(*sbom.of_model(model, ROOT)))
+    signers = {"name": "review-stars:signed_by", "value": "nobody"}
+    assert signers in made["metadata"]["component"]["properties"]
+    key = sign(model)
+    made = json.loads(sbom.text_of(*sbom.of_model(model, ROOT)))
+    assert signers | {"value": key} in made["metadata"]["component"]["properties"]
+    [part] = [one for one in made["components"] if one["name"] == signature.SIGNATURE_FILE]
+    digest = hashlib.sha256((model / signature.SIGNATURE_FILE).read_bytes()).hexdigest()
+    assert part["hashes"] == [{"alg": "SHA-256", "content": digest}]
+
+
+def test_a_signature_of_other_files_or_of_no_form_has_no_bill(sbom, model):
+    sign(model)
+    about = json.loads((model / "model.json").read_text())
+    (model / "model.json").write_text(json.dumps(about | {"version": "another"}))
+    with pytest.raises(sbom.SbomError, match="signature of another model's files"):
+        sbom.of_model(model, ROOT)
+    for content in (b"", b"[]", b'{"dsseEnvelope": {"payload": "?"}}'):
+        (model / signature.SIGNATURE_FILE).write_bytes(content)
+        with pytest.raises(sbom.SbomError, match="no signature of OpenSSF's form"):
+            sbom.of_model(model, ROOT)
 
 
 def test_a_model_that_is_not_what_it_says_has_no_bill(sbom, model):
