@@ -54,7 +54,8 @@ def install() -> None:
     ) -> Any:
         _refused.set(None)
         caller = evaluator.resolve_principal(access_key_id or "", get_account_id())
-        first = AccessQuestion(iam_action, resource_arn, service, service_context or {})
+        action = touched_resources.ACTIONS.get(iam_action, iam_action)
+        first = AccessQuestion(action, resource_arn, service, service_context or {})
         for question in _questions(first, follow=_is_limited(caller)):
             answer = decide(
                 access_key_id,

@@ -1,7 +1,7 @@
 """What a call touches beyond the one resource that MiniStack finds. Pure.
 
-Gap: MiniStack authorizes calls that name several resources against "*", knows no PassRole, and
-leaves out some condition keys.
+Gap: MiniStack authorizes calls that name several resources against "*", knows no PassRole, leaves
+out some condition keys, and takes each action to be called as its operation.
 Delete each row when MiniStack knows it.
 """
 
@@ -49,6 +49,13 @@ NAMED: dict[str, tuple[str, str, str]] = {
     "ecr:DescribeRepositories": ("repositoryNames", "ecr", "repository/"),
     "ecr:DescribeImages": ("repositoryName", "ecr", "repository/"),
     "ecr:PutImage": ("repositoryName", "ecr", "repository/"),
+    "budgets:ViewBudget": ("BudgetName", "budgets", "budget/"),
+}
+WITHOUT_REGION = {"budgets"}  # in the ARNs of their resources
+
+# Operations whose action has another name, in AWS's service authorization reference.
+ACTIONS = {
+    "budgets:DescribeBudget": "budgets:ViewBudget",
 }
 
 
@@ -60,8 +67,9 @@ def named(action: str, parameters: Parameters, *, region: str, account: str) -> 
     if action not in NAMED:
         return []
     field, service, kind = NAMED[action]
+    where = "" if service in WITHOUT_REGION else region
     return [
-        f"arn:aws:{service}:{region}:{account}:{kind}{str(name).lstrip('/')}"
+        f"arn:aws:{service}:{where}:{account}:{kind}{str(name).lstrip('/')}"
         for name in _names(parameters, field)
     ]
 

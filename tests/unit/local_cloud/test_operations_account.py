@@ -346,3 +346,16 @@ def test_a_budget_of_a_template_says_its_limit(cloud: Cloud) -> None:
     assert float(found["BudgetLimit"]["Amount"]) == 50
     absent = {**asked, "BudgetName": "none"}
     assert refusal(cloud.client("budgets").describe_budget, **absent) == ("NotFoundException", 400)
+    # The action has another name than the operation, and the ARN no region.
+    for action, name, is_refused in (
+        ("budgets:ViewBudget", "month", False),
+        ("budgets:ViewBudget", "other", True),
+        ("budgets:DescribeBudget", "month", True),
+    ):
+        statement = may(action, on=f"arn:aws:budgets::{ACCOUNT}:budget/{name}")
+        role = cloud.role(f"{action[8:]}-{name}", "account", statement)
+        client = cloud.client("budgets", cloud.assume(role))
+        if is_refused:
+            assert refusal(client.describe_budget, **asked) == ("AccessDeniedException", 403)
+        else:
+            assert client.describe_budget(**asked)["Budget"]["BudgetName"] == "month"
