@@ -1,10 +1,12 @@
-"""Brings the pages of the repository's root into the site, and their links with them."""
+"""Brings the pages of the repository's root into the site, and their links with them.
+
+A page is read as GitHub reads it: there a list may follow its paragraph without a blank line, and a
+table of a notebook looks like any other.
+"""
 
 import re
 from pathlib import Path
 from typing import Any
-
-from mkdocs.structure.files import File
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = {
@@ -15,10 +17,16 @@ PAGES = {
     "SECURITY.md": "report.md",
 }
 CODE = re.compile(r"\[([^\]]+)\]\((?:\.\./[\w./-]+|LICENSE)\)")  # files that the site does not show
+# The theme lays out tables without a class.
+OF_A_NOTEBOOK = re.compile(r'<table [^>]*?class="dataframe"[^>]*>')
+FENCE = re.compile(r"^ *```")
+ITEM = re.compile(r"^ {0,3}(?:[-*+]|\d+\.) ")
 
 
 def on_files(files: Any, config: Any) -> Any:
     """Add each page under its name in the site."""
+    from mkdocs.structure.files import File  # of the site's environment alone
+
     for name, page in PAGES.items():
         text = (ROOT / name).read_text(encoding="utf-8").replace("](docs/", "](")
         for other, target in PAGES.items():
@@ -29,4 +37,21 @@ def on_files(files: Any, config: Any) -> Any:
 
 def on_page_markdown(markdown: str, **_: Any) -> str:
     """Leave words where a link would lead out of the site, to a file of the repository."""
-    return CODE.sub(r"\1", markdown)
+    return CODE.sub(r"\1", with_lists_apart(OF_A_NOTEBOOK.sub("<table>", markdown)))
+
+
+def with_lists_apart(markdown: str) -> str:
+    """The same with a blank line between each paragraph and the list that follows it."""
+    lines: list[str] = []
+    is_code = is_paragraph = False  # in a fence; in a block that began with no item
+    for line in markdown.split("\n"):
+        if is_paragraph and not is_code and ITEM.match(line):
+            lines.append("")
+            is_paragraph = False
+        elif not line.strip():
+            is_paragraph = False
+        elif not lines or not lines[-1].strip():
+            is_paragraph = not ITEM.match(line)
+        is_code ^= bool(FENCE.match(line))
+        lines.append(line)
+    return "\n".join(lines)
