@@ -7,11 +7,13 @@ What a file of these bytes had is kept in .local, so that the next run reads cha
 
 import argparse
 import hashlib
+import itertools
 import json
 import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -24,6 +26,7 @@ from detect_secrets.settings import transient_settings
 
 BASELINE = ".secrets.baseline"
 SEEN = Path(".local/secrets-seen.json")
+PART = 40  # files that one process takes at a time
 # Digests by the thousand, checked by those who read them: locks, and the baseline's own.
 OF_DIGESTS = {BASELINE, "package-lock.json", *(lock.file for lock in locks.LOCKS)}
 # Of detect-secrets' 27 those whose services or forms a project like this one meets: half the time.
@@ -78,19 +81,28 @@ def _walk(root: Path) -> Iterator[str]:
 
 def scan(root: Path, names: list[str], seen: dict[str, Any]) -> dict[str, Any]:
     """What each file has, by name and digest: lists of detect-secrets' own records."""
-    found: dict[str, Any] = {}
+    # The name counts too: detectors go by the kind of file.
+    keys = {n: f"{n} {hashlib.sha256((root / n).read_bytes()).hexdigest()}" for n in names}
+    new = [name for name in names if keys[name] not in seen]
+    parts = [new[i : i + PART] for i in range(0, len(new), PART)]
+    if len(parts) > 1:  # all files: each processor takes its share
+        with ProcessPoolExecutor() as pool:
+            made = list(pool.map(_secrets, itertools.repeat(root), parts))
+    else:
+        made = [_secrets(root, part) for part in parts]
+    found = dict(zip(new, itertools.chain.from_iterable(made), strict=True))
+    return {key: found[name] if name in found else seen[key] for name, key in keys.items()}
+
+
+def _secrets(root: Path, names: list[str]) -> list[list[dict[str, Any]]]:
+    """Of each file its records."""
+    found = []
     with transient_settings(DETECTORS):
         for name in names:
-            # The name counts too: detectors go by the kind of file.
-            key = f"{name} {hashlib.sha256((root / name).read_bytes()).hexdigest()}"
-            found[key] = seen[key] if key in seen else _secrets(root, name)
+            collection = SecretsCollection(root=str(root))
+            collection.scan_file(name)
+            found.append([{**secret.json(), "filename": name} for _, secret in collection])
     return found
-
-
-def _secrets(root: Path, name: str) -> list[dict[str, Any]]:
-    collection = SecretsCollection(root=str(root))
-    collection.scan_file(name)
-    return [{**secret.json(), "filename": name} for _, secret in collection]
 
 
 def records(found: dict[str, Any]) -> dict[tuple[str, str, str], int]:

@@ -1,6 +1,7 @@
 """`make check` finds a secret before it is committed, and says where without repeating it."""
 
 import importlib.util
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -71,10 +72,30 @@ def test_what_a_person_accepted_may_move_and_not_multiply_or_go(leaks, project):
 def test_a_file_of_the_same_bytes_is_not_read_again(leaks, project, monkeypatch):
     _, seen = look(leaks, project)
     read = []
-    monkeypatch.setattr(leaks, "_secrets", lambda root, name: read.append(name) or [])
+    monkeypatch.setattr(
+        leaks, "_secrets", lambda _, names: read.extend(names) or [[] for _ in names]
+    )
     (project / "app.py").write_text("stage = 'dev'\n")
     look(leaks, project, seen)
     assert read == ["app.py"]
+
+
+def test_many_files_are_read_by_several_processes_with_the_same_result(leaks, project):
+    for number in range(leaks.PART + 1):
+        text = KEYS["GitHub Token"] if number in (3, leaks.PART) else "nothing"
+        (project / f"file{number:03}.txt").write_text(f"{text}\n")
+    names = leaks.files(project)
+    program = "import json, sys, leaks; from pathlib import Path; root = Path(sys.argv[1]); "
+    program += "print(json.dumps(leaks.scan(root, leaks.files(root), {})))"
+    # In a process of its own: this one may have threads, beside which none should be forked.
+    words = [sys.executable, "-c", program, str(project)]
+    done = subprocess.run(words, cwd=ROOT / ".ci", capture_output=True, text=True, check=True)
+    together = json.loads(done.stdout)
+    assert together == leaks.scan(project, names[:2], {}) | leaks.scan(project, names[2:], together)
+    assert [one["filename"] for ones in together.values() for one in ones] == [
+        "file003.txt",
+        f"file{leaks.PART:03}.txt",
+    ]
 
 
 def test_without_git_all_but_made_folders_is_read(leaks, tmp_path):
