@@ -16,7 +16,8 @@ PAGES = {
     "CHANGELOG.md": "changelog.md",
     "SECURITY.md": "report.md",
 }
-CODE = re.compile(r"\[([^\]]+)\]\((?:\.\./[\w./-]+|LICENSE)\)")  # files that the site does not show
+# Files that the site does not show.
+CODE = re.compile(r"\[([^\]]+)\]\((?:\.\./[\w./-]+(?:#[\w-]+)?|LICENSE)\)")
 # The theme lays out tables without a class.
 OF_A_NOTEBOOK = re.compile(r'<table [^>]*?class="dataframe"[^>]*>')
 FENCE = re.compile(r"^ *```")
@@ -36,7 +37,9 @@ def on_files(files: Any, config: Any) -> Any:
 
 
 def on_page_markdown(markdown: str, **_: Any) -> str:
-    """Leave words where a link would lead out of the site, to a file of the repository."""
+    """Lead to the site's own pages, and leave words where a link would lead to another file."""
+    for name, target in PAGES.items():  # as a page of docs/ itself names those of the root
+        markdown = markdown.replace(f"](../{name}", f"]({target}")
     return CODE.sub(r"\1", with_lists_apart(OF_A_NOTEBOOK.sub("<table>", markdown)))
 
 

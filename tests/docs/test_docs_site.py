@@ -42,6 +42,21 @@ def test_a_list_stands_apart_from_its_paragraph(
     assert site_pages.with_lists_apart(written) == shown
 
 
+@pytest.mark.parametrize(
+    ("written", "shown"),
+    [
+        ("[it](../README.md#run-it)", "[it](index.md#run-it)"),
+        ("[es](../README.es.md)", "[es](es.md)"),
+        ("[code](../operate/watch.py#L3) and [more](../infra)", "code and more"),
+        ("[page](model.md#the-model)", "[page](model.md#the-model)"),
+    ],
+)
+def test_a_link_out_of_the_site_leads_to_its_own_page_or_nowhere(
+    site_pages: ModuleType, written: str, shown: str
+) -> None:
+    assert site_pages.on_page_markdown(written) == shown
+
+
 def test_nothing_else_of_a_page_changes(site_pages: ModuleType) -> None:
     for page in DOCS.rglob("*.md"):
         text = page.read_text(encoding="utf-8")
