@@ -37,10 +37,12 @@ note = $(foreach k,$(filter $1,$(IGNORED_KNOBS)),echo "make: $k is not taken fro
 operate = $(call note,STAGE $1) $(PYTHON) -m operate $2
 
 # --- what the shell may say -------------------------------------------------------------------
-# Of its settings of Python, pip, uv and npm only those that say where packages come from.
+# Of its settings of Python, pip, uv and npm only those that say where packages come from, and
+# where the database of their vulnerabilities is.
 FETCHING := PIP_CACHE_DIR PIP_CERT PIP_CLIENT_CERT PIP_CONFIG_FILE PIP_DEFAULT_TIMEOUT \
   PIP_EXTRA_INDEX_URL PIP_FIND_LINKS PIP_INDEX_URL PIP_KEYRING_PROVIDER PIP_NO_CACHE_DIR \
   PIP_NO_INDEX PIP_PROXY PIP_RETRIES PIP_TIMEOUT PIP_TRUSTED_HOST \
+  PIP_AUDIT_OSV_URL PIP_AUDIT_VULNERABILITY_SERVICE \
   UV_CACHE_DIR UV_CONFIG_FILE UV_DEFAULT_INDEX UV_EXTRA_INDEX_URL UV_FIND_LINKS UV_HTTP_TIMEOUT \
   UV_INDEX% UV_INSECURE_HOST UV_KEYRING_PROVIDER UV_NATIVE_TLS UV_NO_CACHE UV_OFFLINE \
   UV_SYSTEM_CERTS NODE_EXTRA_CA_CERTS npm_config_%cache npm_config_registry npm_config_userconfig \

@@ -1,6 +1,7 @@
 """`make push-image NAME=v1.2.3`: the image that `make image` has tried, to GitHub's registry.
 
-In a workflow alone: GITHUB_REPOSITORY, GITHUB_ACTOR and GITHUB_TOKEN say where and by whom. The
+In a workflow alone: GITHUB_REPOSITORY, GITHUB_ACTOR and GITHUB_TOKEN say where and by whom;
+IMAGE_REGISTRY names another registry than GitHub's own, as that of a GitHub Enterprise Server. The
 digest that the registry has answered goes to GITHUB_OUTPUT, for the provenance. Exit 2 where one of
 them is missing, before anything is pushed.
 """
@@ -30,7 +31,7 @@ def main(words: list[str]) -> int:
     if missing := [name for name in NEEDED if not os.environ.get(name)]:
         print(f"push-image: {missing[0]} is not set: this command is for a workflow's run")
         return 2
-    name = f"{REGISTRY}/{os.environ['GITHUB_REPOSITORY'].lower()}"
+    name = f"{registry()}/{os.environ['GITHUB_REPOSITORY'].lower()}"
     try:
         digest = push(f"{name}:{tag}")
     except ImageError as error:
@@ -40,6 +41,11 @@ def main(words: list[str]) -> int:
         file.write(f"name={name}\ndigest={digest}\n")
     print(f"{name}@{digest}")
     return 0
+
+
+def registry() -> str:
+    """Host and port of the registry."""
+    return os.environ.get("IMAGE_REGISTRY") or REGISTRY
 
 
 def push(target: str) -> str:
@@ -58,7 +64,7 @@ def push(target: str) -> str:
 def write_credentials(file: Path) -> None:
     """The registry's, as `buildah login` would leave them, for this user alone."""
     pair = f"{os.environ['GITHUB_ACTOR']}:{os.environ['GITHUB_TOKEN']}"
-    content = {"auths": {REGISTRY: {"auth": base64.b64encode(pair.encode()).decode()}}}
+    content = {"auths": {registry(): {"auth": base64.b64encode(pair.encode()).decode()}}}
     file.touch(mode=0o600)
     file.write_text(json.dumps(content))
 

@@ -1,9 +1,11 @@
-"""The account of stage dev as a local cloud of its own, and a clone that deploys to it."""
+"""A stage's account as a local cloud of its own, and a clone that deploys to it."""
 
 from __future__ import annotations
 
 import os
+import shlex
 import subprocess
+import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,19 +16,24 @@ import boto3
 
 from operate import environment
 from operate.local import LocalCloud
+from rehearsal import docker
 from tests.delivery import workflows
 from tests.delivery.runner import CREDENTIALS, git
 from tests.newcomer.newcomer import copy
 
-STAGE, ACCOUNT, REGION = "dev", "111111111111", "us-east-1"
+REGION = "us-east-1"
+ACCOUNTS = {"dev": "111111111111", "prod": "222222222222"}  # of the stages' files
 ISSUER = "https://token.actions.githubusercontent.com"
-MADE_UP = {  # what an owner of the stage writes into its file, and an interpreter that is here
+MADE_UP = {  # what an owner of a stage writes into its file, and an interpreter that is here
     '  repository: ""': "  repository: octo/stars",
     '  repository_ids: ""': "  repository_ids: 123/456",
     # The emulator makes no such provider; the stack takes one that the account has.
-    '  provider_arn: ""': f"  provider_arn: arn:aws:iam::{ACCOUNT}:oidc-provider/{ISSUER[8:]}",
+    '  provider_arn: ""': f"  provider_arn: arn:aws:iam::{{account}}:oidc-provider/{ISSUER[8:]}",
     '  python: "3.13"': "  python: same",
 }
+OF_PROD = {"  emails: [oncall@example.com]": "  emails: [oncall@stars.internal]"}
+# What deploys with the rights of AWS's own policy, as a bootstrap without a policy has them.
+POLICY = "arn:aws:iam::aws:policy/AdministratorAccess"
 PERSON = {
     f"GIT_{role}_{what}": text
     for role in ("AUTHOR", "COMMITTER")
@@ -41,6 +48,22 @@ class Account:
     clone: Path
     folder: Path
     cloud: Mapping[str, str]  # the variables by which root reaches it
+    stage: str = "dev"
+
+    @property
+    def number(self) -> str:
+        """The account's."""
+        return ACCOUNTS[self.stage]
+
+    @property
+    def docker(self) -> Path:
+        """What the CDK takes for docker: no image is built."""
+        return self.folder / "docker"
+
+    def __post_init__(self) -> None:
+        program = shlex.join([sys.executable, "-P", docker.__file__])
+        self.docker.write_text(f'#!/bin/sh\nexec {program} "$@"\n')
+        self.docker.chmod(0o755)
 
     def variables(self) -> dict[str, str]:
         """Of a runner: the way to the cloud, and no key."""
@@ -51,7 +74,7 @@ class Account:
             **{k: v for k, v in named.items() if k.startswith(("AWS_", "NODE_EXTRA", "NO_PROXY"))},
             **PERSON,
             "HOME": os.environ.get("HOME", str(self.folder)),
-            "CDK_DOCKER": str(self.folder / "docker"),
+            "CDK_DOCKER": str(self.docker),
             "REHEARSAL_IMAGES": str(self.folder / "images"),
         }
 
@@ -62,6 +85,11 @@ class Account:
     def operate(self, *words: str) -> str:
         """Run a command of ours in the clone, likewise."""
         return self._say([".venv/bin/python", "-m", "operate", *words])
+
+    def bootstrap(self) -> str:
+        """`make bootstrap`, with the policy that AWS takes where none is named."""
+        words = ("bootstrap", "--cloudformation-execution-policies", POLICY)
+        return self.operate("cdk", "--stage", self.stage, *words)
 
     def _say(self, words: list[str]) -> str:
         held = {name: self.cloud[name] for name in CREDENTIALS if name in self.cloud}
@@ -79,7 +107,11 @@ class Account:
 
     def aws(self, service: str) -> Any:
         """A client of the account's root."""
-        return boto3.Session(ACCOUNT, "local", region_name=REGION).client(
+        return self.client(service, self.number, "local")
+
+    def client(self, service: str, *keys: str) -> Any:
+        """A client of whom the keys are: id, secret and, of a session, its token."""
+        return boto3.Session(*keys, region_name=REGION).client(
             service,
             endpoint_url=self.cloud["AWS_ENDPOINT_URL"],
             verify=self.cloud["AWS_CA_BUNDLE"],
@@ -94,15 +126,16 @@ class Account:
 
 
 def clone_of_this_checkout(folder: Path) -> Path:
-    """These files as a repository of their own with an origin; its dev stage is an owner's."""
+    """These files as a repository of their own with an origin; its stages are an owner's."""
     clone, origin = folder / "clone", folder / "origin.git"
     copy(workflows.ROOT, clone)
-    file = clone / "configs" / f"{STAGE}.yaml"
-    text = file.read_text()
-    for line, own in MADE_UP.items():
-        assert line in text, line
-        text = text.replace(line, own)
-    file.write_text(text)
+    for stage, account in ACCOUNTS.items():
+        file = clone / "configs" / f"{stage}.yaml"
+        text = file.read_text()
+        for line, own in {**MADE_UP, **(OF_PROD if stage == "prod" else {})}.items():
+            assert line in text, line
+            text = text.replace(line, own.format(account=account))
+        file.write_text(text)
     git(folder, "init", "-q", "--bare", "-b", "main", str(origin))
     git(folder, "init", "-q", "-b", "main", str(clone))
     git(clone, "remote", "add", "origin", str(origin))
@@ -110,14 +143,17 @@ def clone_of_this_checkout(folder: Path) -> Path:
 
 
 @contextmanager
-def cloud_of(folder: Path) -> Iterator[dict[str, str]]:
-    """A local cloud that is the stage's account -> the variables of its root."""
+def cloud_of(folder: Path, stage: str = "dev", **settings: str) -> Iterator[dict[str, str]]:
+    """A local cloud that is the stage's account -> the variables of its root.
+
+    settings: of the local cloud, as LOCAL_CLOUD_MINUTE_SECONDS.
+    """
     home = folder / "cloud"
-    cloud = LocalCloud(home, account=ACCOUNT, region=REGION)
+    cloud = LocalCloud(home, account=ACCOUNTS[stage], region=REGION)
     with cloud.reserved():
         (home / "home").mkdir(parents=True, exist_ok=True)
         try:
-            cloud.start(environment.isolated(os.environ, home))
+            cloud.start({**environment.isolated(os.environ, home), **settings})
             yield environment.local(os.environ, home)
         finally:
             cloud.stop()

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import re
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+
+from tests.delivery import stand_in
+from tests.delivery.stand_in import Answered, Asked
 
 TOKEN = "made-up-token"
 Json = dict[str, Any]
@@ -105,39 +104,15 @@ def page(items: list[Json], query: dict[str, str]) -> list[Json]:
 @contextmanager
 def serving(repository: Repository) -> Iterator[str]:
     """Serve it on a free port of this machine -> its address, for GITHUB_API_URL."""
+    prefix = f"/repos/{repository.name}"
 
-    class Handler(BaseHTTPRequestHandler):
-        def _do(self) -> None:
-            asked = urlsplit(self.path)
-            query = {name: texts[0] for name, texts in parse_qs(asked.query).items()}
-            length = int(self.headers.get("content-length") or 0)
-            body = json.loads(self.rfile.read(length) or b"{}")
-            prefix = f"/repos/{repository.name}"
-            if self.headers.get("authorization") != f"Bearer {TOKEN}":
-                status, content = 401, {"message": "Bad credentials"}
-            elif not asked.path.startswith(f"{prefix}/"):
-                status, content = 404, {"message": "Not Found"}
-            else:
-                path = asked.path.removeprefix(prefix)
-                status, content = repository.answer(self.command, path, query, body)
-            text = json.dumps(content).encode()
-            self.send_response(status)
-            self.send_header("content-type", "application/json")
-            self.send_header("content-length", str(len(text)))
-            self.end_headers()
-            self.wfile.write(text)
+    def answer(asked: Asked) -> Answered:
+        if asked.headers.get("authorization") != f"Bearer {TOKEN}":
+            return Answered(401, {"message": "Bad credentials"})
+        if not asked.path.startswith(f"{prefix}/"):
+            return Answered(404, {"message": "Not Found"})
+        path, query = asked.path.removeprefix(prefix), dict(asked.query)
+        return Answered(*repository.answer(asked.method, path, query, asked.json()))
 
-        do_GET = do_POST = do_PATCH = _do  # noqa: N815 (http.server's names)
-
-        def log_message(self, format: str, *words: object) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_address[1]}"
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
+    with stand_in.serving(answer) as address:
+        yield address

@@ -53,6 +53,8 @@ class Runner:
         done, ids = JobRun(), {}
         for number, step in enumerate(workflows.steps_of(workflow, job, document, known), start=1):
             raw = body["steps"][number - 1]
+            variables["GITHUB_OUTPUT"] = str(left := self.clone.parent / f"output-{number}")
+            left.write_text("")
             is_other = bool(only and step.run and not step.run.startswith(only))
             if is_other or not is_due(step.condition, done, ids, known):
                 done.outcomes[number] = "skipped"
@@ -60,6 +62,7 @@ class Runner:
             done.outcomes[number] = self._step(step, raw, known, variables, done)
             if "id" in raw:
                 ids[raw["id"]] = done.outcomes[number]
+                known = Context({**known.values, **outputs(raw["id"], left)}, known.is_tag)
         return done
 
     def _step(
@@ -85,6 +88,12 @@ class Runner:
         ended = workflows.execute(step, self.clone, variables)
         done.said += ended.stdout + ended.stderr
         return "success" if ended.returncode == 0 else "failure"
+
+
+def outputs(step: str, left: Path) -> dict[str, str]:
+    """What a step has left for later ones, as expressions name it."""
+    pairs = (line.partition("=") for line in left.read_text().splitlines())
+    return {f"steps.{step}.outputs.{name}": text for name, _, text in pairs}
 
 
 def is_due(condition: str, done: JobRun, ids: Mapping[str, str], context: Context) -> bool:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.delivery.account import ACCOUNT, STAGE, Account, clone_of_this_checkout, cloud_of
+from tests.delivery.account import Account, clone_of_this_checkout, cloud_of
 from tests.delivery.workflows import ROOT
 
 pytestmark = [
@@ -15,7 +15,6 @@ pytestmark = [
         not (ROOT / ".local/venvs/emulator").exists(), reason="no local cloud: run `make setup`"
     ),
 ]
-POLICY = "arn:aws:iam::aws:policy/AdministratorAccess"
 
 
 def test_an_account_is_said_to_be_unprepared_and_prepared_from_a_clone(
@@ -24,11 +23,9 @@ def test_an_account_is_said_to_be_unprepared_and_prepared_from_a_clone(
     clone = clone_of_this_checkout(tmp_path)
     with cloud_of(tmp_path) as cloud:
         at = Account(clone, tmp_path, cloud)
-        said = at.make("deploy", f"STAGE={STAGE}", "CI=1")
-        assert f"account {ACCOUNT}, region us-east-1 is not prepared for the CDK" in said
+        said = at.make("deploy", f"STAGE={at.stage}", "CI=1")
+        assert f"account {at.number}, region us-east-1 is not prepared for the CDK" in said
         assert said.endswith("exit 2")
         assert at.aws("cloudformation").list_stacks()["StackSummaries"] == []
-        # Of `make bootstrap`, with the policy that AWS takes where none is named.
-        words = ("bootstrap", "--cloudformation-execution-policies", POLICY)
-        said = at.operate("cdk", "--stage", STAGE, *words)
+        said = at.bootstrap()
         assert said.endswith("exit 0"), said[-3000:]

@@ -1,4 +1,5 @@
-"""release.yml run for a tag that `make bump` has made: held against main, packed, published.
+"""release.yml run for a tag that `make bump` has made: held against main, packed, published; and
+what ci.yml makes of the same commit besides tests: site, bills of materials, licences.
 
 Signing the provenance and keeping the release are GitHub's; what stands for its command line looks
 at what it is given.
@@ -8,7 +9,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import tarfile
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -137,3 +140,31 @@ def test_what_cannot_be_released_is_said_and_publishes_nothing(releasing: Releas
     code, said = releasing.make(*again)
     assert code == 2
     assert "is not after" in said
+
+
+def test_ci_builds_the_site_whose_links_lead_somewhere_and_judges_licences(
+    releasing: Releasing,
+) -> None:
+    done = releasing.runner.run("ci", "site", Context(workflows.EXAMPLE))
+    assert done.conclusion == "success", done.said[-3000:]
+    assert done.ran == ["make site", "make sbom"]
+    site = (releasing.clone / ".local" / "site").resolve()
+    pages = {page: page.read_text(encoding="utf-8") for page in site.rglob("*.html")}
+    assert 'href="es.html"' in pages[site / "index.html"]
+    assert 'href="index.html"' in pages[site / "es.html"]
+    assert list(dead_links(pages)) == []
+    done = releasing.runner.run("ci", "check", Context(workflows.EXAMPLE), only="make licences")
+    assert done.conclusion == "success", done.said[-3000:]
+    assert done.ran == ["make licences"]
+
+
+def dead_links(pages: dict[Path, str]) -> Iterator[tuple[str, str]]:
+    """Page and link, of those that lead to no file of the site, or to no part of its page."""
+    for page, text in pages.items():
+        for link in re.findall(r'(?:href|src)="(?!https?:|mailto:|data:)([^"]+)"', text):
+            name, _, part = link.partition("#")
+            target = (page.parent / name.partition("?")[0]).resolve() if name else page
+            is_whole = not part or target not in pages or f'id="{part}"' in pages[target]
+            # The links of 404.html begin at the root of wherever it is served.
+            if page.name != "404.html" and not (target.exists() and is_whole):
+                yield page.name, link

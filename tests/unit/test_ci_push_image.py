@@ -77,6 +77,22 @@ def test_the_token_is_in_a_file_of_this_user_alone_and_gone_afterwards(
     assert not (tmp_path / "image" / "auth.json").exists()
 
 
+def test_another_registry_than_github_s_may_be_named(
+    push_image: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("IMAGE_REGISTRY", "containers.octo.internal")
+
+    def buildah(*words: str) -> str:
+        auth = Path(words[words.index("--authfile") + 1])
+        assert list(json.loads(auth.read_text())["auths"]) == ["containers.octo.internal"]
+        assert words[-1] == "docker://containers.octo.internal/octo/stars:v1.2.3"
+        Path(words[words.index("--digestfile") + 1]).write_text("sha256:abc\n")
+        return ""
+
+    monkeypatch.setattr(push_image, "buildah", buildah)
+    assert push_image.main(["v1.2.3"]) == 0
+
+
 def test_a_push_that_is_refused_is_a_sentence_and_leaves_no_token(
     push_image: ModuleType,
     tmp_path: Path,
