@@ -1,7 +1,6 @@
 """Brings the pages of the repository's root into the site, and their links with them.
 
-A page is read as GitHub reads it: there a list may follow its paragraph without a blank line, and a
-table of a notebook looks like any other.
+A page is read as GitHub reads it: there a list may follow its paragraph without a blank line.
 """
 
 import re
@@ -18,8 +17,6 @@ PAGES = {
 }
 # Files that the site does not show.
 CODE = re.compile(r"\[([^\]]+)\]\((?:\.\./[\w./-]+(?:#[\w-]+)?|LICENSE)\)")
-# The theme lays out tables without a class.
-OF_A_NOTEBOOK = re.compile(r'<table [^>]*?class="dataframe"[^>]*>')
 FENCE = re.compile(r"^ *```")
 ITEM = re.compile(r"^ {0,3}(?:[-*+]|\d+\.) ")
 
@@ -40,7 +37,7 @@ def on_page_markdown(markdown: str, **_: Any) -> str:
     """Lead to the site's own pages, and leave words where a link would lead to another file."""
     for name, target in PAGES.items():  # as a page of docs/ itself names those of the root
         markdown = markdown.replace(f"](../{name}", f"]({target}")
-    return CODE.sub(r"\1", with_lists_apart(OF_A_NOTEBOOK.sub("<table>", markdown)))
+    return CODE.sub(r"\1", with_lists_apart(markdown))
 
 
 def with_lists_apart(markdown: str) -> str:

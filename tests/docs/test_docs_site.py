@@ -64,12 +64,6 @@ def test_nothing_else_of_a_page_changes(site_pages: ModuleType) -> None:
         assert [x for x in made.split("\n") if x] == [x for x in text.split("\n") if x]
 
 
-def test_a_notebook_s_table_is_laid_out_as_any_other(site_pages: ModuleType) -> None:
-    pages = [page.read_text(encoding="utf-8") for page in (DOCS / "notebooks").glob("*.md")]
-    assert any("dataframe" in text for text in pages)
-    assert [text for text in map(site_pages.on_page_markdown, pages) if "dataframe" in text] == []
-
-
 def test_each_page_is_in_the_menu(site_pages: ModuleType) -> None:
     settings = yaml.safe_load((DOCS / "mkdocs.yml").read_text(encoding="utf-8"))
     assert settings["not_in_nav"] == "/decisions/[0-9]*\n"  # its list of them is
