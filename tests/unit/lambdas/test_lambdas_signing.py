@@ -8,14 +8,9 @@ from typing import Any
 
 import msgspec
 import pytest
-from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import (
-    Encoding,
-    PublicFormat,
-    load_der_public_key,
-)
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from lambdas.ports import encryption_keys
 from lambdas.ports.models import Package
@@ -23,6 +18,7 @@ from lambdas.release.signed import signature_fault
 from reviews import signature
 from reviews.errors import ArtefactError, SignatureError
 from reviews.model_archive import read_archive, write_archive
+from tests.signing_keys import is_genuine
 from tests.unit.lambdas.conftest import MODELS, Context, Load
 from tests.unit.lambdas.test_lambdas_learn import SETTINGS
 
@@ -56,13 +52,7 @@ class Kms:
         return self.keys[key].sign(message, ec.ECDSA(hashes.SHA256()))
 
     def is_genuine(self, key: str, message: bytes, made: bytes) -> bool:
-        loaded = load_der_public_key(self.public_key(key))
-        assert isinstance(loaded, ec.EllipticCurvePublicKey)
-        try:
-            loaded.verify(made, message, ec.ECDSA(hashes.SHA256()))
-        except InvalidSignature:
-            return False
-        return True
+        return is_genuine(self.public_key(key), message, made)
 
 
 @pytest.fixture
