@@ -29,6 +29,12 @@ def test_it_names_keys() -> None:
     assert len(KEYS) > 5
 
 
+def test_the_readme_says_the_same_price() -> None:
+    [row] = re.findall(r"^\| \*\*all\*\* \|(.*)\|$", PAGE, re.MULTILINE)
+    idle, _, asleep = (cell.strip(" *") for cell in row.split("|"))
+    assert f"about ${idle} a month idle and ${asleep} asleep" in (ROOT / "README.md").read_text()
+
+
 @pytest.mark.parametrize("target", sorted(set(re.findall(r"make ([a-z]+)", PAGE))))
 def test_every_target_that_it_names_is_there(target: str) -> None:
     assert re.search(rf"^{target}: ", (ROOT / "Makefile").read_text(), re.MULTILINE)
