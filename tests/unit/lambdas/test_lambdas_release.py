@@ -95,9 +95,10 @@ def test_a_ringing_guardrail_holds_a_release_up_unless_it_is_forced() -> None:
     assert decision(package(), alarming=["api-errors"], force=True)[0] == "release"
 
 
-def test_no_force_releases_what_cannot_be_trusted() -> None:
+@pytest.mark.parametrize("force", [False, True])
+def test_what_cannot_be_trusted_is_released_neither_freely_nor_by_force(force: bool) -> None:
     wrong = {"signature_fault": lambda p: f"{p.model_data_url}: it is not signed"}
-    action, reason = decision(package(), force=True, **wrong)
+    action, reason = decision(package(), force=force, **wrong)
     assert action == "refuse"
     assert "version 2 cannot be trusted" in reason
     assert "it is not signed" in reason
