@@ -18,7 +18,7 @@ from operate.errors import InputError, OperateError
 
 EMULATOR = Path(".local/venvs/emulator/bin/python")
 PORT, TRACKING_PORT = 4566, 5566  # where nothing else listens there
-START_SECONDS = 60
+START_SECONDS = 200  # the supervisor gives up first, and its reason is told
 STOP_SECONDS = 30
 
 

@@ -18,10 +18,11 @@ from lambdas.ratings import observation_lines as lines
 from lambdas.ratings import rating as wire
 from lambdas.ratings.documents import openapi
 from lambdas.ratings.request import parse_feedback, parse_question
+from local_cloud import supervisor
 from local_cloud.home import RunningCloud
 from monitoring.feedback import Feedback
 from monitoring.observations import ModelObservation, Observation
-from operate import environment
+from operate import environment, local
 from reviews import golden, limits
 from reviews.language import prediction
 from tests.contract import shared
@@ -195,3 +196,8 @@ def test_commands_find_the_local_cloud_as_it_says_of_itself(tmp_path: Path) -> N
         name: value for name, value in own.items() if name in found
     }
     assert set(own) - set(found) == {"SSL_CERT_FILE"}  # of programs that are not AWS's
+
+
+def test_the_supervisor_gives_its_emulator_up_before_who_waits_for_it_does() -> None:
+    """Else the reason, and the emulator's own log, are told by nobody."""
+    assert supervisor.START_SECONDS + 10 < local.START_SECONDS
