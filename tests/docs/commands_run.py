@@ -57,6 +57,7 @@ RUN_BY = {
     "make lineage": f"{LOOP}::test_a_version_leads_back_to_its_rows",
     "make predict": f"{LOOP}::test_a_file_is_answered_by_a_batch_job_once",
     "make reproduce": REPRODUCED,
+    "git worktree": REPRODUCED,
     "make promote": "tests/e2e/test_e2e_loop_promote.py"
                     "::test_a_package_goes_to_the_other_account_and_waits_there",
     "make deploy": LOOKED,
@@ -133,7 +134,6 @@ NOT_RUN = {
     "make lock": (MACHINE, "the index of packages: it changes the locks"),
     "make delivery": (PERSON, "it asks at a terminal before it makes roles"),
     "git checkout": (PERSON, "it changes the checkout"),
-    "git worktree": (PERSON, "the program of an old commit; `operate/redeploy.py` does the same"),
 }
 SHELL = {"set", "cd", "ln", ".", "source"}  # of the shell itself
 
