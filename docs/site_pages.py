@@ -17,6 +17,9 @@ PAGES = {
 }
 # Files that the site does not show.
 CODE = re.compile(r"\[([^\]]+)\]\((?:\.\./[\w./-]+(?:#[\w-]+)?|LICENSE)\)")
+DRAWING = re.compile(r"^```mermaid$", re.MULTILINE)
+# What draws it would be fetched from elsewhere when a page is read.
+UNDRAWN = "*The drawing as text; GitHub draws the same page.*\n\n```mermaid"
 FENCE = re.compile(r"^ *```")
 ITEM = re.compile(r"^ {0,3}(?:[-*+]|\d+\.) ")
 
@@ -37,7 +40,7 @@ def on_page_markdown(markdown: str, **_: Any) -> str:
     """Lead to the site's own pages, and leave words where a link would lead to another file."""
     for name, target in PAGES.items():  # as a page of docs/ itself names those of the root
         markdown = markdown.replace(f"](../{name}", f"]({target}")
-    return CODE.sub(r"\1", with_lists_apart(markdown))
+    return CODE.sub(r"\1", with_lists_apart(DRAWING.sub(UNDRAWN, markdown)))
 
 
 def with_lists_apart(markdown: str) -> str:

@@ -57,6 +57,12 @@ def test_a_link_out_of_the_site_leads_to_its_own_page_or_nowhere(
     assert site_pages.on_page_markdown(written) == shown
 
 
+def test_a_drawing_that_is_shown_as_text_says_so(site_pages: ModuleType) -> None:
+    page = (DOCS / "machines" / "learn.md").read_text(encoding="utf-8")
+    assert page.count("```mermaid") == 1
+    assert site_pages.on_page_markdown(page).count(f"\n{site_pages.UNDRAWN}\n") == 1
+
+
 def test_nothing_else_of_a_page_changes(site_pages: ModuleType) -> None:
     for page in DOCS.rglob("*.md"):
         text = page.read_text(encoding="utf-8")
