@@ -61,10 +61,10 @@ def licence_of(found: Distribution) -> str:
     not know becomes a LicenseRef of its name, which nothing allows.
     """
     about = cast("Message", found.metadata)
-    if stated := about["License-Expression"]:
+    if stated := about.get("License-Expression"):
         return str(stated)
     # Some put the whole text there: its first line is a name, or nothing that we know.
-    first = str(about["License"] or "").strip().partition("\n")[0].strip()
+    first = str(about.get("License") or "").strip().partition("\n")[0].strip()
     phrase = first.lower().removeprefix("the ")
     if phrase in PHRASES:
         return PHRASES[phrase]

@@ -2,8 +2,10 @@
 
 import importlib.util
 import sys
+from email.message import Message
 from importlib.metadata import PathDistribution
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -58,6 +60,18 @@ def test_what_a_package_states_is_read_in_one_order(licences, tmp_path, lines, e
     folder.mkdir()
     (folder / "METADATA").write_text("\n".join(["Name: alpha", "Version: 1", *lines]) + "\n")
     assert licences.licence_of(PathDistribution(folder)) == expected
+
+
+def test_what_a_package_does_not_state_is_no_error_to_a_reader_that_is_strict(licences):
+    """importlib_metadata, once imported, reads for everybody and raises for what is absent."""
+
+    class Strict(Message):
+        def __getitem__(self, name):
+            if name not in self:
+                raise KeyError(name)
+            return super().__getitem__(name)
+
+    assert licences.licence_of(SimpleNamespace(metadata=Strict())) == ""
 
 
 @pytest.mark.parametrize(
