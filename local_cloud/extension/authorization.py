@@ -117,6 +117,8 @@ def _questions(first: AccessQuestion, *, follow: bool) -> Iterator[AccessQuestio
     arns = touched_resources.named(
         first.action, parameters, region=get_region(), account=get_account_id()
     )
+    if first.service == "kms" and not first.action.endswith("Alias"):
+        arns = [encryption.key_arn(first.resource)]
     for arn in arns or [first.resource]:
         yield AccessQuestion(first.action, arn, first.service, context)
     if not follow:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ministack.core.responses import get_account_id, get_region
-from ministack.services import s3, sns, sqs
+from ministack.services import kms, s3, sns, sqs
 
 WRITES = {"s3:PutObject"}
 READS = {"s3:GetObject", "s3:GetObjectVersion"}
@@ -73,7 +73,12 @@ def queue_key(queue_arn: str) -> str:
 
 
 def key_arn(key: str) -> str:
-    """Give the ARN of a key named by id, alias or ARN."""
+    """Give the ARN of a key named by id, alias or ARN: KMS authorizes keys, never their aliases.
+
+    A key that is not there, or of another account, is named as it was asked for.
+    """
+    if found := kms._resolve_key(key):
+        return str(found["Arn"])
     if key.startswith("arn:"):
         return key
     kind = key if key.startswith("alias/") else f"key/{key}"

@@ -9,6 +9,7 @@ import time
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
@@ -112,6 +113,20 @@ def test_a_key_is_found_by_its_alias_with_its_state(cloud: Cloud) -> None:
         kms.describe_key(KeyId="alias/none")
     assert refusal(kms.disable_key, KeyId="none") == ("NotFoundException", 400)
     assert refusal(kms.enable_key, KeyId="none") == ("NotFoundException", 400)
+
+
+def test_a_key_that_is_named_by_its_alias_is_authorized_as_the_key(cloud: Cloud) -> None:
+    kms = cloud.client("kms")
+    made = kms.create_key(KeySpec="ECC_NIST_P256", KeyUsage="SIGN_VERIFY")["KeyMetadata"]
+    kms.create_alias(AliasName="alias/signing", TargetKeyId=made["KeyId"])
+    alias = f"arn:aws:kms:{REGION}:{ACCOUNT}:alias/signing"
+    of_key = cloud.role("of-key", "account", may("kms:GetPublicKey", on=made["Arn"]))
+    of_alias = cloud.role("of-alias", "account", may("kms:GetPublicKey", on=alias))
+    for name in ("alias/signing", alias, made["KeyId"]):
+        found = cloud.client("kms", cloud.assume(of_key)).get_public_key(KeyId=name)
+        assert found["KeyId"] == made["Arn"]
+        with pytest.raises(ClientError, match="not authorized to perform: kms:GetPublicKey"):
+            cloud.client("kms", cloud.assume(of_alias)).get_public_key(KeyId=name)
 
 
 def test_a_key_signs_and_a_changed_digest_does_not_verify(cloud: Cloud) -> None:
