@@ -166,7 +166,7 @@ def alarm(name: str) -> dict[str, Any]:
         "EvaluationPeriods": 1,
         "Threshold": 0,
         "ComparisonOperator": "GreaterThanThreshold",
-        "TreatMissingData": "notBreaching",
+        "TreatMissingData": "ignore",  # whoever evaluates it meanwhile keeps its state
     }
 
 
