@@ -216,7 +216,7 @@ else ifneq ($(strip $(PART)),)
 else
 	@$(PYTHON) -m pytest -n 2 --dist loadfile -m "not e2e and not newcomer and not faults" --cov --cov-report=
 	@$(PYTHON) .ci/covered.py
-	@$(PYTHON) -m pytest -m e2e
+	@$(PYTHON) -m pytest -m "e2e and not tagged"
 endif
 
 rehearse: setup cloud ## A stage, scene by scene (STAGE=prod SCENES=)

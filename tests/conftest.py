@@ -25,6 +25,9 @@ if (node := Path(__file__).parents[1] / ".local/node/node").exists():
     os.environ.setdefault("JSII_NODE", str(node))
 
 
+for name in ("MAKEFLAGS", "MAKELEVEL", "MFLAGS"):  # of `make test`: a make that a test calls is a
+    os.environ.pop(name, None)  # person's, and says of no folder that it enters and leaves it
+
 for number in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM):
     if signal.getsignal(number) == signal.SIG_IGN:  # as `nohup` leaves it, to our commands too
         signal.signal(number, signal.SIG_DFL)

@@ -17,6 +17,7 @@ from tests.delivery.workflows import ROOT
 
 pytestmark = [
     pytest.mark.e2e,
+    pytest.mark.tagged,
     pytest.mark.skipif(
         not (ROOT / ".local/venvs/emulator").exists(), reason="no local cloud: run `make setup`"
     ),
