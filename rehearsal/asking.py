@@ -42,11 +42,6 @@ class Answers:
         """Requests that were not answered 200."""
         return self.statuses.total() - self.statuses[200]
 
-    @property
-    def felt_seconds(self) -> float:
-        """From the first bad answer to the last one."""
-        return max(self.bad) - min(self.bad) if self.bad else 0.0
-
     def count(self, status: int, answer: dict[str, Any], seconds: float) -> None:
         """Add an answer, or the problem that came in its place."""
         self.statuses[status] += 1
