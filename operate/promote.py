@@ -24,7 +24,6 @@ from operate.deployment import Deployment
 from operate.errors import InputError, OperateError, describe
 from operate.evidence import Evidence
 from operate.place import Place
-from reviews import signature
 from reviews.errors import SignatureError
 
 TOKEN_CHARACTERS = 36  # that CreateModelPackage takes
@@ -161,15 +160,9 @@ def _copy(deployed: Deployment, found: Evidence, image: str, source: Place) -> s
 def _check_signature(source: Place, found: Evidence) -> None:
     """Raise OperateError where the source's key did not sign this model, and it is to."""
     files = evidence.unpack(found.files[evidence.MODEL], found.package.model_data_url)
-    key = key_alias(source.stage, SIGNING)
+    key, policy = key_alias(source.stage, SIGNING), source.settings.learning.signature
     try:
-        signature.check(
-            files.get(signature.SIGNATURE_FILE),
-            signature.digest_files(files),
-            [encryption_keys.public_key(key)],
-            lambda _, message, made: encryption_keys.is_genuine(key, message, made),
-            policy=source.settings.learning.signature,
-        )
+        encryption_keys.check_signature(files, key, policy=policy)
     except SignatureError as error:
         number = found.package.version
         raise OperateError(f"version {number} of {source.stage} is not promoted: {error}") from None

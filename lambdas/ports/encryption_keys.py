@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 
 from lambdas.ports.clients import client
+from reviews import signature as openssf
 
 
 def by_alias(alias: str) -> tuple[str, str] | None:
@@ -39,6 +41,20 @@ def is_genuine(key: str, message: bytes, signature: bytes) -> bool:
         return bool(kms.verify(**_asked(key, message), Signature=signature)["SignatureValid"])
     except kms.exceptions.KMSInvalidSignatureException:
         return False
+
+
+def check_signature(files: Mapping[str, bytes], key: str, *, policy: str) -> None:
+    """Ask KMS whether this key has signed these files and no others. policy: `reviews.signature`'s.
+
+    Raises SignatureError where it has not.
+    """
+    openssf.check(
+        files.get(openssf.SIGNATURE_FILE),
+        openssf.digest_files(files),
+        [public_key(key)],
+        lambda _, message, made: is_genuine(key, message, made),
+        policy=policy,
+    )
 
 
 def _asked(key: str, message: bytes) -> dict[str, object]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
-
 from lambdas.ports import encryption_keys, objects
 from lambdas.ports.models import Package
 from reviews import signature
@@ -21,10 +19,7 @@ def signature_fault(package: Package, *, key: str, policy: str) -> str:
     where = package.model_data_url
     try:
         files = read_archive(objects.read_uri(where))
-        found = files.get(signature.SIGNATURE_FILE)
-        digests, public = signature.digest_files(files), encryption_keys.public_key(key)
-        is_genuine = partial(_is_genuine, key)
-        signature.check(found, digests, [public], is_genuine, policy=policy)
+        encryption_keys.check_signature(files, key, policy=policy)
     except SignatureError as error:
         remedy = "" if files.get(signature.SIGNATURE_FILE) else f"; {REMEDY}"
         return f"{where}: {error}{remedy}"
@@ -33,7 +28,3 @@ def signature_fault(package: Package, *, key: str, policy: str) -> str:
     except (FileNotFoundError, PermissionError) as error:
         return str(error)
     return ""
-
-
-def _is_genuine(key: str, _: bytes, message: bytes, made: bytes) -> bool:
-    return encryption_keys.is_genuine(key, message, made)
